@@ -1,6 +1,7 @@
 /**
- * Puts `squall` into node_modules/.bin, where npm links the commands of dependencies but not a package's own.
- * With it, `npx squall` in a clone runs this clone; without it, npx would go and look for a package of that name.
+ * Puts `squall` into node_modules/.bin, where npm links the commands of dependencies but not a package's own. npm
+ * scripts find it there; so does `npx squall` on versions of npm that do not read "bin" in package.json first. Keep
+ * both: either way npx runs this clone, and never goes to look for a stranger's package of that name.
  * Run by `npm prepare`. A link that cannot be made is reported and is not an error: the install must still succeed.
  */
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
