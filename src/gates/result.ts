@@ -1,0 +1,123 @@
+/**
+ * What judging a run comes to: the shapes that reports, the screen and the command line share.
+ */
+import type { Millis } from '../base/index.ts'
+
+/** No evidence is never a pass: a gate that cannot tell is inconclusive, with a cause in words. */
+export const STATUSES = ['pass', 'fail', 'inconclusive'] as const
+export type Status = (typeof STATUSES)[number]
+
+/** `ratio` 0..1 · `ms` scenario milliseconds · `count` · `factor` (1 = once) · `nano_usd` integer nano-dollars · `per_second`. */
+export type Unit = 'ratio' | 'ms' | 'count' | 'factor' | 'nano_usd' | 'per_second'
+
+/** The part of the traffic that a metric looks at. Every key narrows; absent means all. */
+export interface Selector {
+  readonly workflow?: string
+  readonly window?: string
+  readonly provider?: string
+  readonly model?: string
+  readonly phase?: 'before' | 'during' | 'after'
+}
+
+export interface Observation {
+  /** null: nothing to measure. Never NaN or Infinity. */
+  readonly value: number | null
+  /** Samples behind the value (the denominator). */
+  readonly n: number
+  /** The true value is at least this (an event that had not happened when the run ended). */
+  readonly censored?: boolean
+  /** Why there is no value, or what a reader must know about it. */
+  readonly note?: string
+}
+
+export interface GateResult {
+  readonly id: string
+  readonly metric: string
+  readonly stat: string
+  readonly where: Selector
+  readonly unit: Unit
+  readonly status: Status
+  readonly observed: number | null
+  /** The bound as a number in the metric's unit, and its operator. */
+  readonly bound: number
+  readonly operator: '<' | '<=' | '>' | '>=' | '=='
+  /** The assertion as the file writes it, `>= 99.5%`. */
+  readonly threshold: string
+  readonly n: number
+  /** Why it failed or could not tell, as a sentence; null for a pass. */
+  readonly cause: string | null
+}
+
+/** A metric's value over the whole run, or over one window, for the report. */
+export interface MetricRow {
+  readonly metric: string
+  readonly stat: string
+  readonly unit: Unit
+  readonly where: Selector
+  readonly value: number | null
+  readonly n: number
+}
+
+export interface FaultRow {
+  readonly id: string
+  readonly label: string
+  readonly at: Millis
+  readonly until: Millis
+  readonly hits: number
+  readonly minHits: number
+}
+
+export interface ProviderRow {
+  readonly endpoint: string
+  readonly provider: string
+  readonly model: string
+  readonly attempts: number
+  readonly ok: number
+  readonly failed: number
+  readonly served: number
+  readonly upstreamCost: number
+  readonly errors: Readonly<Record<string, number>>
+}
+
+export interface Verdict {
+  readonly status: Status
+  /** Sentences, worst first; empty for a pass. */
+  readonly causes: readonly string[]
+}
+
+/** One run, told in full. The whole of `report.json` but for its envelope. */
+export interface RunResult {
+  readonly scenario: string
+  readonly summary: string
+  readonly file: string
+  readonly seed: number
+  readonly clock: 'virtual' | 'live'
+  readonly speed: number
+  readonly durationMs: Millis
+  /** Where the run really ended: less than the duration when it was stopped. */
+  readonly endedAt: Millis
+  /** The run was stopped early; gates are judged on what there is, and the verdict is never a pass. */
+  readonly partial: boolean
+  /** Hexadecimal; null in live runs, whose numbers depend on the machine. */
+  readonly fingerprint: string | null
+  readonly verdict: Verdict
+  readonly expect: Status
+  readonly gates: readonly GateResult[]
+  /** Every metric over the run, then by window. */
+  readonly metrics: readonly MetricRow[]
+  readonly faults: readonly FaultRow[]
+  readonly providers: readonly ProviderRow[]
+  readonly windows: readonly { readonly name: string; readonly from: Millis; readonly to: Millis }[]
+  readonly counts: {
+    readonly requests: number
+    readonly calls: number
+    readonly attempts: number
+    readonly entries: number
+    readonly lateSignals: number
+    readonly outcomes: Readonly<Record<string, number>>
+  }
+  /** The command that plays this run again. */
+  readonly reproduce: string
+  /** Anything a reader must know: not reproducible because of outside clients, a lagging loop. */
+  readonly notes: readonly string[]
+}

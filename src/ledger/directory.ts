@@ -1,0 +1,66 @@
+/**
+ * The names behind the numbers: endpoints, workflows, windows, faults of one run. Written once at the head of a stored
+ * ledger, so that entries can stay small and a reader needs nothing else.
+ */
+import { NEVER, type Millis } from '../base/index.ts'
+import { ordinalOf, workflowOf, type RequestId } from '../protocol/index.ts'
+
+export interface EndpointName {
+  readonly id: string
+  readonly provider: string
+  readonly model: string
+}
+
+export interface WindowName {
+  readonly name: string
+  readonly from: Millis
+  readonly to: Millis
+}
+
+export interface FaultName {
+  readonly id: string
+  readonly kind: string
+  /** In words, for people: `outage (refuse) on openai`. */
+  readonly label: string
+  readonly at: Millis
+  /** When it is over; may be NEVER for one started by hand and not yet healed. */
+  readonly until: Millis
+  /** Endpoints it applies to; empty when it strikes the gateway. */
+  readonly endpoints: readonly number[]
+  readonly gateway: boolean
+  /** Firings below this make the verdict inconclusive. 0: it need not fire. */
+  readonly minHits: number
+}
+
+export interface Directory {
+  readonly scenario: string
+  readonly seed: number
+  readonly durationMs: Millis
+  readonly endpoints: readonly EndpointName[]
+  readonly workflows: readonly string[]
+  readonly windows: readonly WindowName[]
+  /** Grows during a run when a fault is started by hand. */
+  readonly faults: FaultName[]
+}
+
+/** `support-chat/17`: how a request is written for people, and on the command line. */
+export function requestName(directory: Directory, id: RequestId): string {
+  return `${directory.workflows[workflowOf(id)] ?? '?'}/${ordinalOf(id)}`
+}
+
+/** Index of the window an instant falls into; -1 for none. Windows do not overlap. */
+export function windowAt(directory: Directory, at: Millis): number {
+  return directory.windows.findIndex((window) => at >= window.from && at < window.to)
+}
+
+/** Whether an instant lies before, during or after the scripted faults. `during` reaches from the first to the last. */
+export function phaseAt(directory: Directory, at: Millis): 'before' | 'during' | 'after' {
+  let first = NEVER
+  let last = 0
+  for (const fault of directory.faults) {
+    first = Math.min(first, fault.at)
+    last = Math.max(last, fault.until)
+  }
+  if (at < first) return 'before'
+  return at < last ? 'during' : 'after'
+}

@@ -1,0 +1,237 @@
+/**
+ * Everything that can be a fact. Entries are appended and never changed; metrics, gates, the screen and every report
+ * are folds over them. Endpoints, workflows and faults are named by their index in the run's Directory; money is
+ * integer nano-dollars; `at` is scenario milliseconds.
+ */
+import type { Millis } from '../base/index.ts'
+import type { ErrorClass, NanoDollars, RequestId, ToolCallDefect } from '../protocol/index.ts'
+
+/** How a request ended, as the application saw it. Only `cancelled` leaves the denominator of a success rate. */
+export const REQUEST_OUTCOMES = [
+  'ok',
+  'truncated', //         the answer broke off after text had been shown
+  'invalid_tool_call', // delivered, but no application could act on it
+  'failed', //            an error was returned
+  'timed_out', //         the application gave up waiting
+  'cancelled', //         the application's own user ended it
+  'unfinished', //        still in flight when the run was over
+] as const
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number]
+
+export const ATTEMPT_OUTCOMES = ['ok', 'failed', 'truncated', 'cancelled'] as const
+export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
+
+export const BREAKER_STATES = ['closed', 'open', 'half_open', 'cooling'] as const
+export type BreakerState = (typeof BREAKER_STATES)[number]
+
+/** Why an attempt was made where it was made. */
+export const ATTEMPT_REASONS = [
+  'primary', //        the first choice of the plan
+  'retry', //          the same endpoint once more
+  'next_endpoint', //  failover to another endpoint of the same model
+  'next_model', //     failover to another model
+  'probe', //          a half-open breaker lets one request through
+  'emergency', //      the application went past the gateway
+] as const
+export type AttemptReason = (typeof ATTEMPT_REASONS)[number]
+
+/** One step of the eligibility funnel: who was removed, and how many were left. */
+export interface FunnelStep {
+  readonly step: string
+  readonly left: number
+  readonly removed: readonly number[]
+}
+
+/** One candidate in the order in which it will be tried. */
+export interface Candidate {
+  readonly endpoint: number
+  readonly score: number
+  readonly reason: string
+}
+
+export interface RequestArrived {
+  readonly kind: 'request.arrived'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly workflow: number
+  readonly inputTokens: number
+  readonly stream: boolean
+}
+
+export interface CallRouted {
+  readonly kind: 'call.routed'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly funnel: readonly FunnelStep[]
+  readonly order: readonly Candidate[]
+}
+
+export interface AttemptStarted {
+  readonly kind: 'attempt.started'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly attempt: number
+  readonly endpoint: number
+  readonly reason: AttemptReason
+}
+
+export interface AttemptEnded {
+  readonly kind: 'attempt.ended'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly attempt: number
+  readonly endpoint: number
+  readonly outcome: AttemptOutcome
+  readonly errorClass: ErrorClass | null
+  readonly status: number | null
+  readonly startedAt: Millis
+  /** First content token; null if none came. */
+  readonly firstContentAt: Millis | null
+  readonly outputTokens: number
+  /** Whether this attempt's content reached the caller. */
+  readonly committed: boolean
+}
+
+/** What the fleet itself says that it served and charges for one attempt: the truth the router's books are held against. */
+export interface FleetCharged {
+  readonly kind: 'fleet.charged'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly attempt: number
+  readonly endpoint: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cost: NanoDollars
+}
+
+export interface CallClosed {
+  readonly kind: 'call.closed'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly outcome: 'ok' | 'truncated' | 'failed' | 'cancelled'
+  readonly errorClass: ErrorClass | null
+  readonly status: number
+  readonly attempts: number
+  readonly firstEndpoint: number
+  readonly servedBy: number
+  readonly billed: NanoDollars
+}
+
+export interface RequestClosed {
+  readonly kind: 'request.closed'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly workflow: number
+  readonly arrivedAt: Millis
+  readonly outcome: RequestOutcome
+  readonly errorClass: ErrorClass | null
+  /** From arrival to the first content the application saw; null if none. */
+  readonly ttftMs: Millis | null
+  readonly latencyMs: Millis
+  readonly outputTokens: number
+  /** Calls at the gateway. */
+  readonly calls: number
+  /** Attempts at endpoints, over all calls, emergency attempts included. */
+  readonly attempts: number
+  /** Endpoint of the very first attempt; -1 when none was made. */
+  readonly firstEndpoint: number
+  /** Endpoint whose answer the application got; -1 for none. */
+  readonly servedBy: number
+  readonly billed: NanoDollars
+  /** null: the answer held no tool call and needed none. */
+  readonly toolCall: 'valid' | ToolCallDefect | null
+}
+
+export interface HealthChanged {
+  readonly kind: 'health.changed'
+  readonly at: Millis
+  readonly endpoint: number
+  readonly from: BreakerState
+  readonly to: BreakerState
+  /** When the endpoint may be tried again; null when it may be tried now. */
+  readonly until: Millis | null
+  readonly cause: ErrorClass | null
+}
+
+export interface FaultStarted {
+  readonly kind: 'fault.started'
+  readonly at: Millis
+  readonly fault: number
+}
+
+export interface FaultEnded {
+  readonly kind: 'fault.ended'
+  readonly at: Millis
+  readonly fault: number
+}
+
+/** A fault touched an attempt (or, at the gateway, a call: then `endpoint` is -1 and `attempt` is 0). */
+export interface FaultFired {
+  readonly kind: 'fault.fired'
+  readonly at: Millis
+  readonly fault: number
+  readonly endpoint: number
+  readonly request: RequestId
+  readonly call: number
+  readonly attempt: number
+}
+
+/** A Signal came for an attempt that was already over. Counted, never lost. */
+export interface SignalLate {
+  readonly kind: 'signal.late'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly endpoint: number
+}
+
+/** Live runs: the loop woke later than it wanted to, in scenario ms. */
+export interface LoopLagged {
+  readonly kind: 'loop.lagged'
+  readonly at: Millis
+  readonly lagMs: Millis
+}
+
+export type Entry =
+  | RequestArrived
+  | CallRouted
+  | AttemptStarted
+  | AttemptEnded
+  | FleetCharged
+  | CallClosed
+  | RequestClosed
+  | HealthChanged
+  | FaultStarted
+  | FaultEnded
+  | FaultFired
+  | SignalLate
+  | LoopLagged
+
+export type EntryKind = Entry['kind']
+export type EntryOf<Kind extends EntryKind> = Extract<Entry, { kind: Kind }>
+
+export const ENTRY_KINDS = [
+  'request.arrived',
+  'call.routed',
+  'attempt.started',
+  'attempt.ended',
+  'fleet.charged',
+  'call.closed',
+  'request.closed',
+  'health.changed',
+  'fault.started',
+  'fault.ended',
+  'fault.fired',
+  'signal.late',
+  'loop.lagged',
+] as const satisfies readonly EntryKind[]
+
+/** The other side of every Machine's `out`: commands to be done, entries to be kept. */
+export interface Out<Command> {
+  push(command: Command): void
+  record(entry: Entry): void
+}

@@ -1,0 +1,144 @@
+/**
+ * The fingerprint of a run: a hash over a binary encoding of its entries. Same scenario, seed and version give the
+ * same fingerprint on any machine. The hasher is handed in (node:crypto outside, anything in tests), because pure
+ * rooms import no node modules. Numbers are written as little-endian float64, names as indexes.
+ */
+import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass } from '../protocol/index.ts'
+import {
+  ATTEMPT_OUTCOMES,
+  ATTEMPT_REASONS,
+  BREAKER_STATES,
+  ENTRY_KINDS,
+  REQUEST_OUTCOMES,
+  type Entry,
+  type RequestClosed,
+} from './entry.ts'
+import type { Fold } from './log.ts'
+
+export interface Hasher {
+  update(bytes: Uint8Array): unknown
+  /** The digest in lower-case hexadecimal. */
+  digest(): string
+}
+
+const BUFFER_NUMBERS = 8192
+/** The widest entry, with room to spare; longer lists flush as they go. */
+const ENTRY_NUMBERS_MAX = 32
+
+const CALL_OUTCOMES = ['ok', 'truncated', 'failed', 'cancelled'] as const
+
+function numbering<T extends string>(names: readonly T[]): (name: T) => number {
+  const table = new Map<T, number>(names.map((name, index) => [name, index]))
+  return (name) => table.get(name) ?? -1
+}
+
+const kindNumber = numbering(ENTRY_KINDS)
+const requestOutcome = numbering(REQUEST_OUTCOMES)
+const attemptOutcome = numbering(ATTEMPT_OUTCOMES)
+const callOutcome = numbering(CALL_OUTCOMES)
+const attemptReason = numbering(ATTEMPT_REASONS)
+const breakerState = numbering(BREAKER_STATES)
+const NO_INSTANT = -1
+
+export class Fingerprint implements Fold {
+  private readonly numbers = new Float64Array(BUFFER_NUMBERS)
+  private readonly bytes = new Uint8Array(this.numbers.buffer)
+  private used = 0
+  private readonly hasher: Hasher
+  private finished: string | null = null
+
+  constructor(hasher: Hasher) {
+    this.hasher = hasher
+  }
+
+  step(entry: Entry): void {
+    if (this.used > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX) this.flush()
+    this.put(kindNumber(entry.kind))
+    this.put(entry.at)
+    switch (entry.kind) {
+      case 'request.arrived':
+        this.put3(entry.request, entry.inputTokens, entry.stream ? 1 : 0)
+        return
+      case 'call.routed':
+        this.put3(entry.request, entry.call, entry.order.length)
+        for (let index = 0; index < entry.order.length; index += 1) {
+          if (this.used === BUFFER_NUMBERS) this.flush()
+          this.put((entry.order[index] as { endpoint: number }).endpoint)
+        }
+        return
+      case 'attempt.started':
+        this.put3(entry.request, entry.call, entry.attempt)
+        this.put2(entry.endpoint, attemptReason(entry.reason))
+        return
+      case 'attempt.ended':
+        this.put3(entry.request, entry.call, entry.attempt)
+        this.put3(entry.endpoint, attemptOutcome(entry.outcome), errorClassNumber(entry.errorClass))
+        this.put3(entry.startedAt, entry.firstContentAt ?? NO_INSTANT, entry.outputTokens)
+        return
+      case 'fleet.charged':
+        this.put3(entry.request, entry.call, entry.attempt)
+        this.put3(entry.inputTokens, entry.outputTokens, entry.cost)
+        return
+      case 'call.closed':
+        this.put3(entry.request, entry.call, callOutcome(entry.outcome))
+        this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
+        return
+      case 'request.closed':
+        this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
+        this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
+        this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
+        return
+      case 'health.changed':
+        this.put3(entry.endpoint, breakerState(entry.from), breakerState(entry.to))
+        this.put2(entry.until ?? NO_INSTANT, errorClassNumber(entry.cause as ErrorClass | null))
+        return
+      case 'fault.started':
+      case 'fault.ended':
+        this.put(entry.fault)
+        return
+      case 'fault.fired':
+        this.put3(entry.fault, entry.endpoint, entry.request)
+        return
+      case 'signal.late':
+        this.put2(entry.request, entry.endpoint)
+        return
+      case 'loop.lagged':
+        this.put(entry.lagMs)
+    }
+  }
+
+  /** The digest so far closes the fingerprint; entries after it are not counted. Asking again gives the same. */
+  digest(): string {
+    if (this.finished === null) {
+      this.flush()
+      this.finished = this.hasher.digest()
+    }
+    return this.finished
+  }
+
+  private put(value: number): void {
+    this.numbers[this.used] = value
+    this.used += 1
+  }
+
+  private put2(first: number, second: number): void {
+    this.put(first)
+    this.put(second)
+  }
+
+  private put3(first: number, second: number, third: number): void {
+    this.put(first)
+    this.put(second)
+    this.put(third)
+  }
+
+  private flush(): void {
+    if (this.used > 0 && this.finished === null) this.hasher.update(this.bytes.subarray(0, this.used * 8))
+    this.used = 0
+  }
+}
+
+function toolCallNumber(toolCall: RequestClosed['toolCall']): number {
+  if (toolCall === null) return -1
+  return toolCall === 'valid' ? 0 : 1 + TOOL_CALL_DEFECTS.indexOf(toolCall)
+}

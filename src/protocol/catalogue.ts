@@ -1,0 +1,146 @@
+/**
+ * The endpoint catalogue: what a fleet file says about each endpoint, and the two halves it is split into. The router
+ * is handed the offers (what a catalogue page would publish); the fleet keeps the whole truth (how the endpoint
+ * behaves). The two may differ: a fault such as a context limit below the advertised one is exactly that.
+ */
+import { z } from 'zod'
+import { count, duration, ratio } from '../base/quantities.ts'
+import { priceBook, type PriceBook } from './price.ts'
+
+export const QUANTIZATIONS = [
+  'int4', 'int8', 'fp4', 'mxfp4', 'nvfp4', 'fp6', 'fp8', 'mxfp8', 'fp16', 'bf16', 'fp32', 'unknown',
+] as const // prettier-ignore
+export type Quantization = (typeof QUANTIZATIONS)[number]
+
+/** Parameter names an endpoint can declare (OpenRouter's `supported_parameters`). */
+export const PARAMETERS = [
+  'temperature', 'top_p', 'top_k', 'min_p', 'top_a', 'frequency_penalty', 'presence_penalty', 'repetition_penalty',
+  'max_tokens', 'max_completion_tokens', 'logit_bias', 'logprobs', 'top_logprobs', 'prediction', 'seed',
+  'response_format', 'structured_outputs', 'stop', 'tools', 'tool_choice', 'parallel_tool_calls',
+  'include_reasoning', 'reasoning', 'reasoning_effort', 'web_search_options', 'verbosity',
+] as const // prettier-ignore
+export type Parameter = (typeof PARAMETERS)[number]
+
+/** The wire formats a mock endpoint can speak. The dialect of each is in protocol/dialects/. */
+export const DIALECT_IDS = ['openai-chat'] as const
+export type DialectId = (typeof DIALECT_IDS)[number]
+
+const slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: 'a slug has lower-case letters, digits, ".", "_", "-" and "/", and at most 64 characters' })
+  .meta({ examples: ['openai', 'deepinfra/turbo'] })
+
+const capacity = z
+  .strictObject({
+    service: z
+      .enum(['llm', 'constant', 'exponential', 'lognormal'])
+      .default('llm')
+      .meta({ description: 'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.' }),
+    time: duration({ min: 1 }).optional().meta({ description: 'Mean service time; needed unless `service` is `llm`.', examples: ['100ms'] }),
+    time_p95: duration({ min: 1 }).optional().meta({ description: '95th percentile of a lognormal service time.', examples: ['300ms'] }),
+    slots: count({ min: 1, max: 1_000_000 }).optional().meta({ description: 'Requests served at once. Absent: no limit.', examples: [64] }),
+    queue: z
+      .union([count({ min: 0, max: 10_000_000 }), z.literal('unbounded')])
+      .default(0)
+      .meta({ description: 'Requests that may wait for a slot; one more is answered as overloaded.', examples: [100, 'unbounded'] }),
+  })
+  .refine((value) => value.service === 'llm' || value.time !== undefined, {
+    path: ['time'],
+    error: 'a service other than `llm` needs its mean `time`, for example `time: 100ms`',
+  })
+
+const latency = z.strictObject({
+  ttft_p50: duration({ min: 1 }).default(400).meta({ description: 'Median time to first token of a short prompt on an idle endpoint.', examples: ['400ms'] }),
+  ttft_p95: duration({ min: 1 }).default(1000).meta({ description: 'Its 95th percentile; equal to the median for no noise.', examples: ['1s'] }),
+  prefill: duration({ min: 0 }).default(20).meta({ description: 'Added time to first token per 1,000 input tokens.', examples: ['20ms'] }),
+  tokens_per_second: z.number().min(0.1).max(100_000).default(80).meta({ description: 'Output speed of one stream.', examples: [80] }),
+  speed_jitter: ratio().default(0.1).meta({ description: 'How far a stream may be faster or slower than that, evenly.', examples: ['10%'] }),
+  load_factor: z
+    .number()
+    .min(0)
+    .max(100)
+    .default(0.5)
+    .meta({ description: 'Latency at full load is 1 + this times the idle latency, growing with the square of the load. Needs `slots`.', examples: [0.5] }),
+})
+
+const limits = z.strictObject({
+  requests_per_minute: count({ min: 1, max: 1_000_000_000 }).optional().meta({ examples: [500] }),
+  tokens_per_minute: count({ min: 1, max: 1_000_000_000_000 }).optional().meta({ examples: [200000] }),
+})
+
+/** One endpoint of a fleet file. */
+export const endpointSchema = z.strictObject({
+  provider: slug.meta({ description: 'Provider slug: what `provider.order` and fault selectors name.', examples: ['openai'] }),
+  name: z.string().min(1).max(64).optional().meta({ description: 'Display name. Default: the slug.', examples: ['OpenAI'] }),
+  model: z.string().regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' }).meta({ examples: ['openai/gpt-5-mini'] }),
+  tag: slug.optional().meta({ description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.', examples: ['deepinfra/turbo'] }),
+  stream: z.string().min(1).max(128).optional().meta({ description: 'Key of its random streams. Default: tag and model. Keep it when you rename an endpoint, and its weather stays.', examples: ['openai-mini'] }),
+  dialect: z.enum(DIALECT_IDS).default('openai-chat'),
+  price: priceBook,
+  context_length: count({ min: 1, max: 100_000_000 }).default(128_000).meta({ examples: [128000] }),
+  max_output: count({ min: 1, max: 10_000_000 }).optional().meta({ description: 'Longest answer in tokens. Default: the context length.', examples: [16384] }),
+  parameters: z
+    .array(z.enum(PARAMETERS))
+    .default(['temperature', 'top_p', 'max_tokens', 'max_completion_tokens', 'stop', 'seed', 'tools', 'tool_choice', 'response_format', 'structured_outputs'])
+    .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
+  data_collection: z.enum(['allow', 'deny']).default('deny').meta({ description: '`allow`: the provider may keep and train on prompts.' }),
+  zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
+  region: z.string().min(1).max(32).default('us').meta({ examples: ['eu'] }),
+  quantization: z.enum(QUANTIZATIONS).default('unknown'),
+  capacity: capacity.prefault({}),
+  latency: latency.prefault({}),
+  limits: limits.prefault({}),
+  input_tokenizer: z.number().min(0.1).max(10).default(1).meta({ description: 'Native tokens per counted token (a different tokenizer bills a different number).', examples: [1.1] }),
+})
+
+export type EndpointSpec = z.infer<typeof endpointSchema>
+
+export const fleetSchema = z.strictObject({
+  name: z.string().min(1).max(64).meta({ examples: ['three-clouds'] }),
+  summary: z.string().max(500).optional(),
+  endpoints: z.array(endpointSchema).min(1, { error: 'a fleet needs at least one endpoint' }).max(10_000),
+})
+
+export type FleetSpec = z.infer<typeof fleetSchema>
+
+/** What the router knows of an endpoint: its published offer. Indexed like the fleet, and never changed by a fault. */
+export interface Offer {
+  readonly index: number
+  readonly id: string
+  readonly provider: string
+  readonly providerName: string
+  readonly tag: string
+  readonly model: string
+  readonly price: PriceBook
+  readonly contextLength: number
+  readonly maxOutput: number
+  readonly parameters: ReadonlySet<string>
+  readonly collectsData: boolean
+  readonly zdr: boolean
+  readonly region: string
+  readonly quantization: Quantization
+}
+
+/** An endpoint's id: its tag and its model, `openai:openai/gpt-5-mini`. */
+export function endpointId(spec: Pick<EndpointSpec, 'provider' | 'tag' | 'model'>): string {
+  return `${spec.tag ?? spec.provider}:${spec.model}`
+}
+
+export function offerOf(spec: EndpointSpec, index: number): Offer {
+  return {
+    index,
+    id: endpointId(spec),
+    provider: spec.provider,
+    providerName: spec.name ?? spec.provider,
+    tag: spec.tag ?? spec.provider,
+    model: spec.model,
+    price: spec.price,
+    contextLength: spec.context_length,
+    maxOutput: spec.max_output ?? spec.context_length,
+    parameters: new Set(spec.parameters),
+    collectsData: spec.data_collection === 'allow',
+    zdr: spec.zdr,
+    region: spec.region,
+    quantization: spec.quantization,
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * protocol: the small language between router and provider, and what both must agree on: Signals, error classes, the
+ * chat request, the endpoint catalogue with its prices, tool-call checking, prompt size, and SSE framing.
+ * Dialects, which turn Signals into bytes and back, are in dialects/ and are used by live mode alone.
+ * It imports base only, and it never decides anything: no routing, no faults, no time.
+ */
+export * from './catalogue.ts'
+export * from './error-class.ts'
+export * from './price.ts'
+export * from './request.ts'
+export * from './signal.ts'
+export * from './tool-call.ts'

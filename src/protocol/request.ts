@@ -1,0 +1,123 @@
+/**
+ * The chat request as the core sees it, the handle of one call at the gateway, and prompt size.
+ */
+import { hashName, mix32, type Millis } from '../base/index.ts'
+import type { ErrorClass } from './error-class.ts'
+import type { NanoDollars } from './price.ts'
+import type { ToolSpec } from './tool-call.ts'
+
+/** What a request asks for beyond its text. Shared by all requests of one mix, so it can be compared by reference. */
+export interface RequestShape {
+  readonly tools: readonly ToolSpec[]
+  readonly toolChoice: 'auto' | 'required' | 'none'
+  readonly responseFormat: 'text' | 'json_object' | 'json_schema'
+  /** JSON Schema of the answer when `responseFormat` is `json_schema`. */
+  readonly responseSchema: object | null
+  /** Names of the parameters the request sets (see PARAMETERS), for `require_parameters`. */
+  readonly parameters: readonly string[]
+}
+
+export const PLAIN_CHAT: RequestShape = {
+  tools: [],
+  toolChoice: 'auto',
+  responseFormat: 'text',
+  responseSchema: null,
+  parameters: ['max_tokens'],
+}
+
+/** What a client asks. Identified by (workflow, ordinal), so that it meets the same weather under every policy. */
+export interface ChatRequest {
+  readonly id: RequestId
+  /** Index of its workflow in the scenario. */
+  readonly workflow: number
+  /** 32-bit key of its random streams. */
+  readonly weather: number
+  readonly inputTokens: number
+  /** The cap the client set; null for none. */
+  readonly maxTokens: number | null
+  /** How long the answer will be if nothing stops it: a property of the question, not of who answers. */
+  readonly outputTokens: number
+  readonly stream: boolean
+  /** Whether a provider that may call a tool will do so. */
+  readonly callsTool: boolean
+  readonly shape: RequestShape
+}
+
+/** (workflow, ordinal) in one number: workflow × 2^32 + ordinal. */
+export type RequestId = number
+
+const ORDINALS = 4294967296
+
+export function requestId(workflow: number, ordinal: number): RequestId {
+  return workflow * ORDINALS + ordinal
+}
+
+export function workflowOf(id: RequestId): number {
+  return Math.floor(id / ORDINALS)
+}
+
+export function ordinalOf(id: RequestId): number {
+  return id % ORDINALS
+}
+
+/** The key under which all of a request's randomness is drawn; depends on the workflow's name, not on its position. */
+export function weatherOf(workflowName: string, ordinal: number): number {
+  return mix32(hashName(workflowName) ^ Math.imul(ordinal + 1, 0x9e3779b1))
+}
+
+/**
+ * One call of the application at the gateway. A request is one call, unless the application retries by itself.
+ * The router fills in the summary when it closes the call, so that whoever holds the handle can tell the story.
+ */
+export interface Call {
+  readonly request: ChatRequest
+  /** 0 for the first call of a request, then counting. */
+  readonly number: number
+  /** Index of the policy that applies. */
+  readonly policy: number
+  /** Filled in by the router. */
+  summary: CallSummary | null
+}
+
+export interface CallSummary {
+  /** Attempts made. */
+  readonly attempts: number
+  /** Endpoint of the first attempt; -1 when none was made. */
+  readonly firstEndpoint: number
+  /** Endpoint whose answer was committed; -1 for none. */
+  readonly servedBy: number
+  readonly billed: NanoDollars
+}
+
+/** One try at one endpoint. Router and provider hold the same object; each keeps its own state elsewhere. */
+export interface AttemptHandle {
+  readonly request: ChatRequest
+  /** Number of the call it belongs to; -1 for an emergency attempt past the gateway. */
+  readonly call: number
+  /** 0 for the first attempt of the call, then counting. */
+  readonly number: number
+  /** Index of the endpoint. */
+  readonly endpoint: number
+  /** How often this request has come to this endpoint before: the key of the weather it meets there. */
+  readonly visit: number
+}
+
+/** Why a call ended without a good answer, as the caller sees it. */
+export interface CallFailure {
+  readonly class: ErrorClass
+  readonly status: number
+  readonly retryAfterMs: Millis | null
+  readonly message: string
+}
+
+const BYTES_PER_TOKEN = 4
+
+/** Prompt size from the UTF-8 length of all message text. The one function that both clocks and the wire share. */
+export function promptTokens(bytes: number): number {
+  return Math.ceil(bytes / BYTES_PER_TOKEN)
+}
+
+/** UTF-8 bytes that make a prompt of exactly so many tokens. */
+export function promptBytes(tokens: number): number {
+  return tokens * BYTES_PER_TOKEN
+}
