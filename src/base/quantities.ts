@@ -223,15 +223,15 @@ function quantity<T, Input>(
   examples: readonly Input[],
   shape: Record<string, unknown>,
 ): z.ZodType<T, Input> {
-  const written = z.any().meta({ ...shape, description, examples: [...examples] })
+  const written = z.any().meta({ ...shape, description, examples })
   const read = written.transform((input: unknown, context): T => {
     const result = parse(input)
     if (result.ok) return result.value
     if (input === undefined) context.issues.push({ code: 'invalid_type', expected: expected as 'string', input })
-    else context.issues.push({ code: 'custom', message: result.message, input })
+    else context.issues.push({ code: 'custom', message: result.message, params: { expected }, input })
     return z.NEVER
   })
-  return read.meta({ description, examples: [...examples] as never })
+  return read.meta({ description, examples })
 }
 
 function accept<T>(value: T): Parsed<T> {
