@@ -63,7 +63,7 @@ const FRAME_COLUMNS_MAX = 100
 
 /** Every issue of `error` as a diagnostic. `schema` is the one that failed, `source` the file whose value it was given. */
 export function diagnose(error: z.ZodError, schema: z.ZodType, source: Source): Diagnostic[] {
-  const mistakes = error.issues.flatMap((issue) => explain(issue as Issue, { schema, path: [], source }))
+  const mistakes = error.issues.flatMap((issue) => explain(issue as Issue, { schema, path: [], value: source.value }))
   // A key that is misspelled is also a key that is missing; the spelling is the mistake to show.
   const meant = new Set(mistakes.map((mistake) => mistake.meant))
   const shown = mistakes.filter((mistake) => !(mistake.isMissing && meant.has(z.core.toDotPath(mistake.path))))
@@ -101,23 +101,25 @@ interface Mistake extends Words {
 interface Scope {
   readonly schema: Schema
   readonly path: Path
-  readonly source: Source
+  readonly value: unknown
 }
 
 function explain(issue: Issue, scope: Scope): Mistake[] {
   const path = [...scope.path, ...issue.path]
-  const input = valueAt(scope.source.value, path)
-  if (isAbsent(scope.source.value, path) && issue.code !== 'custom') return [explainMissing(issue, path, scope)]
+  const input = valueAt(scope.value, issue.path)
+  const isMissing = issue.path.length > 0 && input === undefined
+  if (isMissing && issue.code !== 'custom') return [explainMissing(issue, path, scope)]
 
   switch (issue.code) {
     case 'unrecognized_keys':
       return explainUnknownKeys(issue, path, scope)
     case 'invalid_union':
-      return issue.errors.length === 0 ? [{ path, ...explainDiscriminator(issue, input) }] : explainUnion(issue, scope)
-    case 'invalid_key':
-      return issue.issues.map((inner) => ({ path, isKey: true, ...explainValue(inner, String(path.at(-1)), scope) }))
-    case 'invalid_element':
-      return issue.issues.map((inner) => ({ path, ...explainValue(inner, input, scope) }))
+      if (issue.errors.length > 0) return explainUnion(issue, scope)
+      return [{ path, ...explainValue(issue, input, scope) }]
+    case 'invalid_key': {
+      const keys = { ...scope, schema: z.string() }
+      return issue.issues.map((inner) => ({ path, isKey: true, ...explainValue(inner, path.at(-1), keys) }))
+    }
     default:
       return [{ path, ...explainValue(issue, input, scope) }]
   }
@@ -158,6 +160,12 @@ function explainValue(issue: Issue, input: unknown, scope: Scope): Words {
       const allowed = issue.format === 'regex' ? `text matching ${issue.pattern}` : issue.format
       return { message: `${quote(input)} has the wrong form`, allowed, fix: example && `write one like ${example}` }
     }
+    case 'invalid_union': {
+      const options = optionsOf(issue)
+      if (options.length === 0) return { message: issue.message }
+      const name = String(issue.path.at(-1))
+      return { message: `unknown ${name} ${quote(input)}`, allowed: list(options), fix: suggestion(input, options) }
+    }
     default:
       return { message: issue.message }
   }
@@ -171,17 +179,18 @@ function explainMissing(issue: Issue, path: Path, scope: Scope): Mistake {
 }
 
 function explainUnknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, path: Path, scope: Scope): Mistake[] {
-  const input = valueAt(scope.source.value, path)
-  const layers = schemasAt(scope.schema, issue.path, valueAt(scope.source.value, scope.path))
+  const input = valueAt(scope.value, issue.path)
+  const layers = schemasAt(scope.schema, issue.path, scope.value)
   const shapes = layers
     .flatMap((layer) => alternatives(layer, input))
     .flatMap((layer) => {
       const { def } = (layer as z.core.$ZodTypes)._zod
       return def.type === 'object' ? [Object.keys(def.shape)] : []
     })
-  // Where alternatives are left, the one that refused the keys is one that does not have them.
-  const refusing = shapes.filter((keys) => !issue.keys.some((key) => keys.includes(key)))
-  const known = [...new Set((refusing.length > 0 ? refusing : shapes).flat())]
+  // Where a union leaves several, the one that is meant has the most of the keys that are there.
+  const written = new Set(typeof input === 'object' && input !== null ? Object.keys(input) : [])
+  const overlaps = shapes.map((keys) => keys.filter((key) => written.has(key)).length)
+  const known = [...new Set(shapes.filter((_, index) => overlaps[index] === Math.max(...overlaps)).flat())]
   return issue.keys.map((key) => {
     const similar = didYouMean(key, known)
     return {
@@ -195,24 +204,18 @@ function explainUnknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, path: Path,
   })
 }
 
-function explainDiscriminator(issue: z.core.$ZodIssueInvalidUnion, input: unknown): Words {
-  const options = optionsOf(issue)
-  const name = String(issue.path.at(-1))
-  return { message: `unknown ${name} ${quote(input)}`, allowed: list(options), fix: suggestion(input, options) }
-}
-
 /** Explains the alternative that fits best; when none comes close, says what all of them are. */
 function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scope: Scope): Mistake[] {
   const path = [...scope.path, ...issue.path]
-  const isClose = issue.errors.some((issues) => issues.length !== 1 || issues[0]!.path.length > 0)
-  if (isClose) {
-    const costs = issue.errors.map(cost)
-    const best = costs.indexOf(Math.min(...costs))
-    const schema = unionOptions(scope, issue.path)[best] ?? scope.schema
-    return issue.errors[best]!.flatMap((inner) => explain(inner, { ...scope, schema, path }))
+  const input = valueAt(scope.value, issue.path)
+  const costs = issue.errors.map(cost)
+  const lowest = Math.min(...costs)
+  if (lowest < NOT_CLOSE) {
+    const best = costs.indexOf(lowest)
+    const schema = unionOptions(scope, issue.path)[best] ?? z.unknown()
+    return issue.errors[best]!.flatMap((inner) => explain(inner, { schema, path, value: input }))
   }
 
-  const input = valueAt(scope.source.value, path)
   const reasons = issue.errors.flat()
   const literals = reasons.flatMap((reason) => (reason.code === 'invalid_value' ? reason.values : []))
   const similar = suggestion(input, literals)
@@ -226,19 +229,22 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scope: Scope): Mistak
 
 /** The alternatives of the union at `path`, in the order of the issue's `errors`. */
 function unionOptions(scope: Scope, path: Path): readonly Schema[] {
-  for (const schema of schemasAt(scope.schema, path, valueAt(scope.source.value, scope.path))) {
+  for (const schema of schemasAt(scope.schema, path, scope.value)) {
     const { def } = (unwrapped(schema) as z.core.$ZodTypes)._zod
     if (def.type === 'union') return def.options
   }
   return []
 }
 
-/** How far an alternative is from what was written: another type is farthest, another literal far, the rest one each. */
+/** The cost of an alternative that refuses the value as a whole. */
+const NOT_CLOSE = 1000
+
+/** How far an alternative is from what was written: another type is farthest, another word inside is far. */
 function cost(issues: readonly Issue[]): number {
   let total = 0
-  for (const issue of issues) {
-    const isOtherType = issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value')
-    total += isOtherType ? 1000 : issue.code === 'invalid_value' ? 10 : 1
+  for (const { code, path } of issues) {
+    const isRefusal = code === 'invalid_type' || code === 'invalid_value' || code === 'custom'
+    total += path.length === 0 && isRefusal ? NOT_CLOSE : code === 'invalid_value' ? 10 : 1
   }
   return total
 }
@@ -278,10 +284,6 @@ function valueAt(value: unknown, path: Path): unknown {
     value = (value as Record<PropertyKey, unknown>)[key]
   }
   return value
-}
-
-function isAbsent(value: unknown, path: Path): boolean {
-  return path.length > 0 && valueAt(value, path) === undefined
 }
 
 /** The schemas that stand for `path`: one, or several where the way leads through a union that nothing decides. */
@@ -341,7 +343,7 @@ function child(schema: Schema, key: PropertyKey): Schema | undefined {
 
 /** The first of the `examples` in the schema's meta, as it would be written in a file. The outermost meta wins. */
 function exampleAt(scope: Scope, path: Path): string | undefined {
-  let [schema] = schemasAt(scope.schema, path, valueAt(scope.source.value, scope.path))
+  let [schema] = schemasAt(scope.schema, path, scope.value)
   for (; schema !== undefined; schema = wrappedBy(schema)) {
     const examples = z.globalRegistry.get(schema)?.['examples']
     if (Array.isArray(examples) && examples.length > 0) return inline(examples[0])
@@ -517,8 +519,7 @@ function visible(text: string): string {
   })
 }
 
-const WIDE =
-  /[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]/u
+const WIDE = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Emoji_Presentation}\u3000-\u30ff\uff01-\uff60]/u
 
 /** How many terminal columns a text takes: none for a combining mark, two for East Asian wide characters and emoji. */
 function columns(text: string): number {

@@ -122,6 +122,18 @@ describe('one mistake', () => {
     ])
   })
 
+  test('diagnostics: alternatives that all refuse a key, the closest one is explained', () => {
+    const a = z.number()
+    const either = z.union([count(), z.strictObject({ b: a }), z.strictObject({ a }), z.strictObject({ a, c: a })])
+    expect(complaints('x: { a: 1, bb: 2 }', z.object({ x: either }))).toEqual([
+      '1:12 x.bb: unknown key "bb"; allowed: a, c.',
+    ])
+    const both = z.union([z.strictObject({ a }), z.strictObject({ a, c: a.optional() })])
+    expect(complaints('x: { a: 1, bb: 2 }', z.object({ x: both }))).toEqual([
+      '1:12 x.bb: unknown key "bb"; allowed: a.',
+    ])
+  })
+
   test('diagnostics: a missing key at the top, is placed at the start and shows an example', () => {
     expect(complaints('a: 1', z.object({ name: slug.meta({ examples: [{ a: ['x y', 1] }] }) }))).toEqual([
       '1:1 name: missing key "name"; allowed: text; add "name: { a: ["x y", 1] }".',
