@@ -61,7 +61,7 @@ const QUOTED_MAX = 60
 const FRAME_LINES_AROUND = 2
 const FRAME_COLUMNS_MAX = 100
 
-/** Every issue of `error` as a diagnostic. `schema` is the one that failed, `source` the file whose value it was given. */
+/** Every issue of `error` as a diagnostic. `schema` is what refused the value of `source`. */
 export function diagnose(error: z.ZodError, schema: z.ZodType, source: Source): Diagnostic[] {
   const mistakes = error.issues.flatMap((issue) => explain(issue as Issue, { schema, path: [], value: source.value }))
   // A key that is misspelled is also a key that is missing; the spelling is the mistake to show.
@@ -386,7 +386,8 @@ function quote(input: unknown): string {
 function inline(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
   if (typeof value === 'object' && value !== null) {
-    return `{ ${Object.entries(value).map(([key, inner]) => `${key}: ${inline(inner)}`).join(', ')} }` // prettier-ignore
+    const pairs = Object.entries(value).map(([key, inner]) => `${key}: ${inline(inner)}`)
+    return `{ ${pairs.join(', ')} }`
   }
   return typeof value === 'string' && /^[a-z0-9][\w./%-]*$/i.test(value) && Number.isNaN(Number(value))
     ? value
@@ -427,8 +428,9 @@ function beyond(issue: Limit, input: unknown, thing: string, items: string): str
 }
 
 function limit(issue: Limit, bound: number | bigint, inclusive: string, exclusive: string): string {
-  const thing = issue.origin === 'string' ? ' character' : issue.origin === 'array' ? ' item' : ''
-  return `${issue.inclusive === false ? exclusive : inclusive} ${bound}${thing}${thing !== '' && bound !== 1 ? 's' : ''}`
+  const words = issue.inclusive === false ? exclusive : inclusive
+  const thing = issue.origin === 'string' ? ' character' : issue.origin === 'array' ? ' item' : undefined
+  return thing === undefined ? `${words} ${bound}` : `${words} ${bound}${thing}${bound === 1 ? '' : 's'}`
 }
 
 // ── from mistakes to text ───────────────────────────────────────────────────────────────────────────────────────────
