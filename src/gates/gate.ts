@@ -1,0 +1,242 @@
+/**
+ * A gate: a metric over a part of the traffic, and what is asserted of it. The schema is what a scenario writes; a Gate
+ * is one bound to its fold, which judges whenever it is asked.
+ *
+ *   | what is seen                              | status                                                  |
+ *   | ----------------------------------------- | ------------------------------------------------------- |
+ *   | nothing to measure, or too few samples    | inconclusive, with the number needed                    |
+ *   | a lower bound only (it never happened)    | fail where the lower bound breaks `<`, else inconclusive |
+ *   | a latency, and a loop that lagged         | inconclusive                                            |
+ *   | a value                                   | pass or fail                                            |
+ */
+import { z } from 'zod'
+import { didYouMean } from '../base/did-you-mean.ts'
+import { assert, type Millis } from '../base/index.ts'
+import { formatDuration } from '../base/quantities.ts'
+import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
+import { formatBeside } from './format.ts'
+import type { MetricFold } from './metric-fold.ts'
+import { BOOKS, STATS, type AnyMetric, type Stat } from './metric.ts'
+import { METRIC_KINDS, metricOf } from './metrics/index.ts'
+import type { GateResult, Observation, Selector, Status } from './result.ts'
+
+/** Below these, a gate is inconclusive. A quantile needs five samples beyond it: 5 / (1 − q). */
+const MIN_SAMPLES: Readonly<Record<Stat, number>> = {
+  value: 30,
+  mean: 30,
+  max: 30,
+  p50: 10,
+  p90: 50,
+  p95: 100,
+  p99: 500,
+}
+const MIN_SAMPLES_MAX = 1_000_000_000
+/** A latency is not believed when the loop lagged by more than this share of its bound. */
+const LAG_SHARE_MAX = 0.05
+
+const name = (what: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .meta({ description: `Only ${what}. Absent: all.`, examples: [example] })
+
+export const selectorSchema = z
+  .strictObject({
+    workflow: name('requests of this workflow', 'support-chat'),
+    window: name('requests that arrived in this window', 'storm'),
+    provider: name('requests that this provider served, or was tried for first when none did', 'openai'),
+    model: name('requests that this model served, or was tried for first when none did', 'openai/gpt-5-mini'),
+    phase: z
+      .enum(['before', 'during', 'after'])
+      .optional()
+      .meta({ description: 'Only requests that arrived before, during or after the faults.', examples: ['after'] }),
+  })
+  .meta({ description: 'The part of the traffic to look at. Absent: all of it.', examples: [{ window: 'storm' }] })
+
+const shape = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]{0,63}$/, {
+      error: 'an id is lower-case letters, digits and "-", begins with a letter, and has at most 64',
+    })
+    .meta({ description: 'Its name in reports. Unique in a scenario.', examples: ['chat-success'] }),
+  metric: z
+    .enum(METRIC_KINDS, { error: ({ input }) => unknownMetric(input) })
+    .meta({ description: 'What is measured; `squall list metrics` explains each.', examples: ['success_rate'] }),
+  stat: z
+    .enum(STATS)
+    .optional()
+    .meta({
+      description: 'Which statistic of it. Default: p95 for times of requests, otherwise its value.',
+      examples: ['p99'],
+    }),
+  where: selectorSchema.optional(),
+  assert: z
+    .string({ error: 'an assertion is a text such as ">= 99.5%", in quotes' })
+    .meta({ description: 'Operator and bound, with its unit.', examples: ['>= 99.5%', '< 2s', '== 0', '<= $0.01'] }),
+  min_samples: z
+    .int()
+    .min(1)
+    .max(MIN_SAMPLES_MAX)
+    .optional()
+    .meta({
+      description:
+        'With fewer samples the gate is inconclusive. Default: 30 for shares, 100 for p95, 500 for p99, 1 for counts.',
+      examples: [200],
+    }),
+  book: z
+    .enum(BOOKS)
+    .optional()
+    .meta({
+      description: 'For costs: what the fleet charged, or what the caller is billed. Default: upstream.',
+      examples: ['billed'],
+    }),
+})
+
+type Shape = z.infer<typeof shape>
+
+/** The key of a gate at fault, and the sentence. Null when the parts fit together. */
+type Misfit = { readonly path: readonly string[]; readonly message: (gate: Shape, metric: AnyMetric) => string | null }
+
+const MISFITS: readonly Misfit[] = [
+  { path: ['stat'], message: ({ stat }, metric) => (stat === undefined ? null : statProblem(stat, metric)) },
+  {
+    path: ['assert'],
+    message({ assert: text }, metric) {
+      const parsed = parseAssertion(text, metric)
+      return parsed.ok ? null : parsed.message
+    },
+  },
+  {
+    path: ['where', 'phase'],
+    message: ({ where }, { scope, kind }) =>
+      scope === 'faults' && where?.phase !== undefined ? `${kind} is told per fault and has no phase; remove it` : null,
+  },
+  {
+    path: ['book'],
+    message: ({ book }, { hasBooks, kind }) =>
+      book === undefined || hasBooks ? null : `${kind} has no book: only cost_per_success and cost_drift do; remove it`,
+  },
+]
+
+/** One gate as a scenario writes it. The parts are checked against each other as soon as each of them can be read. */
+export const gateSchema = MISFITS.reduce<typeof shape>(
+  (schema, { path, message }) =>
+    schema.refine((gate) => misfit(message, gate) === null, {
+      path: [...path],
+      error: ({ input }) => misfit(message, input as Shape) ?? undefined,
+      when: ({ value }) => isReadable(value),
+    }),
+  shape,
+).meta({
+  description: 'A metric over a part of the traffic, and what must hold of it.',
+  examples: [{ id: 'chat-success', metric: 'success_rate', where: { window: 'storm' }, assert: '>= 99.5%' }],
+})
+
+export type GateSpec = z.infer<typeof shape>
+
+export class Gate {
+  readonly spec: GateSpec
+  readonly metric: AnyMetric
+  readonly stat: Stat
+  readonly assertion: Assertion
+  private readonly fold: MetricFold
+  private readonly where: Selector
+  private readonly samplesMin: number
+
+  constructor(spec: GateSpec, fold: MetricFold) {
+    this.spec = spec
+    this.fold = fold
+    this.metric = metricOf(spec.metric)
+    this.stat = spec.stat ?? this.metric.stats[0]
+    this.where = selectorOf(spec.where)
+    this.samplesMin = spec.min_samples ?? minSamplesOf(this.metric, this.stat)
+    const parsed = parseAssertion(spec.assert, this.metric)
+    assert(parsed.ok, `gate ${spec.id}: the schema let ${JSON.stringify(spec.assert)} through`)
+    this.assertion = parsed.value
+  }
+
+  /**
+   * What the gate says if the run ended at `endedAt`. `twin` is its fold over the run without faults; `lagMs` is the
+   * 99th percentile of the loop's lag in scenario ms, 0 in virtual time.
+   */
+  judge(endedAt: Millis, twin: MetricFold | null, lagMs: Millis = 0): GateResult {
+    const observation = this.fold.observe(this.stat, endedAt, twin)
+    const { spec, metric, stat, where, assertion } = this
+    const { value, n } = observation
+    const observed = value === null ? null : roundTo(value, metric.resolution)
+    const [status, cause] = this.decide(observation, observed, lagMs)
+    const { operator, bound, threshold } = assertion
+    const told = { id: spec.id, metric: metric.kind, stat, where, unit: metric.unit, status, observed }
+    return { ...told, bound, operator, threshold, n, cause }
+  }
+
+  private decide({ n, censored, note }: Observation, observed: number | null, lagMs: Millis): [Status, string | null] {
+    const { metric, assertion, samplesMin } = this
+    const why = note === undefined ? '' : `; ${note}`
+    if (observed === null) return ['inconclusive', `${this.what()} has no value: ${note ?? 'nothing to measure'}`]
+    const seen = `${this.what()} is ${censored ? 'at least ' : ''}${formatBeside(observed, assertion.bound, metric.unit)}`
+    if (n < samplesMin) {
+      return ['inconclusive', `${seen} over ${n} ${metric.samples}, and needs ${samplesMin} to be judged${why}`]
+    }
+    const isHeld = holds(assertion, observed, metric.resolution)
+    const asked = `the gate asks for ${assertion.threshold}`
+    if (censored) return this.decideCensored(isHeld, `${seen}, ${asked}${why}`)
+    if (isTimeOfRequests(metric) && lagMs > LAG_SHARE_MAX * assertion.bound) {
+      const lag = formatDuration(lagMs)
+      return ['inconclusive', `${seen}, but the loop itself lagged by ${lag}, more than 5% of ${assertion.threshold}`]
+    }
+    return isHeld ? ['pass', null] : ['fail', `${seen} over ${n} ${metric.samples}, ${asked}${why}`]
+  }
+
+  /** The true value is at least the observed one: that can break an upper bound or keep a lower one, and no more. */
+  private decideCensored(isHeld: boolean, sentence: string): [Status, string | null] {
+    const isUpper = this.assertion.operator === '<' || this.assertion.operator === '<='
+    if (isUpper && !isHeld) return ['fail', sentence]
+    if (!isUpper && isHeld) return ['pass', null]
+    return ['inconclusive', `${sentence}; the run ended too early to tell`]
+  }
+
+  private what(): string {
+    return this.stat === 'value' ? this.metric.kind : `${this.metric.kind} ${this.stat}`
+  }
+}
+
+/** Samples below which a gate on this statistic is inconclusive: see MIN_SAMPLES; 1 for counts and times of faults. */
+export function minSamplesOf(metric: Pick<AnyMetric, 'unit' | 'scope'>, stat: Stat): number {
+  return metric.unit === 'count' || metric.scope === 'faults' ? 1 : MIN_SAMPLES[stat]
+}
+
+/** A selector without the keys that the file left out. */
+export function selectorOf(where: GateSpec['where']): Selector {
+  return Object.fromEntries(Object.entries(where ?? {}).filter(([, value]) => value !== undefined))
+}
+
+function isTimeOfRequests({ unit, scope }: AnyMetric): boolean {
+  return unit === 'ms' && scope === 'traffic'
+}
+
+function misfit(message: Misfit['message'], gate: Shape): string | null {
+  return message(gate, metricOf(gate.metric))
+}
+
+/** Whether the parts of a gate can be held against each other, even if some other key of it is wrong. */
+function isReadable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { metric, assert: text, where } = value as Record<string, unknown>
+  const hasWhere = where === undefined || (typeof where === 'object' && where !== null)
+  return typeof metric === 'string' && METRIC_KINDS.includes(metric) && typeof text === 'string' && hasWhere
+}
+
+function statProblem(stat: string, { kind, stats }: AnyMetric): string | null {
+  if ((stats as readonly string[]).includes(stat)) return null
+  return `${kind} has no ${stat}; allowed: ${stats.join(', ')}`
+}
+
+function unknownMetric(input: unknown): string {
+  const meant = typeof input === 'string' ? didYouMean(input, METRIC_KINDS) : undefined
+  const hint = meant === undefined ? `allowed: ${METRIC_KINDS.join(', ')}` : `did you mean "${meant}"?`
+  return `${JSON.stringify(input) ?? 'nothing'} is not a metric; ${hint}`
+}

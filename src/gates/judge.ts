@@ -1,0 +1,262 @@
+/**
+ * The judge of one run: holds every fold that its gates and its report need, and comes to a verdict in the end.
+ *
+ *   const judge = new Judge({ directory, gates, isLegal })
+ *   judge.attach(log)            // before the first entry
+ *   judge.attachTwin(twinLog)    // the same run without faults, if there is one
+ *   judge.gauges(now)            // during the run, for the screen
+ *   judge.finish({ endedAt, partial })
+ *
+ *   | first that applies                                                        | verdict      |
+ *   | ------------------------------------------------------------------------- | ------------ |
+ *   | a gate failed                                                              | fail         |
+ *   | stopped early · no gates · no requests · a fault that did not strike ·     | inconclusive |
+ *   | the run without faults was unhealthy · a gate is inconclusive              |              |
+ *   | otherwise                                                                  | pass         |
+ */
+import { assert, type Millis } from '../base/index.ts'
+import { formatDuration, formatRatio } from '../base/quantities.ts'
+import type { Directory, Log } from '../ledger/index.ts'
+import { Gate, selectorOf, type GateSpec } from './gate.ts'
+import { MetricFold } from './metric-fold.ts'
+import type { Book, IsLegal, Stat } from './metric.ts'
+import { METRICS, metricOf } from './metrics/index.ts'
+import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
+import { Tally } from './tally.ts'
+import { Traces } from './traces.ts'
+
+/** Below this success rate without faults, a run proves nothing about faults. */
+const HEALTHY_MIN = 0.9
+/** What the report tells of a distribution. */
+const TABLE_STATS: readonly Stat[] = ['p50', 'p95', 'p99']
+const EVERYWHERE: Selector = {}
+
+export interface JudgeOptions {
+  readonly directory: Directory
+  readonly gates: readonly GateSpec[]
+  readonly isLegal: IsLegal
+}
+
+export interface FinishOptions {
+  readonly endedAt: Millis
+  /** The run was stopped before its duration was over. */
+  readonly partial: boolean
+  /** Live runs: the 99th percentile of the loop's own lag in wall ms, and how many scenario ms pass in one of those. */
+  readonly lag?: { readonly speed: number; readonly p99Ms: Millis }
+}
+
+export type Judgement = Pick<RunResult, 'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts'>
+
+/** What a gate says so far. */
+export type Gauge = GateResult
+
+/** The folds over one log, one per question asked. */
+class FoldSet {
+  readonly traces = new Traces()
+  private readonly folds = new Map<string, MetricFold>()
+  private readonly directory: Directory
+  private readonly isLegal: IsLegal
+
+  constructor(directory: Directory, isLegal: IsLegal) {
+    this.directory = directory
+    this.isLegal = isLegal
+  }
+
+  add(kind: string, where: Selector, book: Book): MetricFold {
+    const key = keyOf(kind, where, book)
+    const known = this.folds.get(key)
+    if (known !== undefined) return known
+    const fold = new MetricFold(metricOf(kind), where, book, this.directory, this.traces, this.isLegal)
+    this.folds.set(key, fold)
+    return fold
+  }
+
+  get(kind: string, where: Selector, book: Book): MetricFold | null {
+    return this.folds.get(keyOf(kind, where, book)) ?? null
+  }
+
+  attach(log: Log): void {
+    log.attach(this.traces)
+    for (const fold of this.folds.values()) log.attach(fold)
+  }
+}
+
+export class Judge {
+  private readonly directory: Directory
+  private readonly gates: readonly Gate[]
+  private readonly run: FoldSet
+  private readonly twin: FoldSet
+  private readonly tally: Tally
+  private log: Log | null = null
+  private hasTwin = false
+
+  constructor({ directory, gates, isLegal }: JudgeOptions) {
+    this.directory = directory
+    this.run = new FoldSet(directory, remembering(isLegal))
+    this.twin = new FoldSet(directory, remembering(isLegal))
+    this.tally = new Tally(directory)
+    this.gates = gates.map((spec) => {
+      const where = selectorOf(spec.where)
+      const book = spec.book ?? 'upstream'
+      if (needsTwin(spec.metric)) this.twin.add(spec.metric, where, book)
+      return new Gate(spec, this.run.add(spec.metric, where, book))
+    })
+    this.twin.add('success_rate', EVERYWHERE, 'upstream')
+    for (const { kind, where } of tableOf(directory)) {
+      this.run.add(kind, where, 'upstream')
+      if (metricOf(kind).needsTwin) this.twin.add(kind, where, 'upstream')
+    }
+  }
+
+  /** Listen to the run. Once, before its first entry. */
+  attach(log: Log): void {
+    assert(this.log === null && log.length === 0, 'a judge is attached once, before the first entry')
+    this.log = log
+    log.attach(this.tally)
+    this.run.attach(log)
+  }
+
+  /** Listen to the same run without faults. Only what is compared with it is folded. */
+  attachTwin(log: Log): void {
+    assert(!this.hasTwin && log.length === 0, 'a twin is attached once, before the first entry')
+    this.hasTwin = true
+    this.twin.attach(log)
+  }
+
+  /** What every gate would say if the run ended now. */
+  gauges(now: Millis): Gauge[] {
+    return this.gates.map((gate) => gate.judge(now, this.twinOf(gate.spec.metric, gate.spec)))
+  }
+
+  finish({ endedAt, partial, lag }: FinishOptions): Judgement {
+    const lagMs = lag === undefined ? 0 : lag.speed * lag.p99Ms
+    const gates = this.gates.map((gate) => gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), lagMs))
+    const doubts = [
+      ...this.stoppedEarly(endedAt, partial),
+      ...this.nothingToJudge(),
+      ...this.twinUnhealthy(endedAt),
+      ...this.faultsMissed(endedAt),
+    ]
+    return {
+      verdict: verdictOf(gates, doubts),
+      gates,
+      metrics: this.table(endedAt),
+      faults: this.tally.faultRows(endedAt),
+      providers: this.tally.providerRows(),
+      counts: this.tally.counts(this.log?.length ?? 0),
+    }
+  }
+
+  private stoppedEarly(endedAt: Millis, partial: boolean): string[] {
+    if (!partial) return []
+    return [`the run was stopped at ${formatDuration(endedAt)} of ${formatDuration(this.directory.durationMs)}`]
+  }
+
+  private nothingToJudge(): string[] {
+    const { requests, closed } = this.tally
+    if (requests === 0) return ['no request arrived']
+    const causes = this.gates.length === 0 ? ['there are no gates: nothing was asserted'] : []
+    if (closed < requests) causes.push(`${requests - closed} of ${requests} requests were never closed in the ledger`)
+    return causes
+  }
+
+  private faultsMissed(endedAt: Millis): string[] {
+    return this.tally
+      .faultRows(endedAt)
+      .filter(({ hits, minHits }) => hits < minHits)
+      .map(({ id, label, hits, minHits }) => {
+        const seen = hits === 0 ? 'never struck' : `struck ${hits} times`
+        return `fault ${id} (${label}) ${seen}, and must strike at least ${minHits} times for the run to mean anything`
+      })
+  }
+
+  /** Gates on success are held against the twin, too: what fails without a storm was not the storm's doing. */
+  private twinUnhealthy(endedAt: Millis): string[] {
+    if (!this.hasTwin) return []
+    const { value } = this.twin.add('success_rate', EVERYWHERE, 'upstream').observe('value', endedAt, null)
+    if (value === null) return ['the run without faults closed no request']
+    if (value < HEALTHY_MIN) {
+      return [
+        `the run without faults already had a success rate of ${formatRatio(value)}, below ${formatRatio(HEALTHY_MIN, 0)}`,
+      ]
+    }
+    return this.gates.flatMap(({ spec }) => {
+      const fold =
+        spec.metric === 'success_rate' ? this.twin.get(spec.metric, selectorOf(spec.where), 'upstream') : null
+      const result = fold && new Gate(spec, fold).judge(endedAt, null)
+      return result?.status === 'fail' ? [`the run without faults already fails gate ${spec.id}: ${result.cause}`] : []
+    })
+  }
+
+  private table(endedAt: Millis): MetricRow[] {
+    return tableOf(this.directory).flatMap(({ kind, where }) => {
+      const metric = metricOf(kind)
+      const fold = this.run.add(kind, where, 'upstream')
+      const twin = this.twinOf(kind, { where })
+      const stats = metric.stats.length === 1 ? metric.stats : TABLE_STATS
+      return stats.map((stat) => {
+        const { value, n, censored } = fold.observe(stat, endedAt, twin)
+        const shown = censored ? null : value
+        return { metric: kind, stat, unit: metric.unit, where, value: shown, n }
+      })
+    })
+  }
+
+  private twinOf(kind: string, { where, book }: Partial<GateSpec>): MetricFold | null {
+    if (!this.hasTwin || !metricOf(kind).needsTwin) return null
+    return this.twin.get(kind, selectorOf(where), book ?? 'upstream')
+  }
+}
+
+/** Every metric over the whole run, then by window. What is told per fault is told once. */
+function tableOf({ windows }: Directory): { readonly kind: string; readonly where: Selector }[] {
+  const whole = METRICS.map(({ kind }) => ({ kind, where: EVERYWHERE }))
+  const traffic = METRICS.filter(({ scope }) => scope === 'traffic')
+  return [...whole, ...windows.flatMap(({ name }) => traffic.map(({ kind }) => ({ kind, where: { window: name } })))]
+}
+
+function verdictOf(gates: readonly GateResult[], doubts: readonly string[]): Verdict {
+  const causesOf = (status: Status) =>
+    gates.filter((gate) => gate.status === status).map(({ id, cause }) => `gate ${id}: ${cause ?? status}`)
+  const failed = causesOf('fail')
+  const unclear = causesOf('inconclusive')
+  const causes = [...failed, ...doubts, ...unclear]
+  return { status: failed.length > 0 ? 'fail' : causes.length > 0 ? 'inconclusive' : 'pass', causes }
+}
+
+/** 0 when it came out as expected. Otherwise fail → 1, inconclusive → 3, and a pass that should not have been → 1. */
+export function exitCodeOf(status: Status, expect: Status): number {
+  if (status === expect) return 0
+  return status === 'inconclusive' ? 3 : 1
+}
+
+const WORST_FIRST = [70, 5, 2, 1, 3, 0] as const
+
+/** The exit code of several runs: the worst of theirs. A code that is not in the order outranks all that are. */
+export function worstExit(codes: readonly number[]): number {
+  const stranger = codes.find((code) => !(WORST_FIRST as readonly number[]).includes(code))
+  return stranger ?? WORST_FIRST.find((code) => codes.includes(code)) ?? 0
+}
+
+/** The whole run and a window ask about the same attempt one after the other: the oracle is asked once. */
+function remembering(isLegal: IsLegal): IsLegal {
+  let request = -1
+  let endpoint = -1
+  let answer: string | null = null
+  return (nextRequest, workflow, nextEndpoint) => {
+    if (nextRequest === request && nextEndpoint === endpoint) return answer
+    request = nextRequest
+    endpoint = nextEndpoint
+    answer = isLegal(nextRequest, workflow, nextEndpoint)
+    return answer
+  }
+}
+
+/** `success_rate` gates are judged on the twin, too. */
+function needsTwin(kind: string): boolean {
+  return kind === 'success_rate' || metricOf(kind).needsTwin
+}
+
+function keyOf(kind: string, { workflow, window, provider, model, phase }: Selector, book: Book): string {
+  return JSON.stringify([kind, workflow, window, provider, model, phase, metricOf(kind).hasBooks ? book : null])
+}

@@ -1,0 +1,73 @@
+/**
+ * What a metric is: a fold over the ledger with a unit, a numerator and a denominator. A metric file reads like its
+ * neighbours: kind, summary, unit, numerator, denominator, the trap its definition avoids, then start, step, finish.
+ */
+import type { Millis } from '../base/index.ts'
+import type { Directory, EntryKind, EntryOf } from '../ledger/index.ts'
+import type { RequestId } from '../protocol/index.ts'
+import type { Observation, Unit } from './result.ts'
+import type { Selection } from './selection.ts'
+import type { Traces } from './traces.ts'
+
+/** `value` is the one number of a metric that has no distribution. Quantiles are nearest rank. */
+export const STATS = ['value', 'p50', 'p90', 'p95', 'p99', 'max', 'mean'] as const
+export type Stat = (typeof STATS)[number]
+
+/** Whose money: what the fleet charged for every attempt, or what the caller pays by the rules of the gateway. */
+export const BOOKS = ['upstream', 'billed'] as const
+export type Book = (typeof BOOKS)[number]
+
+/**
+ * Why this request must never be sent to that endpoint, or null when it may. An oracle of its own, not the router:
+ * a router that judges itself would repeat its own mistake.
+ */
+export type IsLegal = (request: RequestId, workflow: number, endpoint: number) => string | null
+
+/** What a fold is handed beside the entries. One per fold; `traces` is one per log. */
+export interface FoldContext {
+  readonly directory: Directory
+  /** Which requests, attempts and faults are meant. */
+  readonly selects: Selection
+  /** What is known of the request behind an entry. It has seen the entry before the metric does. */
+  readonly traces: Traces
+  readonly book: Book
+  readonly isLegal: IsLegal
+  /** When the run ended, or for a reading during the run: now. Only `finish` may rely on it. */
+  readonly endedAt: Millis
+}
+
+/** The kinds a metric listens to are part of its type, so that `step` needs no check for the others. */
+export interface Metric<State, Kind extends EntryKind = EntryKind> {
+  /** Its name in a scenario. */
+  readonly kind: string
+  /** One sentence for people. */
+  readonly summary: string
+  readonly unit: Unit
+  readonly numerator: string
+  readonly denominator: string
+  /** What `n` counts, as a plural. */
+  readonly samples: string
+  /** The mistake that the definition avoids. */
+  readonly trap: string
+  /** Allowed statistics; the first is the default. */
+  readonly stats: readonly [Stat, ...Stat[]]
+  /** Observed values are rounded to a multiple of this before they are compared. */
+  readonly resolution: number
+  /** Smallest and largest value that the metric can take. */
+  readonly range: readonly [min: number, max: number]
+  /** An assertion as a scenario writes it. */
+  readonly example: string
+  /** `traffic` is told by window; `faults` has one value per fault and is told over the whole run. */
+  readonly scope: 'traffic' | 'faults'
+  /** Whether `book` means anything to it. */
+  readonly hasBooks: boolean
+  /** Whether it is measured against the run without faults. */
+  readonly needsTwin: boolean
+  readonly on: readonly Kind[]
+  start(context: FoldContext): State
+  step(state: State, entry: EntryOf<Kind>, context: FoldContext): void
+  /** Reads the state without changing it: the screen asks during the run, too. */
+  finish(state: State, stat: Stat, context: FoldContext, twin: State | null): Observation
+}
+
+export type AnyMetric = Metric<unknown>

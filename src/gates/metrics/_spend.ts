@@ -1,0 +1,30 @@
+/** What the selected requests cost and how many of them succeeded, for metrics of money. */
+import type { FleetCharged, RequestClosed } from '../../ledger/index.ts'
+import type { FoldContext } from '../metric.ts'
+import type { Traces } from '../traces.ts'
+
+export interface Spend {
+  /** Nano-dollars in the book of the fold, failed and cancelled requests included: their attempts are paid for, too. */
+  cost: number
+  ok: number
+}
+
+/** A request is counted when it closes, with all it cost so far; what the fleet charges after that is added then. */
+export function stepSpend(spend: Spend, entry: RequestClosed | FleetCharged, context: FoldContext): void {
+  const { traces, selects, book } = context
+  if (entry.kind === 'request.closed') {
+    if (!selects.request(entry)) return
+    if (entry.outcome === 'ok') spend.ok += 1
+    spend.cost += book === 'billed' ? entry.billed : (traces.of(entry.request)?.upstreamCost ?? 0)
+    return
+  }
+  if (book === 'billed') return
+  const trace = traces.of(entry.request)
+  if (trace?.isClosed && selects.closed(trace)) spend.cost += entry.cost
+}
+
+/** What a reader must know when charges came too late to be told whose they were. */
+export function lateNote({ lateCharges }: Traces): { note: string } | undefined {
+  if (lateCharges === 0) return undefined
+  return { note: `${lateCharges} charges came too late to be counted for their requests` }
+}

@@ -1,0 +1,49 @@
+/**
+ * The metrics, in the order in which a report tells them. To add one: a file beside this one, and a line in this list.
+ */
+import { assert } from '../../base/index.ts'
+import type { AnyMetric } from '../metric.ts'
+import { amplification } from './amplification.ts'
+import { costDrift } from './cost-drift.ts'
+import { costPerSuccess } from './cost-per-success.ts'
+import { fallbackFrequency } from './fallback-frequency.ts'
+import { fallbackRate } from './fallback-rate.ts'
+import { goodput } from './goodput.ts'
+import { latency } from './latency.ts'
+import { policyViolations } from './policy-violations.ts'
+import { successRate } from './success-rate.ts'
+import { timeToFailover } from './time-to-failover.ts'
+import { timeToRecover } from './time-to-recover.ts'
+import { toolCallValidity } from './tool-call-validity.ts'
+import { truncated } from './truncated.ts'
+import { ttft } from './ttft.ts'
+import { wastedCost } from './wasted-cost.ts'
+
+export const METRICS = [
+  successRate,
+  goodput,
+  ttft,
+  latency,
+  fallbackRate,
+  fallbackFrequency,
+  timeToFailover,
+  timeToRecover,
+  amplification,
+  costPerSuccess,
+  costDrift,
+  wastedCost,
+  toolCallValidity,
+  truncated,
+  policyViolations,
+] as const
+
+const byKind = new Map<string, AnyMetric>(METRICS.map((metric) => [metric.kind, metric as AnyMetric]))
+
+export const METRIC_KINDS: readonly string[] = [...byKind.keys()]
+
+/** The metric of that name, which is known to exist: the schema has seen to it. */
+export function metricOf(kind: string): AnyMetric {
+  const metric = byKind.get(kind)
+  assert(metric !== undefined, `no metric is called ${kind}`)
+  return metric
+}

@@ -1,0 +1,215 @@
+/**
+ * What several metrics must know of a request while it is in flight: when it arrived, where it was tried first, whether
+ * it moved, and what its attempts cost. One table per log, attached before the metrics, so that they stay stateless
+ * about requests and share one look-up.
+ *
+ * The cost of an attempt (`fleet.charged`) and its end (`attempt.ended`) come in either order, and either may come
+ * after `request.closed`. So a closed request whose attempts are not all ended and charged stays known in a tail of
+ * the last TAIL_MAX such requests. A charge that comes later still is not dropped silently: it is counted.
+ *
+ * Memory: requests in flight plus TAIL_MAX. Records are pooled.
+ */
+import type { Millis } from '../base/index.ts'
+import type {
+  AttemptEnded,
+  AttemptStarted,
+  Entry,
+  EntryKind,
+  FleetCharged,
+  Fold,
+  RequestClosed,
+} from '../ledger/index.ts'
+import { workflowOf, type RequestId } from '../protocol/index.ts'
+
+/** Closed requests with attempts that were not yet ended and charged, kept for charges that come late. */
+export const TAIL_MAX = 4096
+
+const CALLS = 65536
+const RUNNING = 0
+const COMMITTED = 1
+const WASTED = 2
+const UNCHARGED = -1
+
+/** One request, as far as the ledger has told. */
+export class Trace {
+  request: RequestId = 0
+  workflow = 0
+  arrivedAt: Millis = 0
+  /** Endpoint of the first attempt; -1 before there was one. */
+  firstEndpoint = -1
+  lastEndpoint = -1
+  /** An attempt went to another endpoint than the first one did. */
+  hasMoved = false
+  isClosed = false
+  /** After the close: the endpoint that the request is counted for. */
+  endpoint = -1
+  /** Charged so far by the fleet, in nano-dollars. */
+  upstreamCost = 0
+  /** Of that, charged for attempts that ended without their content having reached the caller. */
+  wastedCost = 0
+  /** Attempts not yet both ended and charged. */
+  unsettled = 0
+  readonly keys: number[] = []
+  readonly costs: number[] = []
+  readonly ends: number[] = []
+
+  reset(request: RequestId, arrivedAt: Millis): void {
+    this.request = request
+    this.workflow = workflowOf(request)
+    this.arrivedAt = arrivedAt
+    this.firstEndpoint = -1
+    this.lastEndpoint = -1
+    this.hasMoved = false
+    this.isClosed = false
+    this.endpoint = -1
+    this.upstreamCost = 0
+    this.wastedCost = 0
+    this.unsettled = 0
+    this.keys.length = 0
+    this.costs.length = 0
+    this.ends.length = 0
+  }
+}
+
+export class Traces implements Fold {
+  readonly on: readonly EntryKind[] = [
+    'request.arrived',
+    'attempt.started',
+    'attempt.ended',
+    'fleet.charged',
+    'request.closed',
+  ]
+  private readonly known = new Map<RequestId, Trace>()
+  private readonly pool: Trace[] = []
+  private readonly tail: (Trace | undefined)[] = []
+  private tailNext = 0
+  /** Closed and settled: known until the metrics have seen the close, that is until the next entry. */
+  private leaving: Trace | null = null
+  private latest: Trace | null = null
+
+  /** What the entry in hand added to its trace's costs, in nano-dollars. */
+  upstreamAdded = 0
+  wastedAdded = 0
+  /** The entry in hand is an attempt at another endpoint than its request's attempt before. */
+  isSwitch = false
+  /** Charges that came for requests no longer known, and their sum in nano-dollars. */
+  lateCharges = 0
+  lateCost = 0
+
+  /** The trace of a request, or undefined when it is not known (any more). */
+  of(request: RequestId): Trace | undefined {
+    if (this.latest !== null && this.latest.request === request) return this.latest
+    const trace = this.known.get(request)
+    if (trace !== undefined) this.latest = trace
+    return trace
+  }
+
+  step(entry: Entry): void {
+    if (this.leaving !== null) this.forget(this.leaving)
+    this.upstreamAdded = 0
+    this.wastedAdded = 0
+    this.isSwitch = false
+    switch (entry.kind) {
+      case 'request.arrived':
+        this.open(entry.request, entry.at)
+        return
+      case 'attempt.started':
+        return this.started(entry)
+      case 'attempt.ended':
+        return this.ended(entry)
+      case 'fleet.charged':
+        return this.charged(entry)
+      case 'request.closed':
+        return this.closed(entry)
+      default:
+    }
+  }
+
+  private open(request: RequestId, arrivedAt: Millis): Trace {
+    const trace = this.pool.pop() ?? new Trace()
+    trace.reset(request, arrivedAt)
+    this.known.set(request, trace)
+    this.latest = trace
+    return trace
+  }
+
+  private started(entry: AttemptStarted): void {
+    const trace = this.of(entry.request) ?? this.open(entry.request, entry.at)
+    if (trace.firstEndpoint < 0) trace.firstEndpoint = entry.endpoint
+    else if (entry.endpoint !== trace.firstEndpoint) trace.hasMoved = true
+    this.isSwitch = trace.lastEndpoint >= 0 && entry.endpoint !== trace.lastEndpoint
+    trace.lastEndpoint = entry.endpoint
+    slotOf(trace, entry.call, entry.attempt)
+  }
+
+  private ended(entry: AttemptEnded): void {
+    const trace = this.of(entry.request)
+    if (trace === undefined) return
+    const slot = slotOf(trace, entry.call, entry.attempt)
+    if (trace.ends[slot] !== RUNNING) return
+    trace.ends[slot] = entry.committed ? COMMITTED : WASTED
+    const cost = trace.costs[slot] as number
+    if (cost !== UNCHARGED) this.settle(trace, slot, cost)
+  }
+
+  private charged(entry: FleetCharged): void {
+    const trace = this.of(entry.request)
+    if (trace === undefined) {
+      this.lateCharges += 1
+      this.lateCost += entry.cost
+      return
+    }
+    const slot = slotOf(trace, entry.call, entry.attempt)
+    const before = trace.costs[slot] as number
+    const isFirst = before === UNCHARGED
+    trace.costs[slot] = isFirst ? entry.cost : before + entry.cost
+    trace.upstreamCost += entry.cost
+    this.upstreamAdded = entry.cost
+    if (trace.ends[slot] === RUNNING) return
+    if (isFirst) this.settle(trace, slot, entry.cost)
+    else if (trace.ends[slot] === WASTED) this.waste(trace, entry.cost)
+  }
+
+  private settle(trace: Trace, slot: number, cost: number): void {
+    trace.unsettled -= 1
+    if (trace.ends[slot] === WASTED) this.waste(trace, cost)
+  }
+
+  private waste(trace: Trace, cost: number): void {
+    trace.wastedCost += cost
+    this.wastedAdded = cost
+  }
+
+  private closed(entry: RequestClosed): void {
+    const trace = this.of(entry.request)
+    if (trace === undefined || trace.isClosed) return
+    trace.isClosed = true
+    trace.endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstEndpoint
+    if (trace.unsettled === 0) {
+      this.leaving = trace
+      return
+    }
+    const oldest = this.tail[this.tailNext]
+    if (oldest !== undefined) this.forget(oldest)
+    this.tail[this.tailNext] = trace
+    this.tailNext = (this.tailNext + 1) % TAIL_MAX
+  }
+
+  private forget(trace: Trace): void {
+    this.known.delete(trace.request)
+    this.pool.push(trace)
+    if (this.latest === trace) this.latest = null
+    if (this.leaving === trace) this.leaving = null
+  }
+}
+
+/** Where an attempt's cost and end are kept. A request has few attempts: a scan from the newest is the fastest. */
+function slotOf(trace: Trace, call: number, attempt: number): number {
+  const key = call * CALLS + attempt
+  for (let slot = trace.keys.length - 1; slot >= 0; slot -= 1) if (trace.keys[slot] === key) return slot
+  trace.keys.push(key)
+  trace.costs.push(UNCHARGED)
+  trace.ends.push(RUNNING)
+  trace.unsettled += 1
+  return trace.keys.length - 1
+}
