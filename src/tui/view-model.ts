@@ -3,12 +3,14 @@
  * updates, and the same updates give the same Screen. Memory is bounded by configuration, never by the length of the
  * run: windows and sparklines are rings, events are the last 200, and the rest are sums.
  *
- *   | dial       | numerator                                          | denominator                      | over    |
- *   | ---------- | -------------------------------------------------- | -------------------------------- | ------- |
- *   | success    | requests that ended `ok`                           | requests over, but not cancelled | 10 s    |
- *   | fallback   | requests served by another endpoint than the first | requests over, but not cancelled | 10 s    |
- *   | cost drift | upstream cost per ok request                       | the same of the twin, minus 1    | the run |
- *   | TTFT p95   | the 95th percentile of requests that saw content   |                                  | 10 s    |
+ *   | dial       | numerator                                         | denominator                      | over    |
+ *   | ---------- | ------------------------------------------------- | -------------------------------- | ------- |
+ *   | success    | requests that ended `ok`                          | requests over, but not cancelled | 10 s    |
+ *   | fallback   | requests tried at another endpoint than the first | requests over, but not cancelled | 10 s    |
+ *   | cost drift | upstream cost per ok request                      | the same of the twin, minus 1    | the run |
+ *   | TTFT p95   | the 95th percentile over requests that ended `ok` |                                  | 10 s    |
+ *
+ * The words are those of the metrics of the same name in gates/metrics; here they are over a sliding window.
  */
 import { RollingWindow, type Millis } from '../base/index.ts'
 import type { Directory, Entry, EntryOf } from '../ledger/index.ts'
@@ -52,8 +54,8 @@ export interface ViewModelOptions {
 /** Up to this many endpoints each has its own row; above it a row is a provider. */
 const ENDPOINT_ROWS_MAX = 8
 const SAMPLES_MAX = 1024
-/** Requests of which we remember where they failed last, to say where a failover came from. */
-const FAILED_MAX = 4096
+/** Requests in flight of which we remember that an attempt failed; when there are more, the oldest are forgotten. */
+const TRACES_MAX = 4096
 const MINUTE_BUCKETS = 60
 const SECOND: Millis = 1000
 
@@ -63,13 +65,21 @@ const [CLOSED, OK, FALLBACK] = [0, 1, 2]
 const TTFT_SCALES_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 120_000] as const
 const DRIFT_SCALES = [0.1, 0.25, 0.5, 1, 2, 5, 10] as const
 
+/** What a request in flight has been through. */
+interface Trace {
+  /** Endpoint of its last failed attempt. */
+  readonly failedAt: number
+  /** It was tried at another endpoint afterwards. */
+  readonly hasMoved: boolean
+}
+
 export class ViewModel {
   private readonly directory: Directory
   private readonly rows: readonly ProviderRow[]
   private readonly rowOf = new Map<number, ProviderRow>()
   private readonly faults = new Map<number, FaultFacts>()
   private readonly log: EventLog
-  private readonly failedAt = new Map<number, number>()
+  private readonly traces = new Map<number, Trace>()
 
   private readonly window: RollingWindow
   private readonly fallbacksPerMinute = new RollingWindow(60_000, MINUTE_BUCKETS, 1)
@@ -186,7 +196,9 @@ export class ViewModel {
       this.log.count(entry.at, 'bad', 'emergency', words)
     }
     if (entry.reason !== 'next_endpoint' && entry.reason !== 'next_model') return
-    const from = this.failedAt.get(entry.request)
+    const trace = this.traces.get(entry.request)
+    if (trace) this.traces.set(entry.request, { ...trace, hasMoved: true })
+    const from = trace?.failedAt
     const way = from === undefined ? `to ${this.nameOf(entry.endpoint)}` : this.way(from, entry.endpoint)
     this.log.count(entry.at, 'warn', `failover ${from} ${entry.endpoint}`, (count) =>
       count === 1 ? `failover ${way}` : `${thousands(count)} failovers ${way}`,
@@ -196,18 +208,15 @@ export class ViewModel {
   private attemptEnded(entry: EntryOf<'attempt.ended'>): void {
     this.rowOf.get(entry.endpoint)?.attemptEnded(entry)
     if (entry.outcome !== 'failed') return
-    this.failedAt.delete(entry.request)
-    this.failedAt.set(entry.request, entry.endpoint)
-    if (this.failedAt.size <= FAILED_MAX) return
-    for (const oldest of this.failedAt.keys()) {
-      this.failedAt.delete(oldest)
-      return
-    }
+    const hasMoved = this.traces.get(entry.request)?.hasMoved ?? false
+    this.traces.set(entry.request, { failedAt: entry.endpoint, hasMoved })
+    if (this.traces.size > TRACES_MAX) this.traces.delete(this.traces.keys().next().value as number)
   }
 
   private requestClosed(entry: EntryOf<'request.closed'>): void {
-    this.failedAt.delete(entry.request)
-    if (entry.ttftMs !== null) this.ttft.record(entry.at, entry.ttftMs)
+    const hasMoved = this.traces.get(entry.request)?.hasMoved ?? false
+    this.traces.delete(entry.request)
+    if (entry.outcome === 'ok' && entry.ttftMs !== null) this.ttft.record(entry.at, entry.ttftMs)
     if (entry.outcome === 'cancelled') return
     this.sums.requests += 1
     this.window.add(entry.at, CLOSED)
@@ -217,7 +226,8 @@ export class ViewModel {
     } else {
       this.loss(entry)
     }
-    if (entry.firstEndpoint < 0 || entry.servedBy < 0 || entry.servedBy === entry.firstEndpoint) return
+    const isServedElsewhere = entry.firstEndpoint >= 0 && entry.servedBy >= 0 && entry.servedBy !== entry.firstEndpoint
+    if (!isServedElsewhere && !hasMoved) return
     this.sums.fallbacks += 1
     this.window.add(entry.at, FALLBACK)
     this.fallbacksPerMinute.add(entry.at, 0)

@@ -2,7 +2,7 @@
  * The whole screen: it picks the layout for the size at hand, and hands the keys on.
  */
 import { Box, useInput, useStdin } from 'ink'
-import { useState, type ReactNode } from 'react'
+import { useRef, useState, type ReactNode } from 'react'
 import type { Screen } from '../view-model/screen.ts'
 import { Compact } from './compact.tsx'
 import { Dials } from './dials.tsx'
@@ -11,7 +11,7 @@ import { Footer } from './footer.tsx'
 import { GatesLine, GatesPanel } from './gates.tsx'
 import { Header } from './header.tsx'
 import { Help } from './help.tsx'
-import { press, type Controls, type Hand } from './keys.ts'
+import { pressKeys, type Controls, type Hand } from './keys.ts'
 import { layoutOf, type Layout } from './layout.ts'
 import { LookContext, lookOf } from './look.ts'
 import { Providers } from './providers.tsx'
@@ -27,10 +27,17 @@ export interface AppProps {
 }
 
 export function App({ screen, controls, columns, rows, ascii = false }: AppProps): ReactNode {
-  const [hand, setHand] = useState<Hand>({ focus: 0, isHelpOpen: false })
-  useInput((input, key) => setHand(press(input, key, screen, hand, controls)), {
-    isActive: useStdin().isRawModeSupported,
-  })
+  // Several keys may come between two frames: each must see what the one before it did.
+  const latest = useRef<Hand>({ focus: 0, isHelpOpen: false })
+  const [hand, setHand] = useState(latest.current)
+  const { isRawModeSupported } = useStdin()
+  useInput(
+    (input, key) => {
+      latest.current = pressKeys(input, key, screen, latest.current, controls)
+      setHand(latest.current)
+    },
+    { isActive: isRawModeSupported },
+  )
   const layout = layoutOf(columns, rows, {
     providers: screen.providers.length,
     faults: screen.faults.length,
@@ -90,7 +97,7 @@ function Storm({ screen, layout, columns }: Omit<BodyProps, 'hand'>): ReactNode 
     )
   }
   const inside = Math.max(layout.faults + 1, layout.gates)
-  const left = Math.floor(columns * 0.58)
+  const left = Math.floor(columns * 0.6)
   return (
     <Box>
       <Timeline screen={screen} columns={left} rows={inside - 1} />

@@ -8,6 +8,9 @@ import { Line, type Cell } from './line.tsx'
 import { STATUS_COLORS, useLook } from './look.ts'
 import { Panel, PANEL_FRAME } from './panel.tsx'
 
+/** Room kept for `  +12 more`. */
+const MORE_WIDTH = 10
+
 interface GatesPanelProps {
   readonly screen: Screen
   readonly width: number
@@ -42,21 +45,20 @@ export function GatesPanel({ screen, width, rows }: GatesPanelProps): ReactNode 
 export function GatesLine({ screen, columns }: { readonly screen: Screen; readonly columns: number }): ReactNode {
   const look = useLook()
   const cells: Cell[] = [{ text: ' ' }, ...verdictCells(screen, look.marks)]
-  let left = columns - 1 - cells.reduce((sum, cell) => sum + widthOf(look.text(cell.text)), 0)
-  const gates = worstFirst(screen.gates)
-  for (const [index, gate] of gates.entries()) {
+  let left = columns - MORE_WIDTH - cells.reduce((sum, cell) => sum + widthOf(look.text(cell.text)), 0)
+  let hidden = 0
+  for (const gate of worstFirst(screen.gates)) {
     const mark = `  ${look.marks[gate.status]} `
     const text = gate.status === 'pending' || gate.observedText === '' ? gate.id : `${gate.id} ${gate.observedText}`
-    const rest = gates.length - index - 1
-    const more = rest === 0 ? 0 : `  +${rest} more`.length
     const width = widthOf(mark) + widthOf(look.text(text))
-    if (width + more > left) {
-      cells.push({ text: `  +${rest + 1} more`, dim: true })
-      break
+    if (width > left) {
+      hidden += 1
+      continue
     }
     cells.push({ text: mark, color: STATUS_COLORS[gate.status], bold: true }, { text })
     left -= width
   }
+  if (hidden > 0) cells.push({ text: `  +${hidden} more`, dim: true })
   return <Line width={columns} cells={cells} />
 }
 

@@ -36,7 +36,7 @@ function linesFor({ marks, spark }: Look): (readonly [key: string, text: string]
     ['q, Ctrl-C', 'end the run and write the report'],
     ['', ''],
     ['success, ok', 'share that ended well, over the last 10 s'],
-    ['fallback', 'share served by another endpoint than the first choice, last 10 s'],
+    ['fallback', 'share tried at another endpoint than the first, last 10 s'],
     ['cost drift', 'cost per good answer, against the same run without faults'],
     ['TTFT, ttft', 'time to first token, last 10 s: p95 above, p50 in the table'],
     ['share, busy', 'part of all attempts in the last 10 s; attempts in flight'],

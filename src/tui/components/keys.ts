@@ -26,8 +26,13 @@ export interface Hand {
   readonly isHelpOpen: boolean
 }
 
-/** React to one key; gives the hand as it is afterwards. */
-export function press(input: string, key: Partial<Key>, screen: Screen, hand: Hand, controls: Controls): Hand {
+/** React to what was typed, which may be several characters at once; gives the hand as it is afterwards. */
+export function pressKeys(input: string, key: Partial<Key>, screen: Screen, hand: Hand, controls: Controls): Hand {
+  if (input.length <= 1) return press(input, key, screen, hand, controls)
+  return input.split('').reduce((now, character) => press(character, key, screen, now, controls), hand)
+}
+
+function press(input: string, key: Partial<Key>, screen: Screen, hand: Hand, controls: Controls): Hand {
   if (input === 'q' || (key.ctrl && input === 'c')) {
     controls.quit()
     return hand

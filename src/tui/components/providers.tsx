@@ -42,7 +42,7 @@ export function Providers({ providers, focus, columns, rows }: ProvidersProps): 
             { text: String(provider.inFlight), width: 5, align: 'right' },
             { text: provider.okText, width: 7, align: 'right' },
             { text: provider.ttftText, width: 6, align: 'right' },
-            { text: provider.spendText, width: 8, align: 'right' },
+            { text: provider.spendText, width: 7, align: 'right' },
             { text: '  ' },
             { text: provider.faultText, width: widths.fault, color: 'red' },
             { text: ' ' },
@@ -61,12 +61,12 @@ interface Widths {
 }
 
 /** Marker, gaps and the columns of numbers. */
-const FIXED = 2 + 2 + 11 + 5 + 5 + 7 + 6 + 8 + 2 + 1
+const FIXED = 2 + 2 + 11 + 5 + 5 + 7 + 6 + 7 + 2 + 1
 
 function widthsFor(inner: number): Widths {
   const free = inner - FIXED
-  const name = Math.min(28, 10 + Math.floor((free - 27) / 4))
-  const fault = Math.min(20, 9 + Math.floor((free - 27) / 4))
+  const name = Math.min(28, 10 + Math.floor((free - 28) / 4))
+  const fault = Math.min(20, 10 + Math.floor((free - 28) / 4))
   return { name, fault, spark: free - name - fault }
 }
 
@@ -81,10 +81,10 @@ function headings(widths: Widths): Cell[] {
     right('busy', 5),
     right('ok', 7),
     right('ttft', 6),
-    right('spend', 8),
+    right('spend', 7),
     { text: '  ' },
     { text: 'fault', width: widths.fault, dim: true },
     { text: ' ' },
-    right(widths.spark >= 14 ? 'ok, per second' : 'ok', widths.spark),
+    right(`${widths.spark >= 14 ? 'ok, ' : ''}last ${widths.spark}s`, widths.spark),
   ]
 }

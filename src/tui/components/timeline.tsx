@@ -9,6 +9,8 @@ import { useLook, type Look } from './look.ts'
 import { Panel, PANEL_FRAME } from './panel.tsx'
 
 const STATUS_WIDTH = 12
+/** The part of a line that the names of faults may take. */
+const LABEL_SHARE = 0.4
 
 interface TimelineProps {
   readonly screen: Screen
@@ -22,7 +24,7 @@ export function Timeline({ screen, columns, rows }: TimelineProps): ReactNode {
   const inner = columns - PANEL_FRAME
   const lanes = chosen(screen.faults, rows)
   const longest = Math.max(8, ...screen.faults.map((lane) => widthOf(look.text(lane.label))))
-  const label = Math.min(longest, Math.floor(inner * 0.36))
+  const label = Math.min(longest, Math.floor(inner * LABEL_SHARE))
   const axis = inner - 2 - label - 1 - 1 - STATUS_WIDTH
   const current = screen.windows.find((window) => window.isCurrent)
   return (
@@ -87,8 +89,8 @@ function windowCells(screen: Screen, axis: number, look: Look): Cell[] {
   const cells: Cell[] = []
   let column = 0
   for (const window of screen.windows) {
-    const [from, to] = span(window.from, window.to, axis)
-    if (from < column) continue
+    const [from, to] = [columnOf(window.from, axis), columnOf(window.to, axis)]
+    if (from < column || to <= from) continue
     if (from > column) cells.push({ text: '', width: from - column })
     const name = look.text(window.name)
     const room = to - from - 1
@@ -124,8 +126,12 @@ function calm(from: number, to: number, now: number, look: Look): Cell[] {
   ]
 }
 
-/** Columns of a stretch of the axis, at least one. */
+function columnOf(fraction: number, axis: number): number {
+  return Math.floor(fraction * axis + 1e-9)
+}
+
+/** Columns of a fault, at least one. */
 function span(from: number, to: number, axis: number): [from: number, to: number] {
-  const first = Math.min(axis - 1, Math.floor(from * axis + 1e-9))
+  const first = Math.min(axis - 1, columnOf(from, axis))
   return [first, Math.min(axis, Math.max(first + 1, Math.ceil(to * axis - 1e-9)))]
 }

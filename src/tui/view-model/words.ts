@@ -53,15 +53,16 @@ export function msText(ms: Millis | null): string {
   return `${Math.min(9999, ms / 1000).toFixed(0)}s`
 }
 
-/** Nano-dollars as `$12.41`, `$0.031`, `$1.2k`: at most seven characters. */
+/** Nano-dollars as `$12.41`, `$0.031`, `$12.4k`: at most six characters. */
 export function moneyText(nanoDollars: number): string {
   const usd = nanoDollars / 1e9
   if (usd === 0) return '$0'
   if (usd < 0.001) return '<$.001'
-  if (usd < 0.9995) return `$${usd.toFixed(3)}`
+  if (usd < 0.0995) return `$${usd.toFixed(3)}`
   if (usd < 99.995) return `$${usd.toFixed(2)}`
   if (usd < 9_999.5) return `$${usd.toFixed(0)}`
-  return usd < 999_950 ? `$${(usd / 1e3).toFixed(1)}k` : `$${(usd / 1e6).toFixed(1)}M`
+  if (usd < 99_950) return `$${(usd / 1e3).toFixed(1)}k`
+  return usd < 999_500 ? `$${(usd / 1e3).toFixed(0)}k` : `$${Math.min(9999, usd / 1e6).toFixed(0)}M`
 }
 
 /** `1 request`, `12 requests`, `1,204 requests`. */
