@@ -26,10 +26,12 @@ export interface AppProps {
   readonly ascii?: boolean
 }
 
+const AT_FIRST: Hand = { focus: 0, isHelpOpen: false }
+
 export function App({ screen, controls, columns, rows, ascii = false }: AppProps): ReactNode {
   // Several keys may come between two frames: each must see what the one before it did.
-  const latest = useRef<Hand>({ focus: 0, isHelpOpen: false })
-  const [hand, setHand] = useState(latest.current)
+  const latest = useRef<Hand>(AT_FIRST)
+  const [hand, setHand] = useState<Hand>(AT_FIRST)
   const { isRawModeSupported } = useStdin()
   useInput(
     (input, key) => {

@@ -3,6 +3,7 @@
  */
 import type { ReactNode } from 'react'
 import type { Dial, Screen } from '../view-model/screen.ts'
+import { Footer } from './footer.tsx'
 import { verdictCells } from './gates.tsx'
 import { Line, type Cell } from './line.tsx'
 import { BREAKER_COLORS, sparkline, STATUS_COLORS, useLook, type Look } from './look.ts'
@@ -28,13 +29,15 @@ export function Compact({ screen, focus, columns, height }: CompactProps): React
     0,
     Math.max(0, room - 2),
   )
-  const lines = [
-    ...(room >= 1 ? [headerCells(screen, columns)] : []),
-    ...least,
-    ...body,
-    ...(room >= 2 ? [[{ text: ' q quit  p pause  +/- speed  ? help', dim: true }]] : []),
-  ]
-  return lines.map((cells, index) => <Line key={index} width={columns} cells={cells} />)
+  const lines = [...(room >= 1 ? [headerCells(screen, columns)] : []), ...least, ...body]
+  return (
+    <>
+      {lines.map((cells, index) => (
+        <Line key={index} width={columns} cells={cells} />
+      ))}
+      {room >= 2 && <Footer state={screen.state} columns={columns} isHelpOpen={false} />}
+    </>
+  )
 }
 
 function headerCells(screen: Screen, columns: number): Cell[] {

@@ -61,11 +61,12 @@ export function Timeline({ screen, columns, rows }: TimelineProps): ReactNode {
 
 const COLORS: Readonly<Record<FaultLane['state'], string>> = { upcoming: 'yellow', active: 'red', over: 'gray' }
 
-/** What is on comes first, then what comes next, then what was last; shown in the order of the scenario. */
+/** What is on comes first (the latest before the others), then what comes next, then what was last; shown in the order of the scenario. */
 function chosen(lanes: readonly FaultLane[], rows: number): FaultLane[] {
   const upcoming = lanes.filter((lane) => lane.state === 'upcoming').sort((a, b) => a.from - b.from)
   const over = lanes.filter((lane) => lane.state === 'over').sort((a, b) => b.to - a.to)
-  const best = new Set([...lanes.filter((lane) => lane.state === 'active'), ...upcoming, ...over].slice(0, rows))
+  const active = lanes.filter((lane) => lane.state === 'active').sort((a, b) => b.from - a.from)
+  const best = new Set([...active, ...upcoming, ...over].slice(0, rows))
   return lanes.filter((lane) => best.has(lane))
 }
 
