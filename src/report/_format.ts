@@ -1,0 +1,17 @@
+/** What a report format is, and what every report says beside the result. */
+import type { RunResult } from '../gates/index.ts'
+
+export interface Envelope {
+  /** Version of Squall, `0.1.0`. */
+  readonly version: string
+}
+
+export interface ReportFormat {
+  /** As in `--report <id>`. */
+  readonly id: string
+  /** Where it is written, in the folder of the run. */
+  readonly fileName: string
+  readonly summary: string
+  /** The whole file. The same result gives the same bytes. */
+  render(result: RunResult, envelope: Envelope): string
+}

@@ -1,0 +1,77 @@
+/** Words that the reports share. */
+import { formatDuration } from '../base/quantities.ts'
+import {
+  formatBeside,
+  formatValue,
+  type GateResult,
+  type RunResult,
+  type Selector,
+  type Status,
+} from '../gates/index.ts'
+
+export const VERDICTS: Readonly<Record<Status, string>> = {
+  pass: 'passed',
+  fail: 'failed',
+  inconclusive: 'inconclusive',
+}
+
+/** The mark that stands for a status: a shape and not only a colour. */
+export const MARKS: Readonly<Record<Status, string>> = { pass: '✓', fail: '✗', inconclusive: '?' }
+
+/** `success_rate`, `ttft p95`. */
+export function metricName({ metric, stat }: { readonly metric: string; readonly stat: string }): string {
+  return stat === 'value' ? metric : `${metric} ${stat}`
+}
+
+export function observedOf({ observed, bound, unit }: GateResult): string {
+  return observed === null ? 'no value' : formatBeside(observed, bound, unit)
+}
+
+/** `workflow chat, window storm`; empty for all of the traffic. */
+export function whereOf(where: Selector): string {
+  return (['workflow', 'window', 'phase', 'provider', 'model'] as const)
+    .filter((key) => where[key] !== undefined)
+    .map((key) => `${key} ${where[key]}`)
+    .join(', ')
+}
+
+/** `2 of 5 gates failed`, `all 5 gates passed`, `inconclusive`. */
+export function headline({ verdict, gates }: RunResult): string {
+  const count = gates.filter(({ status }) => status === verdict.status).length
+  const noun = gates.length === 1 ? 'gate' : 'gates'
+  switch (verdict.status) {
+    case 'pass':
+      return gates.length === 1 ? 'its gate passed' : `all ${gates.length} gates passed`
+    case 'fail':
+      return `${count} of ${gates.length} ${noun} failed`
+    case 'inconclusive':
+      return count === 0 ? 'inconclusive' : `inconclusive, as ${count} of ${gates.length} ${noun} are`
+  }
+}
+
+/** Null for a run that came out as the scenario expects, and expects a pass. */
+export function expectation({ verdict, expect }: RunResult): string | null {
+  if (expect === 'pass' && verdict.status === 'pass') return null
+  if (verdict.status === expect) return `${VERDICTS[expect]}, as the scenario expects`
+  return expect === 'pass' ? null : `the scenario expects it to be ${VERDICTS[expect]}`
+}
+
+/** `virtual clock`, `live at 3x`. */
+export function clockOf({ clock, speed }: RunResult): string {
+  return clock === 'virtual' ? 'virtual clock' : `live at ${speed}x`
+}
+
+/** `1m..3m`. */
+export function spanOf(from: number, to: number): string {
+  return `${formatDuration(from)}..${formatDuration(to)}`
+}
+
+/** A metric over one selection, or a dash. */
+export function metricCell({ metrics }: RunResult, metric: string, stat: string, window: string | undefined): string {
+  const row = metrics.find((candidate) => {
+    const isWhere =
+      candidate.where.window === window && Object.keys(candidate.where).length === (window === undefined ? 0 : 1)
+    return candidate.metric === metric && candidate.stat === stat && isWhere
+  })
+  return row === undefined || row.value === null ? '–' : formatValue(row.value, row.unit)
+}

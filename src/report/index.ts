@@ -1,0 +1,16 @@
+/**
+ * report: a RunResult, told to programs, people and CI. One file per format, each a pure function from the result to
+ * the text of a file; the command line writes them. Whatever comes from outside (names, labels, error texts) is made
+ * harmless for where it will be read.
+ * It imports base, ledger and gates (and types of scenario). It never measures or judges: that is over by now.
+ */
+import type { ReportFormat } from './_format.ts'
+import { json } from './json.ts'
+import { junit } from './junit.ts'
+import { markdown } from './markdown.ts'
+
+export const REPORT_FORMATS = [json, markdown, junit] as const satisfies readonly ReportFormat[]
+
+export type { Envelope, ReportFormat } from './_format.ts'
+export { REPORT_VERSION } from './json.ts'
+export { renderSummary, type SummaryOptions } from './summary.ts'

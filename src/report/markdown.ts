@@ -1,0 +1,186 @@
+/**
+ * report.md: the run on one page, for step summaries and comments on pull requests. Below 64 kB whatever the run: every
+ * table has a budget and says how many rows it left out, worst rows first.
+ *
+ * Every value from outside is made harmless for terminals and then written in character references wherever Markdown,
+ * HTML or GitHub (mentions, issue numbers, bare links, workflow commands) could read anything into it.
+ */
+import { formatDuration, formatUsd } from '../base/quantities.ts'
+import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
+import type { GateResult, ProviderRow, RunResult } from '../gates/index.ts'
+import type { ReportFormat } from './_format.ts'
+import { clockOf, expectation, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+
+/** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
+const BUDGETS = {
+  causes: 8_000,
+  gates: 20_000,
+  windows: 6_000,
+  faults: 8_000,
+  providers: 12_000,
+  notes: 2_000,
+} as const
+/** Columns of one value, before its characters are escaped. */
+const CELL_COLUMNS_MAX = 240
+const COMMAND_COLUMNS_MAX = 1_000
+
+/** Worst first. */
+const URGENCY: Readonly<Record<GateResult['status'], number>> = { fail: 0, inconclusive: 1, pass: 2 }
+
+export const markdown: ReportFormat = {
+  id: 'markdown',
+  fileName: 'report.md',
+  summary: 'One page for people: step summaries, comments on pull requests.',
+  render(result, { version }) {
+    const { verdict, summary, seed, endedAt, durationMs, partial, counts, fingerprint } = result
+    const length = partial ? `${formatDuration(endedAt)} of ${formatDuration(durationMs)}` : formatDuration(endedAt)
+    const expected = expectation(result)
+    const facts = [`squall ${cell(version)}`, `seed ${seed}`, clockOf(result), length, `${counts.requests} requests`]
+    const sections = [
+      [`## ${MARKS[verdict.status]} ${cell(result.scenario)}: ${headline(result)}`],
+      [cell(summary)],
+      [facts.join(' · ')],
+      expected === null ? [] : [`Verdict: ${expected}.`],
+      list('### Why', verdict.causes, BUDGETS.causes),
+      gatesTable(result),
+      windowsTable(result),
+      faultsTable(result),
+      providersTable(result),
+      list('### Notes', result.notes, BUDGETS.notes),
+      ['### Reproduce', '', ...fenced(result.reproduce)],
+      fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
+    ]
+    const pages = sections.filter((lines) => lines.some((line) => line !== ''))
+    return `${pages.map((lines) => lines.join('\n')).join('\n\n')}\n`
+  },
+}
+
+function gatesTable({ gates }: RunResult): string[] {
+  if (gates.length === 0) return []
+  const sorted = [...gates].sort((left, right) => URGENCY[left.status] - URGENCY[right.status])
+  const rows = sorted.map((gate) => [
+    `${MARKS[gate.status]} ${cell(gate.id)}`,
+    cell([metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', ')),
+    gate.status === 'fail' ? `**${cell(observedOf(gate))}**` : cell(observedOf(gate)),
+    cell(gate.threshold),
+    String(gate.n),
+    cell(gate.cause ?? ''),
+  ])
+  return table('### Gates', ['gate', 'of', '>observed', '>asserted', '>n', 'cause'], rows, BUDGETS.gates)
+}
+
+function windowsTable(result: RunResult): string[] {
+  const columns = [
+    ['success_rate', 'value', '>success'],
+    ['goodput', 'value', '>goodput'],
+    ['fallback_rate', 'value', '>fallback'],
+    ['ttft', 'p95', '>ttft p95'],
+    ['latency', 'p95', '>latency p95'],
+    ['amplification', 'value', '>amplification'],
+    ['cost_per_success', 'value', '>cost per success'],
+    ['cost_drift', 'value', '>cost drift'],
+  ] as const
+  const row = (label: string, window: string | undefined) => [
+    label,
+    ...columns.map(([metric, stat]) => metricCell(result, metric, stat, window)),
+  ]
+  const rows = [
+    row('whole run', undefined),
+    ...result.windows.map(({ name, from, to }) => row(`${cell(name)} (${spanOf(from, to)})`, name)),
+  ]
+  return table('### Windows', ['window', ...columns.map(([, , head]) => head)], rows, BUDGETS.windows)
+}
+
+function faultsTable({ faults }: RunResult): string[] {
+  if (faults.length === 0) return []
+  const rows = faults.map(({ id, label, at, until, hits, minHits }) => [
+    `${hits < minHits ? MARKS.inconclusive : MARKS.pass} ${cell(id)}`,
+    cell(label),
+    spanOf(at, until),
+    String(hits),
+    String(minHits),
+  ])
+  return table('### Faults', ['fault', 'what', 'when', '>hits', '>needed'], rows, BUDGETS.faults)
+}
+
+function providersTable({ providers }: RunResult): string[] {
+  if (providers.length === 0) return []
+  const rows = providers.map((row) => [
+    cell(row.endpoint),
+    String(row.attempts),
+    String(row.ok),
+    String(row.failed),
+    String(row.served),
+    formatUsd(row.upstreamCost),
+    cell(errorsOf(row)),
+  ])
+  const head = ['endpoint', '>attempts', '>ok', '>failed', '>served', '>upstream cost', 'errors']
+  return table('### Providers', head, rows, BUDGETS.providers)
+}
+
+/** The commonest first. */
+function errorsOf({ errors }: ProviderRow): string {
+  const sorted = Object.entries(errors).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+  return sorted.map(([name, count]) => `${name} ${count}`).join(', ')
+}
+
+/** A heading that begins with `>` is of a column of numbers. */
+function table(title: string, head: readonly string[], rows: readonly (readonly string[])[], budget: number): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const { kept, left } = within(rows.map(line), budget)
+  return [
+    title,
+    '',
+    line(head.map((each) => each.replace('>', ''))),
+    `|${head.map((each) => (each.startsWith('>') ? '---:' : '---')).join('|')}|`,
+    ...kept,
+    ...(left > 0 ? ['', `… and ${left} more.`] : []),
+  ]
+}
+
+function list(title: string, sentences: readonly string[], budget: number): string[] {
+  if (sentences.length === 0) return []
+  const { kept, left } = within(
+    sentences.map((sentence) => `- ${cell(sentence)}`),
+    budget,
+  )
+  return [title, '', ...kept, ...(left > 0 ? [`- … and ${left} more.`] : [])]
+}
+
+function within(lines: readonly string[], budget: number): { kept: string[]; left: number } {
+  let used = 0
+  const kept: string[] = []
+  for (const line of lines) {
+    used += bytesOf(line) + 1
+    if (used > budget) break
+    kept.push(line)
+  }
+  return { kept, left: lines.length - kept.length }
+}
+
+function bytesOf(text: string): number {
+  let bytes = 0
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
+  }
+  return bytes
+}
+
+/** A code block whose fence is longer than any run of backticks inside. Nothing is read into what stands there. */
+function fenced(text: string): string[] {
+  const safe = truncateToColumns(safeForTerminal(text), COMMAND_COLUMNS_MAX)
+  const longest = Math.max(2, ...[...safe.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  return [`${fence}sh`, safe, fence]
+}
+
+/** One value from outside, as plain text of one line. */
+function cell(text: string): string {
+  return truncateToColumns(safeForTerminal(text), CELL_COLUMNS_MAX)
+    .replace(/[&<>|`*_[\]~\\@#!$"']/g, (character) => `&#${character.codePointAt(0)};`)
+    .replace(/:(?=[:/])/g, '&#58;')
+    .replace(/(?<=www)\./gi, '&#46;')
+    .replace(/^[-+=]/, (mark) => `&#${mark.codePointAt(0)};`)
+    .replace(/^(\d+)[.)]/, (mark, digits: string) => `${digits}&#${mark.codePointAt(digits.length)};`)
+}
