@@ -26,6 +26,11 @@ export class EventQueue {
     return this.size === 0 ? NEVER : (this.times[0] as number)
   }
 
+  /** The earliest entry's payload. The queue must not be empty. */
+  peek(): number {
+    return this.payloads[0] as number
+  }
+
   /** Add an entry. Ties on `at` are broken by insertion order. */
   push(at: Millis, payload: number): void {
     if (this.size === this.times.length) this.grow()

@@ -3,7 +3,7 @@
  * Math.log to the engine; these give the same bits everywhere, which the fingerprint of a run depends on.
  */
 
-const LN2_HIGH = 6.93147180369123816490e-1
+const LN2_HIGH = 6.9314718036912381649e-1
 const LN2_LOW = 1.90821492927058770002e-10
 const LN2 = 0.6931471805599453
 const INV_LN2 = 1.4426950408889634

@@ -67,6 +67,16 @@ export interface CallRouted {
   readonly order: readonly Candidate[]
 }
 
+/** A candidate was passed over when its turn came. */
+export interface CandidateSkipped {
+  readonly kind: 'candidate.skipped'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly endpoint: number
+  readonly cause: 'cooling' | 'breaker' | 'other_model'
+}
+
 export interface AttemptStarted {
   readonly kind: 'attempt.started'
   readonly at: Millis
@@ -150,6 +160,8 @@ export interface RequestClosed {
 export interface HealthChanged {
   readonly kind: 'health.changed'
   readonly at: Millis
+  /** Index of the policy whose breaker or cooldown it is. */
+  readonly policy: number
   readonly endpoint: number
   readonly from: BreakerState
   readonly to: BreakerState
@@ -199,6 +211,7 @@ export interface LoopLagged {
 export type Entry =
   | RequestArrived
   | CallRouted
+  | CandidateSkipped
   | AttemptStarted
   | AttemptEnded
   | FleetCharged
@@ -217,6 +230,7 @@ export type EntryOf<Kind extends EntryKind> = Extract<Entry, { kind: Kind }>
 export const ENTRY_KINDS = [
   'request.arrived',
   'call.routed',
+  'candidate.skipped',
   'attempt.started',
   'attempt.ended',
   'fleet.charged',

@@ -66,6 +66,9 @@ export class Fingerprint implements Fold {
           this.put((entry.order[index] as { endpoint: number }).endpoint)
         }
         return
+      case 'candidate.skipped':
+        this.put3(entry.request, entry.call, entry.endpoint)
+        return
       case 'attempt.started':
         this.put3(entry.request, entry.call, entry.attempt)
         this.put2(entry.endpoint, attemptReason(entry.reason))
@@ -89,6 +92,7 @@ export class Fingerprint implements Fold {
         this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
         return
       case 'health.changed':
+        this.put(entry.policy)
         this.put3(entry.endpoint, breakerState(entry.from), breakerState(entry.to))
         this.put2(entry.until ?? NO_INSTANT, errorClassNumber(entry.cause as ErrorClass | null))
         return

@@ -39,7 +39,8 @@ export function decodeLedger(text: string): StoredLedger {
   const kinds = new Set<string>(ENTRY_KINDS)
   const entries = rest.map((line, index) => {
     const entry = parseLine(line, index + 2) as Entry
-    if (!kinds.has(entry.kind)) throw new Error(`line ${index + 2}: unknown kind of entry ${JSON.stringify(entry.kind)}`)
+    if (!kinds.has(entry.kind))
+      throw new Error(`line ${index + 2}: unknown kind of entry ${JSON.stringify(entry.kind)}`)
     return entry
   })
   return { directory: reviveDirectory(head.directory), entries, torn: !complete }

@@ -27,7 +27,9 @@ export type DialectId = (typeof DIALECT_IDS)[number]
 
 const slug = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, { error: 'a slug has lower-case letters, digits, ".", "_", "-" and "/", and at most 64 characters' })
+  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, {
+    error: 'a slug has lower-case letters, digits, ".", "_", "-" and "/", and at most 64 characters',
+  })
   .meta({ examples: ['openai', 'deepinfra/turbo'] })
 
 const capacity = z
@@ -35,14 +37,26 @@ const capacity = z
     service: z
       .enum(['llm', 'constant', 'exponential', 'lognormal'])
       .default('llm')
-      .meta({ description: 'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.' }),
-    time: duration({ min: 1 }).optional().meta({ description: 'Mean service time; needed unless `service` is `llm`.', examples: ['100ms'] }),
-    time_p95: duration({ min: 1 }).optional().meta({ description: '95th percentile of a lognormal service time.', examples: ['300ms'] }),
-    slots: count({ min: 1, max: 1_000_000 }).optional().meta({ description: 'Requests served at once. Absent: no limit.', examples: [64] }),
+      .meta({
+        description:
+          'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.',
+      }),
+    time: duration({ min: 1 })
+      .optional()
+      .meta({ description: 'Mean service time; needed unless `service` is `llm`.', examples: ['100ms'] }),
+    time_p95: duration({ min: 1 })
+      .optional()
+      .meta({ description: '95th percentile of a lognormal service time.', examples: ['300ms'] }),
+    slots: count({ min: 1, max: 1_000_000 })
+      .optional()
+      .meta({ description: 'Requests served at once. Absent: no limit.', examples: [64] }),
     queue: z
       .union([count({ min: 0, max: 10_000_000 }), z.literal('unbounded')])
       .default(0)
-      .meta({ description: 'Requests that may wait for a slot; one more is answered as overloaded.', examples: [100, 'unbounded'] }),
+      .meta({
+        description: 'Requests that may wait for a slot; one more is answered as overloaded.',
+        examples: [100, 'unbounded'],
+      }),
   })
   .refine((value) => value.service === 'llm' || value.time !== undefined, {
     path: ['time'],
@@ -50,53 +64,134 @@ const capacity = z
   })
 
 const latency = z.strictObject({
-  ttft_p50: duration({ min: 1 }).default(400).meta({ description: 'Median time to first token of a short prompt on an idle endpoint.', examples: ['400ms'] }),
-  ttft_p95: duration({ min: 1 }).default(1000).meta({ description: 'Its 95th percentile; equal to the median for no noise.', examples: ['1s'] }),
-  prefill: duration({ min: 0 }).default(20).meta({ description: 'Added time to first token per 1,000 input tokens.', examples: ['20ms'] }),
-  tokens_per_second: z.number().min(0.1).max(100_000).default(80).meta({ description: 'Output speed of one stream.', examples: [80] }),
-  speed_jitter: ratio().default(0.1).meta({ description: 'How far a stream may be faster or slower than that, evenly.', examples: ['10%'] }),
+  ttft_p50: duration({ min: 1 })
+    .prefault('400ms')
+    .meta({ description: 'Median time to first token of a short prompt on an idle endpoint.', examples: ['400ms'] }),
+  ttft_p95: duration({ min: 1 })
+    .prefault('1s')
+    .meta({ description: 'Its 95th percentile; equal to the median for no noise.', examples: ['1s'] }),
+  prefill: duration({ min: 0 })
+    .prefault('20ms')
+    .meta({ description: 'Added time to first token per 1,000 input tokens.', examples: ['20ms'] }),
+  tokens_per_second: z
+    .number()
+    .min(0.1)
+    .max(100_000)
+    .default(80)
+    .meta({ description: 'Output speed of one stream.', examples: [80] }),
+  speed_jitter: ratio()
+    .default(0.1)
+    .meta({ description: 'How far a stream may be faster or slower than that, evenly.', examples: ['10%'] }),
   load_factor: z
     .number()
     .min(0)
     .max(100)
     .default(0.5)
-    .meta({ description: 'Latency at full load is 1 + this times the idle latency, growing with the square of the load. Needs `slots`.', examples: [0.5] }),
+    .meta({
+      description:
+        'Latency at full load is 1 + this times the idle latency, growing with the square of the load. Needs `slots`.',
+      examples: [0.5],
+    }),
 })
 
 const limits = z.strictObject({
-  requests_per_minute: count({ min: 1, max: 1_000_000_000 }).optional().meta({ examples: [500] }),
-  tokens_per_minute: count({ min: 1, max: 1_000_000_000_000 }).optional().meta({ examples: [200000] }),
+  requests_per_minute: count({ min: 1, max: 1_000_000_000 })
+    .optional()
+    .meta({ examples: [500] }),
+  tokens_per_minute: count({ min: 1, max: 1_000_000_000_000 })
+    .optional()
+    .meta({ examples: [200000] }),
 })
 
 /** One endpoint of a fleet file. */
 export const endpointSchema = z.strictObject({
-  provider: slug.meta({ description: 'Provider slug: what `provider.order` and fault selectors name.', examples: ['openai'] }),
-  name: z.string().min(1).max(64).optional().meta({ description: 'Display name. Default: the slug.', examples: ['OpenAI'] }),
-  model: z.string().regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' }).meta({ examples: ['openai/gpt-5-mini'] }),
-  tag: slug.optional().meta({ description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.', examples: ['deepinfra/turbo'] }),
-  stream: z.string().min(1).max(128).optional().meta({ description: 'Key of its random streams. Default: tag and model. Keep it when you rename an endpoint, and its weather stays.', examples: ['openai-mini'] }),
+  provider: slug.meta({
+    description: 'Provider slug: what `provider.order` and fault selectors name.',
+    examples: ['openai'],
+  }),
+  name: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({ description: 'Display name. Default: the slug.', examples: ['OpenAI'] }),
+  model: z
+    .string()
+    .regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' })
+    .meta({ examples: ['openai/gpt-5-mini'] }),
+  tag: slug
+    .optional()
+    .meta({
+      description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
+      examples: ['deepinfra/turbo'],
+    }),
+  stream: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .meta({
+      description:
+        'Key of its random streams. Default: tag and model. Keep it when you rename an endpoint, and its weather stays.',
+      examples: ['openai-mini'],
+    }),
   dialect: z.enum(DIALECT_IDS).default('openai-chat'),
   price: priceBook,
-  context_length: count({ min: 1, max: 100_000_000 }).default(128_000).meta({ examples: [128000] }),
-  max_output: count({ min: 1, max: 10_000_000 }).optional().meta({ description: 'Longest answer in tokens. Default: the context length.', examples: [16384] }),
+  context_length: count({ min: 1, max: 100_000_000 })
+    .default(128_000)
+    .meta({ examples: [128000] }),
+  max_output: count({ min: 1, max: 10_000_000 })
+    .optional()
+    .meta({ description: 'Longest answer in tokens. Default: the context length.', examples: [16384] }),
   parameters: z
     .array(z.enum(PARAMETERS))
-    .default(['temperature', 'top_p', 'max_tokens', 'max_completion_tokens', 'stop', 'seed', 'tools', 'tool_choice', 'response_format', 'structured_outputs'])
+    .default([
+      'temperature',
+      'top_p',
+      'max_tokens',
+      'max_completion_tokens',
+      'stop',
+      'seed',
+      'tools',
+      'tool_choice',
+      'response_format',
+      'structured_outputs',
+    ])
     .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
-  data_collection: z.enum(['allow', 'deny']).default('deny').meta({ description: '`allow`: the provider may keep and train on prompts.' }),
+  data_collection: z
+    .enum(['allow', 'deny'])
+    .default('deny')
+    .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
   zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
-  region: z.string().min(1).max(32).default('us').meta({ examples: ['eu'] }),
+  region: z
+    .string()
+    .min(1)
+    .max(32)
+    .default('us')
+    .meta({ examples: ['eu'] }),
   quantization: z.enum(QUANTIZATIONS).default('unknown'),
   capacity: capacity.prefault({}),
   latency: latency.prefault({}),
   limits: limits.prefault({}),
-  input_tokenizer: z.number().min(0.1).max(10).default(1).meta({ description: 'Native tokens per counted token (a different tokenizer bills a different number).', examples: [1.1] }),
+  input_tokenizer: z
+    .number()
+    .min(0.1)
+    .max(10)
+    .default(1)
+    .meta({
+      description: 'Native tokens per counted token (a different tokenizer bills a different number).',
+      examples: [1.1],
+    }),
 })
 
 export type EndpointSpec = z.infer<typeof endpointSchema>
 
 export const fleetSchema = z.strictObject({
-  name: z.string().min(1).max(64).meta({ examples: ['three-clouds'] }),
+  name: z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({ examples: ['three-clouds'] }),
   summary: z.string().max(500).optional(),
   endpoints: z.array(endpointSchema).min(1, { error: 'a fleet needs at least one endpoint' }).max(10_000),
 })

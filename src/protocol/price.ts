@@ -10,13 +10,20 @@ const USD_PER_MTOK_MAX = 10_000
 const usdPerMTok = z
   .number()
   .min(0, { error: 'a price is 0 or more, in USD per million tokens' })
-  .max(USD_PER_MTOK_MAX, { error: `a price above ${USD_PER_MTOK_MAX} USD per million tokens looks like a mistake in the unit` })
+  .max(USD_PER_MTOK_MAX, {
+    error: `a price above ${USD_PER_MTOK_MAX} USD per million tokens looks like a mistake in the unit`,
+  })
 
 export const priceBook = z
   .strictObject({
     input: usdPerMTok.meta({ description: 'USD per million input tokens.', examples: [0.25] }),
     output: usdPerMTok.meta({ description: 'USD per million output tokens.', examples: [2] }),
-    request: z.number().min(0).max(100).default(0).meta({ description: 'USD per request.', examples: [0] }),
+    request: z
+      .number()
+      .min(0)
+      .max(100)
+      .default(0)
+      .meta({ description: 'USD per request.', examples: [0] }),
   })
   .transform((price) => ({
     ...price,

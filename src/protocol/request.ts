@@ -41,6 +41,16 @@ export interface ChatRequest {
   /** Whether a provider that may call a tool will do so. */
   readonly callsTool: boolean
   readonly shape: RequestShape
+  /** Endpoints it has been to, in order; kept by `nextVisit`. */
+  readonly visited: number[]
+}
+
+/** Count a visit of the request to an endpoint: 0 for the first, whoever sends it there. */
+export function nextVisit(request: ChatRequest, endpoint: number): number {
+  let visit = 0
+  for (const past of request.visited) if (past === endpoint) visit += 1
+  request.visited.push(endpoint)
+  return visit
 }
 
 /** (workflow, ordinal) in one number: workflow × 2^32 + ordinal. */
@@ -75,8 +85,18 @@ export interface Call {
   readonly number: number
   /** Index of the policy that applies. */
   readonly policy: number
+  /** The request half that came with the call, when it is not the policy's own; null otherwise. */
+  readonly half: RequestHalf | null
   /** Filled in by the router. */
   summary: CallSummary | null
+  /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */
+  slot: number
+}
+
+/** The part of a call that the contract knows: models in order, and the `provider` object. */
+export interface RequestHalf {
+  readonly models: readonly string[]
+  readonly provider: object
 }
 
 export interface CallSummary {

@@ -19,7 +19,13 @@ export interface ToolCall {
   readonly args: string
 }
 
-export const TOOL_CALL_DEFECTS = ['not_json', 'schema_mismatch', 'unknown_tool', 'duplicate_id', 'missing_call'] as const
+export const TOOL_CALL_DEFECTS = [
+  'not_json',
+  'schema_mismatch',
+  'unknown_tool',
+  'duplicate_id',
+  'missing_call',
+] as const
 export type ToolCallDefect = (typeof TOOL_CALL_DEFECTS)[number]
 
 /** Pieces of tool calls, in arrival order, put together by index. */

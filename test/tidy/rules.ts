@@ -21,8 +21,8 @@ const EVERYTHING = 'everything'
 export const ROOMS: Readonly<Record<string, Readonly<Record<string, Access>> | typeof EVERYTHING>> = {
   base: {},
   protocol: { base: 'all' },
-  ledger: { base: 'all', protocol: 'types' },
-  workload: { base: 'all', protocol: 'types', ledger: 'types' },
+  ledger: { base: 'all', protocol: 'no-dialects' },
+  workload: { base: 'all', protocol: 'no-dialects', ledger: 'types' },
   router: { base: 'all', protocol: 'no-dialects', ledger: 'types' },
   provider: { base: 'all', protocol: 'no-dialects', ledger: 'types' },
   gates: { base: 'all', ledger: 'all', protocol: 'no-dialects' },
@@ -46,8 +46,8 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, Access>> | t
     provider: 'all',
     scenario: 'all',
   },
-  runner: { scenario: 'all', ledger: 'all', gates: 'all', virtual: 'all', live: 'all' },
-  tui: { base: 'all', ledger: 'all', gates: 'all', scenario: 'types' },
+  runner: { base: 'all', protocol: 'no-dialects', workload: 'types', router: 'types', provider: 'types', scenario: 'all', ledger: 'all', gates: 'all', virtual: 'all', live: 'all' },
+  tui: { base: 'all', protocol: 'no-dialects', ledger: 'all', gates: 'all', scenario: 'types' },
   cli: EVERYTHING,
 }
 

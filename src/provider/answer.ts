@@ -1,0 +1,107 @@
+/**
+ * What an endpoint says to a request. The length is the question's; the words are made only where they must be read:
+ * tool calls and structured output, which somebody will check against a schema.
+ */
+import type { Rng } from '../base/index.ts'
+import type { ChatRequest, EndpointSpec, ToolDelta } from '../protocol/index.ts'
+import type { Answer } from './service.ts'
+
+const WORDS = [
+  'amber',
+  'basin',
+  'cedar',
+  'delta',
+  'ember',
+  'fjord',
+  'grove',
+  'haven',
+  'inlet',
+  'jetty',
+  'knoll',
+  'lagoon',
+]
+const ARRAY_ITEMS_MAX = 3
+const DEPTH_MAX = 8
+const CHARACTERS_PER_TOKEN = 4
+
+interface JsonSchema {
+  readonly type?: string
+  readonly enum?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly items?: JsonSchema
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
+export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng): Answer {
+  const { shape } = request
+  const billedInputTokens = Math.round(request.inputTokens * spec.input_tokenizer)
+  if (request.callsTool && shape.tools.length > 0 && spec.parameters.includes('tools')) {
+    const toolDeltas = callTool(request, rng)
+    const outputTokens = toolDeltas.reduce((sum, delta) => sum + delta.tokens, 0)
+    return { outputTokens, reason: 'tool_calls', text: null, toolDeltas, billedInputTokens }
+  }
+  if (shape.responseFormat !== 'text') {
+    const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, rng))
+    return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: [], billedInputTokens }
+  }
+  const cap = Math.min(request.maxTokens ?? Infinity, spec.max_output ?? spec.context_length)
+  const outputTokens = Math.max(1, Math.min(request.outputTokens, cap))
+  return {
+    outputTokens,
+    reason: request.outputTokens > cap ? 'length' : 'stop',
+    text: null,
+    toolDeltas: [],
+    billedInputTokens,
+  }
+}
+
+/** One call of one tool, its arguments in a few pieces. */
+function callTool(request: ChatRequest, rng: Rng): ToolDelta[] {
+  const tool = request.shape.tools[rng.below(request.shape.tools.length)]
+  if (!tool) return []
+  const args = JSON.stringify(instanceOf(tool.parameters as JsonSchema, rng))
+  const id = `call_${(rng.int32() >>> 0).toString(36)}${(rng.int32() >>> 0).toString(36)}`
+  const middle = Math.ceil(args.length / 2)
+  return [
+    {
+      type: 'toolDelta',
+      index: 0,
+      id,
+      name: tool.name,
+      args: args.slice(0, middle),
+      tokens: tokensOf(args.slice(0, middle)),
+    },
+    { type: 'toolDelta', index: 0, args: args.slice(middle), tokens: tokensOf(args.slice(middle)) },
+  ]
+}
+
+function tokensOf(text: string): number {
+  return Math.max(1, Math.ceil(text.length / CHARACTERS_PER_TOKEN))
+}
+
+/** A small instance of a JSON Schema (the subset that tool schemas use); every property is given. */
+export function instanceOf(schema: JsonSchema, rng: Rng, depth = 0): unknown {
+  if (schema.enum && schema.enum.length > 0) return schema.enum[rng.below(schema.enum.length)]
+  switch (schema.type) {
+    case 'string':
+      return `${WORDS[rng.below(WORDS.length)]} ${WORDS[rng.below(WORDS.length)]}`
+    case 'integer':
+    case 'number': {
+      const low = schema.minimum ?? 1
+      return low + rng.below(Math.max(1, (schema.maximum ?? low + 99) - low + 1))
+    }
+    case 'boolean':
+      return rng.chance(0.5)
+    case 'null':
+      return null
+    case 'array': {
+      const length = depth >= DEPTH_MAX ? 0 : 1 + rng.below(ARRAY_ITEMS_MAX)
+      return Array.from({ length }, () => instanceOf(schema.items ?? { type: 'string' }, rng, depth + 1))
+    }
+    default:
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([name, property]) => [name, instanceOf(property, rng, depth + 1)]),
+      )
+  }
+}

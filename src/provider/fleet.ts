@@ -1,0 +1,348 @@
+/**
+ * The fleet Machine: every mock endpoint, its attempts in flight, and one queue of what they will say next.
+ *
+ * An attempt at an endpoint:
+ *
+ *   arrived ─▶ weather at the door ─▶ limits, context ─▶ slot, or queue, or turned away ─▶ script plays ─▶ charged
+ *
+ * The fleet keeps the truth about money: what was generated until the end, or until it was told to stop, is charged and
+ * recorded, whatever the router makes of it. Answers that are errors cost nothing.
+ */
+import { assert, at, EventQueue, hashName, type Machine, type Millis, type Rng } from '../base/index.ts'
+import type { Out } from '../ledger/index.ts'
+import {
+  CONNECTED,
+  costOf,
+  CUT_RESET,
+  tokensSent,
+  type AttemptHandle,
+  type EndpointSpec,
+  type Failed,
+  type Signal,
+} from '../protocol/index.ts'
+import { composeAnswer } from './answer.ts'
+import { contextOverflow } from './faults/context-length.ts'
+import { Limits } from './limits.ts'
+import { drawService, inChunks, serviceModel, writeScript, type Cue, type ServiceModel } from './service.ts'
+import { streamOf, type Weather } from './weather.ts'
+
+export type FleetEvent =
+  | { readonly type: 'attempt.arrived'; readonly attempt: AttemptHandle }
+  | { readonly type: 'attempt.cancelled'; readonly attempt: AttemptHandle }
+  /** A fault has started that breaks attempts in flight. */
+  | { readonly type: 'flight.struck'; readonly fault: number }
+  | { readonly type: 'wake' }
+
+export type FleetCommand = {
+  readonly type: 'attempt.signalled'
+  readonly attempt: AttemptHandle
+  readonly signals: readonly Signal[]
+}
+
+export interface FleetOptions {
+  readonly endpoints: readonly EndpointSpec[]
+  readonly weather: Weather
+  readonly rng: Rng
+  /** `chunk`: content comes in pieces, as it must where bytes are paced. `run`: one Signal a run. */
+  readonly grain: 'run' | 'chunk'
+}
+
+const SERVICE_STREAM = 0x7365
+const ANSWER_STREAM = 0x616e
+const SLOTS_MAX = 2097152
+const NO_CUES: readonly Cue[] = []
+
+interface Endpoint {
+  readonly index: number
+  readonly spec: EndpointSpec
+  readonly key: number
+  readonly model: ServiceModel
+  readonly limits: Limits | null
+  inService: number
+  /** Waiting for a slot, in order of arrival; the head is at `queueHead`. */
+  waiting: Job[]
+}
+
+interface Job {
+  readonly attempt: AttemptHandle
+  readonly endpoint: Endpoint
+  slot: number
+  state: 'waiting' | 'serving' | 'over'
+  cues: readonly Cue[]
+  next: number
+  startedAt: Millis
+  inputTokens: number
+  /** Tokens of runs that are over. */
+  outputTokens: number
+}
+
+export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
+  private readonly endpoints: readonly Endpoint[]
+  private readonly weather: Weather
+  private readonly rng: Rng
+  private readonly grain: 'run' | 'chunk'
+  private readonly queue = new EventQueue(1024)
+  private readonly jobs = new Map<AttemptHandle, Job>()
+  private readonly slots: (Job | null)[] = []
+  private readonly generations: number[] = []
+  private readonly freeSlots: number[] = []
+
+  constructor({ endpoints, weather, rng, grain }: FleetOptions) {
+    this.weather = weather
+    this.rng = rng
+    this.grain = grain
+    this.endpoints = endpoints.map((spec, index) => {
+      const { requests_per_minute: rpm, tokens_per_minute: tpm } = spec.limits
+      return {
+        index,
+        spec,
+        key: hashName(streamOf(spec)),
+        model: serviceModel(spec),
+        limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
+        inService: 0,
+        waiting: [],
+      }
+    })
+  }
+
+  handle(event: FleetEvent, now: Millis, out: Out<FleetCommand>): void {
+    switch (event.type) {
+      case 'attempt.arrived':
+        this.arrive(event.attempt, now, out)
+        return
+      case 'attempt.cancelled': {
+        const job = this.jobs.get(event.attempt)
+        if (job) this.leave(job, now, out)
+        return
+      }
+      case 'flight.struck':
+        this.strikeFlight(event.fault, now, out)
+        return
+      case 'wake':
+        while (this.queue.nextAt() <= now) {
+          const job = this.jobAt(this.queue.pop())
+          if (job) this.play(job, now, out)
+        }
+    }
+  }
+
+  wakeAt(): Millis {
+    while (this.queue.length > 0 && this.jobAt(this.queue.peek()) === null) this.queue.pop()
+    return this.queue.nextAt()
+  }
+
+  /** Attempts that the fleet has not finished with. */
+  get inFlight(): number {
+    return this.jobs.size
+  }
+
+  private arrive(attempt: AttemptHandle, now: Millis, out: Out<FleetCommand>): void {
+    const endpoint = at(this.endpoints, attempt.endpoint)
+    const isCalm = this.weather.isCalm(attempt.endpoint)
+    const struck = isCalm ? null : this.weather.admit(attempt, now, out)
+    const refusal = struck ?? this.turnAway(endpoint, attempt, now)
+    if (refusal !== null) {
+      if (refusal.length > 0) out.push({ type: 'attempt.signalled', attempt, signals: refusal })
+      if (!endsAttempt(refusal)) this.enrol(attempt, endpoint, now) // Silence: it holds its connection until it leaves.
+      return
+    }
+    const job = this.enrol(attempt, endpoint, now)
+    out.push({ type: 'attempt.signalled', attempt, signals: ONLY_CONNECTED })
+    const { slots } = endpoint.spec.capacity
+    if (slots !== undefined && endpoint.inService >= slots) endpoint.waiting.push(job)
+    else this.serve(job, now, out)
+  }
+
+  /** The endpoint's own reasons to refuse: what its fleet file says about limits, length and room. */
+  private turnAway(
+    { spec, limits, inService, waiting }: Endpoint,
+    attempt: AttemptHandle,
+    now: Millis,
+  ): readonly Signal[] | null {
+    const { request } = attempt
+    const wanted = request.inputTokens + (request.maxTokens ?? 0)
+    if (wanted > spec.context_length) return [CONNECTED, contextOverflow(spec.context_length, wanted)]
+    const { slots, queue } = spec.capacity
+    if (slots !== undefined && queue !== 'unbounded' && inService >= slots && waiting.length >= queue) {
+      return [CONNECTED, OVERLOADED]
+    }
+    const waitMs = limits?.admit(wanted, now) ?? 0
+    if (limits === null || waitMs === 0) return null
+    const retryAfterMs = Math.ceil(waitMs / 1_000) * 1_000
+    return [CONNECTED, { ...RATE_LIMITED, retryAfterMs, headers: limits.headers(now) }]
+  }
+
+  private enrol(attempt: AttemptHandle, endpoint: Endpoint, now: Millis): Job {
+    const slot = this.freeSlots.pop() ?? this.slots.push(null) - 1
+    this.generations[slot] ??= 0
+    const job: Job = {
+      attempt,
+      endpoint,
+      slot,
+      state: 'waiting',
+      cues: NO_CUES,
+      next: 0,
+      startedAt: now,
+      inputTokens: 0,
+      outputTokens: 0,
+    }
+    this.slots[slot] = job
+    this.jobs.set(attempt, job)
+    return job
+  }
+
+  private serve(job: Job, now: Millis, out: Out<FleetCommand>): void {
+    const { attempt, endpoint } = job
+    const { request } = attempt
+    const { slots } = endpoint.spec.capacity
+    const load = slots === undefined ? 0 : endpoint.inService / slots
+    endpoint.inService += 1
+    job.state = 'serving'
+    job.startedAt = now
+
+    const { rng, weather } = this
+    const answer = composeAnswer(
+      request,
+      endpoint.spec,
+      rng.fork(ANSWER_STREAM, endpoint.key, request.weather, attempt.visit),
+    )
+    const dice = rng.fork(SERVICE_STREAM, endpoint.key, request.weather, attempt.visit)
+    const isCalm = weather.isCalm(endpoint.index)
+    let service = drawService(endpoint.model, answer.billedInputTokens, load, dice)
+    if (!isCalm) service = weather.service(service, attempt, now, out)
+    let script = writeScript(answer, service, request.stream)
+    if (!isCalm) script = weather.script(script, attempt, now, out)
+    if (this.grain === 'chunk') script = inChunks(script)
+    job.cues = script.cues
+    job.inputTokens = answer.billedInputTokens
+    this.play(job, now, out)
+  }
+
+  /** Say whatever is due, and queue the rest. */
+  private play(job: Job, now: Millis, out: Out<FleetCommand>): void {
+    const { cues, startedAt } = job
+    const first = job.next
+    let next = first
+    while (next < cues.length && startedAt + (cues[next] as Cue).afterMs <= now) next += 1
+    if (next > first) {
+      const signals: Signal[] = []
+      for (let index = first; index < next; index += 1) signals.push((cues[index] as Cue).signal)
+      job.next = next
+      const isOver = endsAttempt(signals)
+      if (isOver) this.leave(job, now, out)
+      out.push({ type: 'attempt.signalled', attempt: job.attempt, signals })
+      if (isOver) return
+    }
+    if (next < cues.length) this.queue.push(startedAt + (cues[next] as Cue).afterMs, this.entryOf(job))
+  }
+
+  /** The attempt is over, one way or another: charge it, and let the next one in. */
+  private leave(job: Job, now: Millis, out: Out<FleetCommand>): void {
+    const { attempt, endpoint, slot } = job
+    assert(job.state !== 'over', 'an attempt leaves once')
+    if (job.state === 'waiting') endpoint.waiting = endpoint.waiting.filter((other) => other !== job)
+    else this.charge(job, now, out)
+    const wasServing = job.state === 'serving'
+    job.state = 'over'
+    this.jobs.delete(attempt)
+    this.slots[slot] = null
+    this.generations[slot] = (this.generations[slot] as number) + 1
+    this.freeSlots.push(slot)
+    if (!wasServing) return
+    endpoint.inService -= 1
+    const next = endpoint.waiting.shift()
+    if (next) this.serve(next, now, out)
+  }
+
+  /** What was said until now, at the true prices. An answer that was an error is free. */
+  private charge(job: Job, now: Millis, out: Out<FleetCommand>): void {
+    const { attempt, endpoint, cues, startedAt } = job
+    let outputTokens = 0
+    let wasAnswered = false
+    for (let index = 0; index < job.next; index += 1) {
+      const { signal, afterMs } = cues[index] as Cue
+      if (signal.type === 'content') outputTokens += tokensSent(signal, now - startedAt - afterMs)
+      else if (signal.type === 'toolDelta') outputTokens += signal.tokens
+      else if (signal.type === 'accepted') wasAnswered = true
+    }
+    const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
+    const inputTokens = isRefused || cues.length === 0 ? 0 : job.inputTokens
+    out.record({
+      kind: 'fleet.charged',
+      at: now,
+      request: attempt.request.id,
+      call: attempt.call,
+      attempt: attempt.number,
+      endpoint: endpoint.index,
+      inputTokens,
+      outputTokens,
+      cost: inputTokens + outputTokens === 0 ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens),
+    })
+  }
+
+  private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {
+    for (const job of [...this.jobs.values()]) {
+      const consequence = this.weather.breaks(fault, job.attempt, now, out)
+      if (consequence === null) continue
+      const hasRun = job.next > 0
+      // Whatever was flowing stops now: an empty run says so without a byte.
+      const stop: Signal[] = hasRun ? [{ type: 'content', channel: 'text', tokens: 0, forMs: 0, everyMs: 0 }] : []
+      if (consequence === 'reset') {
+        this.leave(job, now, out)
+        out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: [...stop, CUT_RESET] })
+      } else {
+        // One that waits for a slot will not get it: it holds its connection, and nothing more.
+        if (job.state === 'waiting') job.endpoint.waiting = job.endpoint.waiting.filter((other) => other !== job)
+        job.cues = silenced(job, now)
+        if (stop.length > 0) out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: stop })
+      }
+    }
+  }
+
+  private entryOf(job: Job): number {
+    return (this.generations[job.slot] as number) * SLOTS_MAX + job.slot
+  }
+
+  private jobAt(entry: number): Job | null {
+    const slot = entry % SLOTS_MAX
+    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.slots[slot] ?? null) : null
+  }
+}
+
+const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
+
+const OVERLOADED: Failed = {
+  type: 'failed',
+  class: 'overloaded',
+  status: 503,
+  retryAfterMs: null,
+  where: 'response',
+  message: 'The engine is currently overloaded, please try again later',
+}
+
+const RATE_LIMITED: Failed = {
+  type: 'failed',
+  class: 'rate_limited',
+  status: 429,
+  retryAfterMs: null,
+  retryAfterForm: 'seconds',
+  where: 'response',
+  message: 'Rate limit reached. Please try again later.',
+}
+
+function endsAttempt(signals: readonly Signal[]): boolean {
+  const last = signals[signals.length - 1]
+  return last !== undefined && (last.type === 'finished' || last.type === 'failed' || last.type === 'closed')
+}
+
+/** The cues said so far, runs cut at this instant, and nothing after them. */
+function silenced(job: Job, now: Millis): Cue[] {
+  return job.cues.slice(0, job.next).map((cue) => {
+    if (cue.signal.type !== 'content') return cue
+    const elapsed = now - job.startedAt - cue.afterMs
+    if (elapsed >= cue.signal.forMs) return cue
+    const { text: _unsaid, ...run } = cue.signal
+    const sent = tokensSent(run, elapsed)
+    return { ...cue, signal: { ...run, tokens: sent, forMs: 0, everyMs: 0 } }
+  })
+}

@@ -1,0 +1,210 @@
+/**
+ * How long an answer takes, and the script of Signals that it becomes.
+ *
+ * All of an attempt's randomness is drawn when its service begins: one draw for the time to first token, one for the
+ * speed. So a run of content is one Signal that says how it flows, and a break is a point of the script, not an event
+ * per token. `grain: 'chunk'` spells the same runs out chunk by chunk, which is what live mode needs; the story is the
+ * same (see `coalesce`).
+ */
+import {
+  lognormalFromPercentiles,
+  quantize,
+  sampleExponential,
+  sampleLognormal,
+  SECOND,
+  type Lognormal,
+  type Millis,
+  type Rng,
+} from '../base/index.ts'
+import {
+  ACCEPTED,
+  chunksOf,
+  type Content,
+  type EndpointSpec,
+  type FinishReason,
+  type Signal,
+  type ToolDelta,
+} from '../protocol/index.ts'
+
+/** How an answer will be delivered. Latency faults reshape this. */
+export interface Service {
+  /** From the start of service to the first content. */
+  readonly ttftMs: Millis
+  readonly tokensPerSecond: number
+  /** Silence before the first content is filled with pings at this interval; null for none. */
+  readonly pingEveryMs: Millis | null
+}
+
+export interface Cue {
+  /** After the start of service. */
+  readonly afterMs: Millis
+  readonly signal: Signal
+}
+
+/** What an attempt will say, and when: cues in order of time. A script without an end leaves the connection open. */
+export interface Script {
+  readonly cues: readonly Cue[]
+  readonly stream: boolean
+}
+
+/** What is to be said, before timing. */
+export interface Answer {
+  readonly outputTokens: number
+  readonly reason: FinishReason
+  /** Made only where somebody must read it. */
+  readonly text: string | null
+  readonly toolDeltas: readonly ToolDelta[]
+  readonly billedInputTokens: number
+}
+
+/** Chunks of a stream are at least this far apart; faster streams put more tokens into a chunk. */
+export const CHUNK_MS_MIN: Millis = 50
+
+/** The numbers of an endpoint that a service is drawn from, prepared once. */
+export interface ServiceModel {
+  readonly ttft: Lognormal
+  readonly time: Lognormal | null
+  readonly spec: EndpointSpec
+}
+
+export function serviceModel(spec: EndpointSpec): ServiceModel {
+  const { time, time_p95: timeP95 } = spec.capacity
+  return {
+    spec,
+    ttft: lognormalFromPercentiles(spec.latency.ttft_p50, Math.max(spec.latency.ttft_p50, spec.latency.ttft_p95)),
+    time: time === undefined ? null : lognormalFromPercentiles(time, Math.max(time, timeP95 ?? time)),
+  }
+}
+
+/** `load` is the share of slots taken, 0..1. */
+export function drawService(model: ServiceModel, inputTokens: number, load: number, rng: Rng): Service {
+  const { spec, ttft, time } = model
+  const { latency, capacity } = spec
+  if (capacity.service !== 'llm' && capacity.time !== undefined && time !== null) {
+    const ms =
+      capacity.service === 'constant'
+        ? capacity.time
+        : capacity.service === 'exponential'
+          ? sampleExponential(capacity.time, rng)
+          : sampleLognormal(time, rng)
+    return { ttftMs: ms, tokensPerSecond: Infinity, pingEveryMs: null }
+  }
+  const crowding = 1 + latency.load_factor * load * load
+  const ttftMs = (sampleLognormal(ttft, rng) + (latency.prefill * inputTokens) / 1_000) * crowding
+  const jitter = 1 + latency.speed_jitter * (2 * rng.next() - 1)
+  return { ttftMs, tokensPerSecond: (latency.tokens_per_second * Math.max(0.01, jitter)) / crowding, pingEveryMs: null }
+}
+
+/** Put an answer on the clock. */
+export function writeScript(answer: Answer, service: Service, stream: boolean): Script {
+  const cues: Cue[] = []
+  const start = quantize(service.ttftMs)
+  if (service.pingEveryMs !== null && stream) {
+    cues.push({ afterMs: 0, signal: ACCEPTED })
+    for (let ping = 1; ping * service.pingEveryMs < start; ping += 1) {
+      cues.push({ afterMs: quantize(ping * service.pingEveryMs), signal: { type: 'ping' } })
+    }
+  } else if (stream) cues.push({ afterMs: start, signal: ACCEPTED })
+  const { outputTokens, text, toolDeltas, reason, billedInputTokens } = answer
+  let end = start
+  if (stream) {
+    const run = flow(outputTokens, service.tokensPerSecond, text)
+    end = quantize(start + run.forMs)
+    if (toolDeltas.length > 0) {
+      const step = run.forMs / toolDeltas.length
+      toolDeltas.forEach((delta, index) => cues.push({ afterMs: quantize(start + index * step), signal: delta }))
+    } else cues.push({ afterMs: start, signal: run })
+  } else {
+    end = quantize(
+      start + (service.tokensPerSecond === Infinity ? 0 : (outputTokens * SECOND) / service.tokensPerSecond),
+    )
+    cues.push({ afterMs: end, signal: ACCEPTED })
+    if (toolDeltas.length > 0) for (const delta of toolDeltas) cues.push({ afterMs: end, signal: delta })
+    else cues.push({ afterMs: end, signal: said(outputTokens, 0, 0, text) })
+  }
+  cues.push({ afterMs: end, signal: { type: 'usage', inputTokens: billedInputTokens, outputTokens } })
+  cues.push({ afterMs: end, signal: { type: 'finished', reason } })
+  return { cues, stream }
+}
+
+/** A run of tokens at a speed, in chunks at least CHUNK_MS_MIN apart. */
+function flow(tokens: number, tokensPerSecond: number, text: string | null): Content {
+  const perChunk = Math.max(1, Math.ceil((tokensPerSecond * CHUNK_MS_MIN) / SECOND))
+  const chunks = Math.max(1, Math.ceil(tokens / perChunk))
+  if (chunks === 1) return said(tokens, 0, 0, text)
+  const everyMs = quantize((perChunk * SECOND) / tokensPerSecond)
+  return said(tokens, everyMs * (chunks - 1), everyMs, text)
+}
+
+function said(tokens: number, forMs: Millis, everyMs: Millis, text: string | null): Content {
+  const run = { type: 'content', channel: 'text', tokens, forMs, everyMs } as const
+  return text === null ? run : { ...run, text }
+}
+
+/** Break a script off after a share of its content, and end it with the given Signals (none: silence). */
+export function breakAfter(script: Script, share: number, ending: readonly Signal[]): Script {
+  const cues: Cue[] = []
+  let total = 0
+  for (const { signal } of script.cues) if (carries(signal)) total += signal.tokens
+  let left = Math.floor(total * share)
+  let endMs = script.cues[0]?.afterMs ?? 0
+  for (const cue of script.cues) {
+    const { signal } = cue
+    if (!carries(signal)) {
+      if (signal.type === 'usage' || signal.type === 'finished') continue
+      cues.push(cue)
+      endMs = Math.max(endMs, cue.afterMs)
+      continue
+    }
+    if (!script.stream) {
+      endMs = cue.afterMs // A body that was under way breaks without anything that could be read.
+      break
+    }
+    if (signal.type === 'content' && signal.tokens > left) {
+      const run = firstTokens(signal, left)
+      if (run) cues.push({ ...cue, signal: run })
+      endMs = Math.max(endMs, cue.afterMs + (run ? run.forMs + run.everyMs : 0))
+      break
+    }
+    if (signal.tokens > left) break
+    left -= signal.tokens
+    cues.push(cue)
+    endMs = Math.max(endMs, cue.afterMs + (signal.type === 'content' ? signal.forMs : 0))
+  }
+  const said = script.stream ? cues : cues.filter((cue) => cue.signal.type !== 'accepted')
+  return { stream: script.stream, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
+}
+
+function carries(signal: Signal): signal is Content | ToolDelta {
+  return signal.type === 'content' || signal.type === 'toolDelta'
+}
+
+function firstTokens(run: Content, tokens: number): Content | null {
+  const chunks = chunksOf(run)
+  const kept = Math.floor((tokens * chunks) / run.tokens)
+  if (kept === 0) return null
+  const share = Math.floor((run.tokens * kept) / chunks)
+  const { text, ...rest } = run
+  const cut = { ...rest, tokens: share, forMs: run.everyMs * (kept - 1), everyMs: kept === 1 ? 0 : run.everyMs }
+  return text === undefined ? cut : { ...cut, text: text.slice(0, Math.floor((text.length * share) / run.tokens)) }
+}
+
+/** The same script with every run spelled out chunk by chunk. */
+export function inChunks(script: Script): Script {
+  const cues = script.cues.flatMap((cue) => {
+    const { signal } = cue
+    if (signal.type !== 'content' || signal.everyMs <= 0) return [cue]
+    const chunks = chunksOf(signal)
+    return Array.from({ length: chunks }, (_, index) => {
+      const from = Math.floor((signal.tokens * index) / chunks)
+      const to = Math.floor((signal.tokens * (index + 1)) / chunks)
+      const text = signal.text === undefined ? null : slice(signal.text, from, to, signal.tokens)
+      return { afterMs: quantize(cue.afterMs + index * signal.everyMs), signal: said(to - from, 0, 0, text) }
+    })
+  })
+  return { ...script, cues: cues.sort((left, right) => left.afterMs - right.afterMs) }
+}
+
+function slice(text: string, from: number, to: number, tokens: number): string {
+  return text.slice(Math.floor((text.length * from) / tokens), Math.floor((text.length * to) / tokens))
+}

@@ -1,0 +1,242 @@
+/**
+ * The weather: the timeline of faults, which of them are at work now, and whom they strike. A Machine whose only events
+ * are the edges of its faults. Endpoints ask it at three points of an attempt (at the door, when service begins, when
+ * the script is written); the driver asks it for the gateway.
+ */
+import { at, EventQueue, hashName, NEVER, type Machine, type Millis, type Rng } from '../base/index.ts'
+import type { Out } from '../ledger/index.ts'
+import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
+import type { FaultBehaviour, FaultKind, Layer, Strike } from './fault.ts'
+import { levelAt, type Shape } from './shape.ts'
+import type { Script, Service } from './service.ts'
+
+/** One line of a timeline, compiled. */
+export interface ScheduledFault {
+  readonly id: string
+  readonly at: Millis
+  /** NEVER: until it is healed by hand. */
+  readonly until: Millis
+  readonly kind: FaultKind
+  readonly params: Readonly<Record<string, unknown>>
+  /** Endpoints it applies to; ignored for the gateway. */
+  readonly endpoints: readonly number[]
+  readonly gateway: boolean
+  /** 0..1: the share of attempts that it strikes. */
+  readonly probability: number
+  readonly shape: Shape
+}
+
+export type WeatherEvent =
+  | { readonly type: 'wake' }
+  /** A fault started by hand; its index is the next one. */
+  | { readonly type: 'fault.began'; readonly fault: ScheduledFault }
+  | { readonly type: 'fault.healed'; readonly fault: number }
+
+export type WeatherCommand =
+  /** A fault has started that breaks what is in flight. */
+  { readonly type: 'flight.struck'; readonly fault: number }
+
+interface Active {
+  readonly index: number
+  readonly key: number
+  readonly fault: ScheduledFault
+  readonly behaviour: FaultBehaviour
+  isOn: boolean
+  healedAt: Millis
+}
+
+const EDGES = 2
+
+export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
+  private readonly faults: Active[] = []
+  private readonly queue = new EventQueue()
+  private readonly rng: Rng
+  private readonly endpoints: readonly EndpointSpec[]
+  private readonly atEndpoint: Active[][]
+  private atGateway: Active[] = []
+
+  constructor(timeline: readonly ScheduledFault[], endpoints: readonly EndpointSpec[], rng: Rng) {
+    this.rng = rng
+    this.endpoints = endpoints
+    this.atEndpoint = endpoints.map(() => [])
+    for (const fault of timeline) this.schedule(fault)
+  }
+
+  handle(event: WeatherEvent, now: Millis, out: Out<WeatherCommand>): void {
+    switch (event.type) {
+      case 'fault.began':
+        this.schedule(event.fault)
+        break
+      case 'fault.healed': {
+        const active = this.faults[event.fault]
+        if (active?.isOn) this.end(active, now, out)
+        return
+      }
+      case 'wake':
+        break
+    }
+    while (this.queue.nextAt() <= now) {
+      const edge = this.queue.pop()
+      const active = at(this.faults, Math.floor(edge / EDGES))
+      if (edge % EDGES === 0) this.begin(active, now, out)
+      else if (active.isOn) this.end(active, now, out)
+    }
+  }
+
+  wakeAt(): Millis {
+    return this.queue.nextAt()
+  }
+
+  /** Whether anything at all is at work at an endpoint. */
+  isCalm(endpoint: number): boolean {
+    return at(this.atEndpoint, endpoint).length === 0
+  }
+
+  /** Turned away at the door: the Signals to send (none: silence), or null to come in. */
+  admit(attempt: AttemptHandle, now: Millis, out: Out<unknown>): readonly Signal[] | null {
+    for (const active of at(this.atEndpoint, attempt.endpoint)) {
+      if (!active.behaviour.onAdmit) continue
+      const strike = this.strike(active, attempt, now)
+      const refusal = strike && active.behaviour.onAdmit(strike)
+      if (!refusal) continue
+      this.fired(active, attempt, now, out)
+      return refusal.signals
+    }
+    return null
+  }
+
+  service(service: Service, attempt: AttemptHandle, now: Millis, out: Out<unknown>): Service {
+    return this.reshape('onService', service, attempt, now, out)
+  }
+
+  script(script: Script, attempt: AttemptHandle, now: Millis, out: Out<unknown>): Script {
+    return this.reshape('onScript', script, attempt, now, out)
+  }
+
+  /** What a fault that has just started does to an attempt in flight; null for nothing. */
+  breaks(fault: number, attempt: AttemptHandle, now: Millis, out: Out<unknown>): 'reset' | 'silence' | null {
+    const active = at(this.faults, fault)
+    if (!active.behaviour.inFlight || !active.fault.endpoints.includes(attempt.endpoint)) return null
+    if (!this.strike(active, attempt, now)) return null
+    this.fired(active, attempt, now, out)
+    return active.behaviour.inFlight
+  }
+
+  /**
+   * A call at the gateway's door: the Signals it is answered with (none: silence), or null to come in. `visit` is the
+   * number of the call.
+   */
+  gateway(
+    call: { readonly request: AttemptHandle['request']; readonly number: number },
+    now: Millis,
+    out: Out<unknown>,
+  ): readonly Signal[] | null {
+    for (const active of this.atGateway) {
+      const attempt = { request: call.request, call: call.number, number: 0, endpoint: -1, visit: call.number }
+      const strike = this.strike(active, attempt, now)
+      const refusal = strike && active.behaviour.onAdmit?.(strike)
+      if (!refusal) continue
+      this.fired(active, attempt, now, out)
+      return refusal.signals
+    }
+    return null
+  }
+
+  /** Whether a fault that has just started takes the gateway's calls in flight down with it. */
+  breaksGateway(fault: number): boolean {
+    const active = at(this.faults, fault)
+    return active.fault.gateway && active.behaviour.inFlight !== undefined
+  }
+
+  private reshape<Hook extends 'onService' | 'onScript', Shape extends Service | Script>(
+    hook: Hook,
+    start: Shape,
+    attempt: AttemptHandle,
+    now: Millis,
+    out: Out<unknown>,
+  ): Shape {
+    let result = start
+    let struck: Layer[] | null = null
+    for (const active of at(this.atEndpoint, attempt.endpoint)) {
+      const apply = active.behaviour[hook] as ((value: Shape, strike: Strike) => Shape | null) | undefined
+      if (!apply || struck?.includes(active.fault.kind.layer)) continue
+      const strike = this.strike(active, attempt, now)
+      const reshaped = strike && apply(result, strike)
+      if (!reshaped) continue
+      result = reshaped
+      struck = [...(struck ?? []), active.fault.kind.layer]
+      this.fired(active, attempt, now, out)
+    }
+    return result
+  }
+
+  /** The dice: whether this fault strikes this visit of this request, and how hard. */
+  private strike(active: Active, attempt: AttemptHandle, now: Millis): Strike | null {
+    const { fault } = active
+    const level = levelAt(fault.shape, now - fault.at, fault.until - fault.at)
+    if (level === 0) return null
+    const stream = attempt.endpoint < 0 ? 0 : this.endpointKey(attempt.endpoint)
+    const rng = this.rng.fork(active.key, stream, attempt.request.weather, attempt.visit)
+    const share = fault.kind.ramps === 'share' ? fault.probability * level : fault.probability
+    if (share < 1 && !rng.chance(share)) return null
+    const endpoint = at(this.endpoints, Math.max(0, attempt.endpoint))
+    return { attempt, endpoint, now, rng, level }
+  }
+
+  private readonly keys = new Map<number, number>()
+
+  private endpointKey(endpoint: number): number {
+    let key = this.keys.get(endpoint)
+    if (key === undefined) this.keys.set(endpoint, (key = hashName(streamOf(at(this.endpoints, endpoint)))))
+    return key
+  }
+
+  private fired(active: Active, attempt: AttemptHandle, now: Millis, out: Out<unknown>): void {
+    out.record({
+      kind: 'fault.fired',
+      at: now,
+      fault: active.index,
+      endpoint: attempt.endpoint,
+      request: attempt.request.id,
+      call: attempt.call,
+      attempt: attempt.number,
+    })
+  }
+
+  private schedule(fault: ScheduledFault): void {
+    const index = this.faults.length
+    const behaviour = fault.kind.begin(fault.params)
+    this.faults.push({ index, key: hashName(fault.id), fault, behaviour, isOn: false, healedAt: NEVER })
+    this.queue.push(fault.at, index * EDGES)
+    if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + 1)
+  }
+
+  private begin(active: Active, now: Millis, out: Out<WeatherCommand>): void {
+    active.isOn = true
+    out.record({ kind: 'fault.started', at: now, fault: active.index })
+    this.place(active)
+    if (active.behaviour.inFlight) out.push({ type: 'flight.struck', fault: active.index })
+  }
+
+  private end(active: Active, now: Millis, out: Out<WeatherCommand>): void {
+    active.isOn = false
+    out.record({ kind: 'fault.ended', at: now, fault: active.index })
+    this.place(active)
+  }
+
+  /** Keep the lists of what is at work in the order of the timeline, which is the order of precedence. */
+  private place(active: Active): void {
+    const relist = (list: Active[]): Active[] =>
+      active.isOn
+        ? [...list, active].sort((left, right) => left.index - right.index)
+        : list.filter((other) => other !== active)
+    if (active.fault.gateway) this.atGateway = relist(this.atGateway)
+    else
+      for (const endpoint of active.fault.endpoints) this.atEndpoint[endpoint] = relist(at(this.atEndpoint, endpoint))
+  }
+}
+
+/** The key of an endpoint's random streams: declared, or its tag and model. */
+export function streamOf(spec: EndpointSpec): string {
+  return spec.stream ?? `${spec.tag ?? spec.provider}:${spec.model}`
+}

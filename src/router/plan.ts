@@ -1,0 +1,135 @@
+/**
+ * Planning one call: the funnel, then the order. Eligibility depends on the request half, the shape and (rarely) the
+ * length of a request, so it is computed once per combination and remembered; the order depends on the moment.
+ *
+ * The order, as OpenRouter publishes it (openrouter.md §1.1–1.5, §2.2): model by model unless `partition: none`; inside
+ * a model the strategy; then endpoints that miss a preferred threshold go to the end; then those named in `order` come
+ * to the front, in that order; then `allow_fallbacks: false` cuts the list.
+ */
+import { at, type Millis, type Rng } from '../base/index.ts'
+import type { Candidate, FunnelStep } from '../ledger/index.ts'
+import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
+import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
+import type { ProviderPreferences, RequestHalf } from './policy.ts'
+import { priceWeighted, SORTS } from './strategies/index.ts'
+import type { Belief, Strategy } from './strategy.ts'
+
+export interface Plan {
+  readonly funnel: readonly FunnelStep[]
+  readonly order: readonly Candidate[]
+}
+
+type Threshold = NonNullable<ProviderPreferences['preferred_max_latency']>
+
+const QUANTILES = [
+  ['p50', 0.5],
+  ['p75', 0.75],
+  ['p90', 0.9],
+  ['p99', 0.99],
+] as const
+
+export class Planner {
+  private readonly offers: readonly Offer[]
+  private readonly half: RequestHalf
+  private readonly byShape = new Map<RequestShape, Eligibility>()
+  private readonly strategy: Strategy
+  private readonly partition: 'model' | 'none'
+  /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
+  private readonly isPlain: boolean
+
+  constructor(half: RequestHalf, offers: readonly Offer[]) {
+    this.offers = offers
+    this.half = half
+    const { sort } = half.provider
+    const by = typeof sort === 'string' ? sort : sort?.by
+    const order = half.provider.order ?? []
+    // `order` or `sort` switch load balancing off; after `order`, the rest comes in strict price order.
+    this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : priceWeighted
+    this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
+    this.isPlain =
+      half.models.length === 1 &&
+      order.length === 0 &&
+      half.provider.allow_fallbacks !== false &&
+      half.provider.preferred_max_latency == null &&
+      half.provider.preferred_min_throughput == null
+  }
+
+  /** Whether plans depend on measured latency or throughput, so that somebody has to measure. */
+  get needsStatistics(): boolean {
+    const { provider } = this.half
+    return (
+      this.strategy === SORTS.latency ||
+      this.strategy === SORTS.throughput ||
+      provider.preferred_max_latency != null ||
+      provider.preferred_min_throughput != null
+    )
+  }
+
+  plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
+    const { eligible, funnel } = this.eligibility(request)
+    const context = { offers: this.offers, belief, rng, now }
+    if (this.isPlain) return { funnel, order: this.strategy.rank(eligible, context) }
+
+    let order: Candidate[] = []
+    if (this.partition === 'none') order = this.strategy.rank(eligible, context)
+    else {
+      for (const model of this.half.models) {
+        const ofModel = eligible.filter((endpoint) => at(this.offers, endpoint).model === model)
+        if (ofModel.length > 0) order.push(...this.strategy.rank(ofModel, context))
+      }
+    }
+    order = this.preferredFirst(order, belief, now)
+    return this.manualOrder(order, funnel)
+  }
+
+  private eligibility(request: ChatRequest): Eligibility {
+    let known = this.byShape.get(request.shape)
+    if (!known) {
+      known = runFunnel({ ...this.half, shape: request.shape, inputTokens: 0, maxTokens: null }, this.offers)
+      this.byShape.set(request.shape, known)
+    }
+    const output = request.maxTokens ?? 0
+    const fits = request.inputTokens + output <= known.contextLength && output <= known.maxOutput
+    if (fits) return known
+    const { shape, inputTokens, maxTokens } = request
+    return runFunnel({ ...this.half, shape, inputTokens, maxTokens }, this.offers)
+  }
+
+  /** Endpoints that miss a preferred threshold go to the end; they stay usable. No samples: not held against them. */
+  private preferredFirst(order: Candidate[], belief: Belief, now: Millis): Candidate[] {
+    const { preferred_max_latency: latency, preferred_min_throughput: throughput } = this.half.provider
+    if (latency == null && throughput == null) return order
+    const meets = ({ endpoint }: Candidate): boolean =>
+      cutoffs(latency).every(([q, seconds]) => (belief.ttftMs(endpoint, q, now) ?? 0) <= seconds * 1_000) &&
+      cutoffs(throughput).every(([q, speed]) => (belief.throughput(endpoint, q, now) ?? Infinity) >= speed)
+    const missed = order
+      .filter((candidate) => !meets(candidate))
+      .map((candidate) => ({ ...candidate, reason: 'misses a preferred threshold' }))
+    return [...order.filter(meets), ...missed]
+  }
+
+  private manualOrder(order: Candidate[], funnel: readonly FunnelStep[]): Plan {
+    const { order: slugs, allow_fallbacks: allowFallbacks } = this.half.provider
+    const isListed = slugs != null && slugs.length > 0
+    let result = order
+    if (isListed) {
+      const listed = slugs.flatMap((slug) =>
+        order.filter(({ endpoint }) => matchesSlug(slug, at(this.offers, endpoint))),
+      )
+      const front = [...new Set(listed)]
+      const rest = order.filter((candidate) => !front.includes(candidate))
+      result = [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest]
+      if (allowFallbacks === false) result = result.slice(0, front.length)
+    } else if (allowFallbacks === false) result = result.slice(0, 1)
+    if (result.length === order.length) return { funnel, order: result }
+    const kept = new Set(result.map(({ endpoint }) => endpoint))
+    const removed = order.map(({ endpoint }) => endpoint).filter((endpoint) => !kept.has(endpoint))
+    return { funnel: [...funnel, { step: 'Filter by Fallback', left: result.length, removed }], order: result }
+  }
+}
+
+function cutoffs(threshold: Threshold | null | undefined): [number, number][] {
+  if (threshold == null) return []
+  if (typeof threshold === 'number') return [[0.5, threshold]]
+  return QUANTILES.flatMap(([name, q]) => (threshold[name] == null ? [] : [[q, threshold[name]] as [number, number]]))
+}

@@ -1,0 +1,114 @@
+/**
+ * The one table that says what an error class means for a request. Everything the router does after a failure is read
+ * from here; a policy only says how often and how long.
+ *
+ *   retryHere     the same endpoint may be asked again (if the policy retries at all)
+ *   nextProvider  another endpoint of the same model may be asked
+ *   nextModel     the next model of the policy may be asked
+ *   cooldown      what is kept from further traffic where the policy has a cooldown: the endpoint, every endpoint of
+ *                 the provider (a bad key is bad for all its models), or nothing
+ *   health        whether it counts against the endpoint (outage window, breaker). OpenRouter's uptime counts 401, 402,
+ *                 404, 5xx and mid-stream errors, and not 400, 413, 429 and region blocks ("For Providers", §10)
+ *   billed        whether the gateway bills the caller for it (zero completion insurance: never)
+ *
+ * A class with none of the three ways on is final: the caller gets it as it is.
+ */
+import type { ErrorClass } from '../protocol/index.ts'
+
+export interface Reaction {
+  readonly retryHere: boolean
+  readonly nextProvider: boolean
+  readonly nextModel: boolean
+  readonly cooldown: 'endpoint' | 'provider' | 'none'
+  readonly health: 'failure' | 'neutral'
+  readonly billed: boolean
+}
+
+const TRANSIENT = {
+  retryHere: true,
+  nextProvider: true,
+  nextModel: true,
+  cooldown: 'none',
+  health: 'failure',
+  billed: false,
+} as const satisfies Reaction
+/** Waiting did not help once; waiting for the same endpoint again rarely does. */
+const SLOW = { ...TRANSIENT, retryHere: false } as const
+const THEIR_ACCOUNT = { ...TRANSIENT, retryHere: false, cooldown: 'provider' } as const
+/** OpenRouter cascades on 400 and 422 too: the next upstream may accept what this one refuses. */
+const OUR_REQUEST = { ...TRANSIENT, retryHere: false, health: 'neutral' } as const
+const FINAL = {
+  retryHere: false,
+  nextProvider: false,
+  nextModel: false,
+  cooldown: 'none',
+  health: 'neutral',
+  billed: false,
+} as const satisfies Reaction
+
+export const REACTIONS: Readonly<Record<ErrorClass, Reaction>> = {
+  connect_refused: TRANSIENT,
+  connect_timeout: SLOW,
+  connection_reset: TRANSIENT,
+  first_token_timeout: SLOW,
+  idle_timeout: SLOW,
+  attempt_timeout: SLOW,
+  deadline_exceeded: FINAL,
+  rate_limited: { ...TRANSIENT, cooldown: 'endpoint', health: 'neutral' },
+  overloaded: TRANSIENT,
+  server_error: TRANSIENT,
+  bad_gateway: TRANSIENT,
+  gateway_timeout: SLOW,
+  authentication: THEIR_ACCOUNT,
+  payment_required: THEIR_ACCOUNT,
+  permission_denied: { ...THEIR_ACCOUNT, health: 'neutral' },
+  not_found: SLOW,
+  request_timeout: { ...TRANSIENT, health: 'neutral' },
+  payload_too_large: OUR_REQUEST,
+  invalid_request: OUR_REQUEST,
+  context_length: OUR_REQUEST,
+  content_policy: { ...OUR_REQUEST, nextProvider: false },
+  invalid_response: TRANSIENT,
+  stream_cut: TRANSIENT,
+  stream_error: TRANSIENT,
+  invalid_tool_call: { ...TRANSIENT, health: 'neutral' },
+  no_endpoint: FINAL,
+  circuit_open: FINAL,
+  gateway_down: FINAL,
+  client_timeout: FINAL,
+  cancelled: FINAL,
+}
+
+/** The HTTP status a caller is given for a class when no upstream answer carries one (OpenRouter's table 3.3). */
+export const STATUS_OF: Readonly<Record<ErrorClass, number>> = {
+  connect_refused: 502,
+  connect_timeout: 504,
+  connection_reset: 502,
+  first_token_timeout: 504,
+  idle_timeout: 504,
+  attempt_timeout: 504,
+  deadline_exceeded: 504,
+  rate_limited: 429,
+  overloaded: 503,
+  server_error: 500,
+  bad_gateway: 502,
+  gateway_timeout: 504,
+  authentication: 401,
+  payment_required: 402,
+  permission_denied: 403,
+  not_found: 404,
+  request_timeout: 408,
+  payload_too_large: 413,
+  invalid_request: 400,
+  context_length: 400,
+  content_policy: 400,
+  invalid_response: 502,
+  stream_cut: 502,
+  stream_error: 502,
+  invalid_tool_call: 502,
+  no_endpoint: 404,
+  circuit_open: 503,
+  gateway_down: 502,
+  client_timeout: 408,
+  cancelled: 499,
+}

@@ -1,0 +1,611 @@
+/**
+ * One request's life at the gateway (one call of it: a client that retries by itself starts another).
+ *
+ *   phase        event                                      next
+ *   ──────────   ────────────────────────────────────────   ─────────────────────────────────────────────────────────
+ *   queued       arrival                                    racing, or closed (nobody eligible)
+ *   racing       first content at the commit point          streaming
+ *   racing       the whole answer                           closed (ok)
+ *   racing       attempt failed, retry here                 backing_off
+ *   racing       attempt failed, somebody else is left      racing
+ *   racing       attempt failed, nobody is left             closed (failed)
+ *   backing_off  retry deadline                             racing
+ *   streaming    the rest of the answer                     closed (ok)
+ *   streaming    the stream broke, or went silent           closed (truncated): no way back after the commit
+ *   any          total deadline                             closed (failed, or truncated after the commit)
+ *   any          the caller left                            closed (cancelled)
+ *
+ * Deadlines are state: `total`, `retry`, `hold` of the request; `connect`, `firstToken`, `idle`, `attempt` of each
+ * attempt. They fire in that order. Attempts are an array and race to the first content; today one runs at a time.
+ * Losers are cancelled, billed by the fleet, and not blamed. Late Signals are counted.
+ */
+import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/index.ts'
+import type { AttemptOutcome, AttemptReason, Candidate, Out } from '../ledger/index.ts'
+import {
+  costOf,
+  lastChunkMs,
+  nextVisit,
+  tokensSent,
+  type AttemptHandle,
+  type Call,
+  type CallFailure,
+  type ChatRequest,
+  type Content,
+  type ErrorClass,
+  type Finished,
+  type Offer,
+  type Signal,
+  type ToolDelta,
+  type Usage,
+} from '../protocol/index.ts'
+import type { Health } from './health.ts'
+import type { RouterCommand } from './messages.ts'
+import type { Plan } from './plan.ts'
+import { commitAt } from './policies/commit.ts'
+import { retryDelayMs } from './policies/retry.ts'
+import { totalDeadline } from './policies/timeouts.ts'
+import { validateToolCalls } from './policies/validation.ts'
+import type { Policy } from './policy.ts'
+import { REACTIONS, STATUS_OF } from './reactions.ts'
+
+export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
+
+/** What every life shares: the router's own books and rules. */
+export interface House {
+  readonly offers: readonly Offer[]
+  readonly policies: readonly Policy[]
+  readonly health: Health
+  readonly rng: Rng
+}
+
+type RouterOut = Out<RouterCommand>
+
+const RETRY_STREAM = 0x7265
+
+class Attempt implements AttemptHandle {
+  readonly life: RequestLife
+  readonly request: ChatRequest
+  readonly call: number
+  readonly number: number
+  readonly endpoint: number
+  readonly visit: number
+  readonly startedAt: Millis
+  readonly isProbe: boolean
+  isOver = false
+  wasAccepted = false
+  firstContentAt: Millis | null = null
+  outputTokens = 0
+  /** The run of content that flows now, and since when. */
+  run: Content | null = null
+  runAt: Millis = 0
+  /** Signals not yet handed to the caller. */
+  held: Signal[] = []
+  toolDeltas: ToolDelta[] = []
+  usage: Usage | null = null
+  connectAt: Millis = NEVER
+  firstTokenAt: Millis = NEVER
+  idleAt: Millis = NEVER
+  attemptAt: Millis = NEVER
+
+  constructor(life: RequestLife, number: number, endpoint: number, isProbe: boolean, now: Millis) {
+    this.life = life
+    this.request = life.call.request
+    this.call = life.call.number
+    this.number = number
+    this.endpoint = endpoint
+    this.visit = nextVisit(this.request, endpoint)
+    this.startedAt = now
+    this.isProbe = isProbe
+  }
+
+  nextDeadline(): Millis {
+    return Math.min(this.connectAt, this.firstTokenAt, this.idleAt, this.attemptAt)
+  }
+
+  /** The current run is over at `now`: count what it had sent. */
+  settleRun(now: Millis): void {
+    if (this.run === null) return
+    this.outputTokens += tokensSent(this.run, now - this.runAt)
+    this.run = null
+  }
+}
+
+/** Why the last attempt failed, kept for the answer to the caller. */
+interface Failure {
+  readonly class: ErrorClass
+  readonly status: number | null
+  readonly retryAfterMs: Millis | null
+  readonly message: string
+}
+
+/** The life an attempt belongs to; undefined for attempts that are not the router's. */
+export function lifeOf(attempt: AttemptHandle): RequestLife | undefined {
+  return attempt instanceof Attempt ? attempt.life : undefined
+}
+
+export class RequestLife {
+  phase: Phase = 'queued'
+  readonly call: Call
+  /** The earliest instant for which the router's queue holds an entry of this life; kept by the router. */
+  queuedAt: Millis = NEVER
+  private readonly house: House
+  private readonly policy: Policy
+  private readonly plan: Plan
+  private readonly attempts: Attempt[] = []
+  /** Position in the plan of the candidate tried last. */
+  private position = -1
+  private retriesHere = 0
+  private committed: Attempt | null = null
+  private lastFailure: Failure | null = null
+  private wereAllRateLimits = true
+  private wereAllTransient = true
+  private shortestHintMs: Millis | null = null
+  private isBlocked = false
+  private totalAt: Millis
+  private retryAt: Millis = NEVER
+  private holdAt: Millis = NEVER
+
+  constructor(call: Call, plan: Plan, house: House, now: Millis) {
+    this.call = call
+    this.house = house
+    this.plan = plan
+    this.policy = at(house.policies, call.policy)
+    this.totalAt = totalDeadline(this.policy.resilience.timeouts, now)
+  }
+
+  /** The earliest of all deadlines; NEVER once closed. */
+  nextDeadline(): Millis {
+    if (this.phase === 'closed') return NEVER
+    let earliest = Math.min(this.totalAt, this.retryAt, this.holdAt)
+    const current = this.current()
+    if (current) earliest = Math.min(earliest, current.nextDeadline())
+    return earliest
+  }
+
+  arrive(now: Millis, out: RouterOut): void {
+    assert(this.phase === 'queued', 'a request arrives once')
+    const { request, number } = this.call
+    const { funnel, order } = this.plan
+    out.record({ kind: 'call.routed', at: now, request: request.id, call: number, funnel, order })
+    if (order.length === 0) {
+      this.fail(
+        { class: 'no_endpoint', status: null, retryAfterMs: null, message: noEndpointMessage(this.plan) },
+        now,
+        out,
+      )
+    } else this.advance(now, out, null)
+  }
+
+  /** Deadlines that are due, in declared order. */
+  wake(now: Millis, out: RouterOut): void {
+    if (this.phase !== 'closed' && now >= this.totalAt) {
+      this.endAll('deadline_exceeded', now, out)
+      this.fail(
+        { class: 'deadline_exceeded', status: null, retryAfterMs: null, message: 'the time for this request is over' },
+        now,
+        out,
+      )
+    }
+    if (this.phase === 'backing_off' && now >= this.retryAt) {
+      this.retryAt = NEVER
+      this.start(at(this.plan.order, this.position), 'retry', now, out)
+    }
+    const current = this.current()
+    if (!current) return
+    if (now >= this.holdAt) this.commit(current, now, out)
+    if (now >= current.connectAt) this.timeOut(current, 'connect_timeout', now, out)
+    else if (now >= current.firstTokenAt) this.timeOut(current, 'first_token_timeout', now, out)
+    else if (now >= current.idleAt) this.timeOut(current, 'idle_timeout', now, out)
+    else if (now >= current.attemptAt) this.timeOut(current, 'attempt_timeout', now, out)
+  }
+
+  /** What an endpoint sent. */
+  signalled(handle: AttemptHandle, signals: readonly Signal[], now: Millis, out: RouterOut): void {
+    const attempt = handle as Attempt
+    if (attempt.isOver) {
+      out.record({ kind: 'signal.late', at: now, request: attempt.request.id, endpoint: attempt.endpoint })
+      return
+    }
+    for (const signal of signals) {
+      this.take(attempt, signal, now, out)
+      if (attempt.isOver) return
+    }
+    if (this.phase === 'streaming') this.forward(attempt, out)
+  }
+
+  /** The caller is gone, or the gateway is. */
+  cancel(errorClass: ErrorClass, now: Millis, out: RouterOut): void {
+    if (this.phase === 'closed') return
+    this.endAll('cancelled', now, out)
+    this.close('cancelled', errorClass, STATUS_OF[errorClass], 0, now, out)
+    out.push({ type: 'client.left', call: this.call })
+  }
+
+  block(now: Millis, out: RouterOut): void {
+    const current = this.current()
+    if (this.isBlocked || !current) return
+    this.isBlocked = true
+    current.settleRun(now)
+    current.idleAt = NEVER
+    out.push({ type: 'attempt.pause', attempt: current })
+  }
+
+  drain(now: Millis, out: RouterOut): void {
+    const current = this.current()
+    if (!this.isBlocked || !current) return
+    this.isBlocked = false
+    current.idleAt = now + this.policy.resilience.timeouts.idle
+    out.push({ type: 'attempt.resume', attempt: current })
+  }
+
+  private current(): Attempt | undefined {
+    const last = this.attempts[this.attempts.length - 1]
+    return last === undefined || last.isOver ? undefined : last
+  }
+
+  // ── trying ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Go to the next candidate that may be asked. After a failure, only where its reaction allows. */
+  private advance(now: Millis, out: RouterOut, failed: Failure | null): void {
+    const { order } = this.plan
+    const reaction = failed === null ? null : REACTIONS[failed.class]
+    const failedModel = this.position < 0 ? null : this.modelAt(this.position)
+    for (let position = this.position + 1; position < order.length; position += 1) {
+      const candidate = at(order, position)
+      const isSameModel = failedModel !== null && this.modelAt(position) === failedModel
+      if (reaction !== null && !(isSameModel ? reaction.nextProvider : reaction.nextModel)) {
+        this.skip(candidate, 'other_model', now, out)
+        continue
+      }
+      const admission = this.house.health.admits(this.call.policy, candidate.endpoint, now)
+      if (admission === false) {
+        this.skip(candidate, this.house.health.heldBack(this.call.policy, candidate.endpoint, now).cause, now, out)
+        continue
+      }
+      if (this.attempts.length >= this.policy.resilience.max_attempts) break
+      this.position = position
+      this.retriesHere = 0
+      const reason =
+        admission === 'probe'
+          ? 'probe'
+          : failedModel === null
+            ? 'primary'
+            : isSameModel
+              ? 'next_endpoint'
+              : 'next_model'
+      this.start(candidate, reason, now, out)
+      return
+    }
+    this.fail(failed ?? HELD_BACK, now, out)
+  }
+
+  private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'other_model', now: Millis, out: RouterOut): void {
+    const { request, number } = this.call
+    const { endpoint } = candidate
+    out.record({ kind: 'candidate.skipped', at: now, request: request.id, call: number, endpoint, cause })
+  }
+
+  private modelAt(position: number): string {
+    return at(this.house.offers, at(this.plan.order, position).endpoint).model
+  }
+
+  private start(candidate: Candidate, reason: AttemptReason, now: Millis, out: RouterOut): void {
+    const { timeouts } = this.policy.resilience
+    const isProbe =
+      reason === 'probe' || this.house.health.admits(this.call.policy, candidate.endpoint, now) === 'probe'
+    const attempt = new Attempt(this, this.attempts.length, candidate.endpoint, isProbe, now)
+    attempt.connectAt = now + timeouts.connect
+    attempt.attemptAt = now + timeouts.attempt
+    // Without streaming there is no first token to see before the answer is whole.
+    if (attempt.request.stream) attempt.firstTokenAt = now + timeouts.first_token
+    this.attempts.push(attempt)
+    this.phase = 'racing'
+    if (isProbe) this.house.health.beginProbe(this.call.policy, candidate.endpoint, now, out)
+    out.record({
+      kind: 'attempt.started',
+      at: now,
+      request: attempt.request.id,
+      call: attempt.call,
+      attempt: attempt.number,
+      endpoint: attempt.endpoint,
+      reason,
+    })
+    out.push({ type: 'attempt.dispatch', attempt })
+  }
+
+  // ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private take(attempt: Attempt, signal: Signal, now: Millis, out: RouterOut): void {
+    switch (signal.type) {
+      case 'connected':
+        attempt.connectAt = NEVER
+        return
+      case 'accepted':
+        attempt.connectAt = NEVER
+        attempt.wasAccepted = true
+        return
+      case 'ping':
+        return
+      case 'content':
+        this.takeContent(attempt, signal, now)
+        attempt.held.push(signal)
+        this.commitWhenDue(attempt, now, out)
+        return
+      case 'toolDelta':
+        this.takeContent(
+          attempt,
+          { type: 'content', channel: 'text', tokens: signal.tokens, forMs: 0, everyMs: 0 },
+          now,
+        )
+        attempt.toolDeltas.push(signal)
+        if (this.holdsToolCalls()) return
+        attempt.held.push(signal)
+        this.commitWhenDue(attempt, now, out)
+        return
+      case 'usage':
+        attempt.usage = signal
+        return
+      case 'garbled':
+        this.attemptFailed(
+          attempt,
+          failure('invalid_response', `not what the dialect promises: ${signal.pattern}`),
+          now,
+          out,
+        )
+        return
+      case 'finished':
+        this.finish(attempt, signal, now, out)
+        return
+      case 'failed':
+        this.attemptFailed(attempt, signal, now, out)
+        return
+      case 'closed': {
+        const isUnanswered = !attempt.wasAccepted && signal.how === 'reset'
+        const errorClass = isUnanswered ? 'connection_reset' : 'stream_cut'
+        this.attemptFailed(
+          attempt,
+          failure(errorClass, `the connection was closed (${signal.how}) before the end`),
+          now,
+          out,
+        )
+        return
+      }
+      default:
+        assertNever(signal)
+    }
+  }
+
+  /** Content keeps the stream alive: count it, and set the idle clock by when the run will have ended. */
+  private takeContent(attempt: Attempt, run: Content, now: Millis): void {
+    const { idle } = this.policy.resilience.timeouts
+    const runBefore = attempt.run
+    const quietSince = runBefore === null ? now : attempt.runAt + lastChunkMs(runBefore, now - attempt.runAt)
+    attempt.settleRun(now)
+    if (run.tokens > 0 && attempt.firstContentAt === null) {
+      attempt.firstContentAt = now
+      attempt.firstTokenAt = NEVER
+    }
+    attempt.run = run
+    attempt.runAt = now
+    if (attempt.firstContentAt === null || !attempt.request.stream || this.isBlocked) return
+    if (run.tokens === 0) attempt.idleAt = quietSince + idle
+    else if (run.everyMs > idle) attempt.idleAt = now + idle
+    else attempt.idleAt = now + run.forMs + idle
+  }
+
+  private holdsToolCalls(): boolean {
+    return this.policy.resilience.validation.tool_calls !== 'pass'
+  }
+
+  private commitWhenDue(attempt: Attempt, now: Millis, out: RouterOut): void {
+    if (this.committed !== null || !attempt.request.stream || attempt.firstContentAt === null) return
+    const due = commitAt(this.policy.resilience.commit, attempt.firstContentAt)
+    if (now >= due) this.commit(attempt, now, out)
+    else this.holdAt = due
+  }
+
+  /** From here on the caller sees content, and no other endpoint can take over. */
+  private commit(attempt: Attempt, _now: Millis, out: RouterOut): void {
+    this.committed = attempt
+    this.holdAt = NEVER
+    this.phase = 'streaming'
+    this.forward(attempt, out)
+  }
+
+  private forward(attempt: Attempt, out: RouterOut): void {
+    if (attempt.held.length === 0) return
+    const signals = attempt.held
+    attempt.held = []
+    out.push({ type: 'client.write', call: this.call, attempt, signals })
+  }
+
+  /** The answer is complete: validate what the policy wants validated, and hand it over. */
+  private finish(attempt: Attempt, finished: Finished, now: Millis, out: RouterOut): void {
+    if (finished.reason === 'error') {
+      this.attemptFailed(attempt, failure('stream_error', 'the answer ended with an error'), now, out)
+      return
+    }
+    const mode = this.policy.resilience.validation.tool_calls
+    if (mode !== 'pass' && attempt.toolDeltas.length > 0) {
+      const validated = validateToolCalls(attempt.toolDeltas, attempt.request.shape.tools, mode)
+      if (validated.verdict === 'invalid') {
+        this.attemptFailed(attempt, failure('invalid_tool_call', `tool call refused: ${validated.defect}`), now, out)
+        return
+      }
+      validated.calls.forEach((call, index) => {
+        attempt.held.push({ type: 'toolDelta', index, id: call.id, name: call.name, args: call.args, tokens: 0 })
+      })
+    }
+    attempt.settleRun(now)
+    if (attempt.usage) attempt.held.push(attempt.usage)
+    attempt.held.push(finished)
+    this.committed = attempt
+    this.endAttempt(attempt, 'ok', null, null, now, out)
+    const offer = at(this.house.offers, attempt.endpoint)
+    const usage = attempt.usage ?? { inputTokens: attempt.request.inputTokens, outputTokens: attempt.outputTokens }
+    const billed = costOf(offer.price, usage.inputTokens, usage.outputTokens)
+    this.close('ok', null, 200, billed, now, out)
+    out.push({ type: 'client.end', call: this.call, attempt, signals: attempt.held })
+  }
+
+  // ── failing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private timeOut(attempt: Attempt, errorClass: ErrorClass, now: Millis, out: RouterOut): void {
+    out.push({ type: 'attempt.cancel', attempt })
+    this.attemptFailed(attempt, failure(errorClass, `gave up waiting: ${errorClass}`), now, out)
+  }
+
+  private attemptFailed(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
+    if (why.class === 'invalid_tool_call' || why.class === 'invalid_response')
+      out.push({ type: 'attempt.cancel', attempt })
+    attempt.settleRun(now)
+    const isCommitted = this.committed === attempt
+    this.endAttempt(attempt, isCommitted ? 'truncated' : 'failed', why, why.status, now, out)
+    this.holdAt = NEVER
+    if (isCommitted) {
+      this.closeTruncated(why, now, out)
+      return
+    }
+    this.remember(why)
+    const reaction = REACTIONS[why.class]
+    const { retry, max_attempts: attemptsMax } = this.policy.resilience
+    const mayRetry = reaction.retryHere && this.retriesHere < retry.attempts && this.attempts.length < attemptsMax
+    if (mayRetry && this.house.health.admits(this.call.policy, attempt.endpoint, now) === true) {
+      const { weather } = this.call.request
+      const rng = this.house.rng.fork(RETRY_STREAM, weather, this.call.number, this.attempts.length)
+      const delay = retryDelayMs(retry, this.retriesHere, why.retryAfterMs, this.totalAt - now, rng)
+      if (delay !== null) {
+        this.retriesHere += 1
+        this.phase = 'backing_off'
+        this.retryAt = now + delay
+        return
+      }
+    }
+    this.advance(now, out, why)
+  }
+
+  private remember(why: Failure): void {
+    this.lastFailure = why
+    if (why.class !== 'rate_limited') this.wereAllRateLimits = false
+    if (REACTIONS[why.class].health !== 'failure') this.wereAllTransient = false
+    if (why.retryAfterMs !== null) {
+      this.shortestHintMs = Math.min(this.shortestHintMs ?? Infinity, why.retryAfterMs)
+    }
+  }
+
+  private endAttempt(
+    attempt: Attempt,
+    outcome: AttemptOutcome,
+    why: Failure | null,
+    status: number | null,
+    now: Millis,
+    out: RouterOut,
+  ): void {
+    attempt.isOver = true
+    const { startedAt, firstContentAt, outputTokens, endpoint } = attempt
+    const errorClass = why?.class ?? null
+    out.record({
+      kind: 'attempt.ended',
+      at: now,
+      request: attempt.request.id,
+      call: attempt.call,
+      attempt: attempt.number,
+      endpoint,
+      outcome,
+      errorClass,
+      status,
+      startedAt,
+      firstContentAt,
+      outputTokens,
+      committed: this.committed === attempt,
+    })
+    if (outcome === 'cancelled') {
+      if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint)
+      return
+    }
+    const retryAfterMs = why?.retryAfterMs ?? null
+    const report = { endpoint, errorClass, retryAfterMs, startedAt, firstContentAt, outputTokens }
+    this.house.health.report(this.call.policy, report, now, out)
+  }
+
+  /** End whatever is still running; nobody is blamed, unless its time was up. */
+  private endAll(errorClass: 'cancelled' | 'deadline_exceeded', now: Millis, out: RouterOut): void {
+    const current = this.current()
+    if (!current) return
+    current.settleRun(now)
+    out.push({ type: 'attempt.cancel', attempt: current })
+    this.endAttempt(current, 'cancelled', failure(errorClass, errorClass), null, now, out)
+  }
+
+  /**
+   * The answer to the caller when nothing worked: the last failure, unless all were of one kind (openrouter.md §3.8:
+   * all rate-limited is 429 with the shortest hint, all transient is 503).
+   */
+  private fail(why: Failure, now: Millis, out: RouterOut): void {
+    if (this.committed !== null) {
+      this.closeTruncated(why, now, out)
+      return
+    }
+    let status = why.status ?? STATUS_OF[why.class]
+    let retryAfterMs = why.retryAfterMs
+    if (this.lastFailure !== null && this.attempts.length > 1 && why === this.lastFailure) {
+      if (this.wereAllRateLimits) retryAfterMs = this.shortestHintMs
+      else if (this.wereAllTransient) status = 503
+    }
+    const answer: CallFailure = { class: why.class, status, retryAfterMs, message: why.message }
+    this.close('failed', why.class, status, 0, now, out)
+    out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
+  }
+
+  private closeTruncated(why: Failure, now: Millis, out: RouterOut): void {
+    const status = why.status ?? STATUS_OF[why.class]
+    const answer: CallFailure = { class: why.class, status, retryAfterMs: null, message: why.message }
+    this.close('truncated', why.class, status, 0, now, out)
+    out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
+  }
+
+  private close(
+    outcome: 'ok' | 'truncated' | 'failed' | 'cancelled',
+    errorClass: ErrorClass | null,
+    status: number,
+    billed: number,
+    now: Millis,
+    out: RouterOut,
+  ): void {
+    assert(this.phase !== 'closed', 'a call is closed once')
+    this.phase = 'closed'
+    const { call, attempts } = this
+    const firstEndpoint = attempts[0]?.endpoint ?? -1
+    const servedBy = this.committed?.endpoint ?? -1
+    call.summary = { attempts: attempts.length, firstEndpoint, servedBy, billed }
+    out.record({
+      kind: 'call.closed',
+      at: now,
+      request: call.request.id,
+      call: call.number,
+      outcome,
+      errorClass,
+      status,
+      attempts: attempts.length,
+      firstEndpoint,
+      servedBy,
+      billed,
+    })
+  }
+}
+
+const HELD_BACK: Failure = {
+  class: 'circuit_open',
+  status: null,
+  retryAfterMs: null,
+  message: 'every eligible endpoint is held back by its circuit breaker or a cooldown',
+}
+
+function failure(errorClass: ErrorClass, message: string): Failure {
+  return { class: errorClass, status: null, retryAfterMs: null, message }
+}
+
+function noEndpointMessage({ funnel }: Plan): string {
+  const last = funnel.at(-1)
+  return `No endpoints found: every candidate was removed (last step: ${last?.step ?? 'Initial Endpoints'})`
+}

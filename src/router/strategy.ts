@@ -1,0 +1,54 @@
+/**
+ * A strategy puts the eligible endpoints of a request into the order in which they will be tried. It sees only what the
+ * router believes (published offers and its own observations), and draws only from the request's own stream.
+ */
+import type { Millis, Rng } from '../base/index.ts'
+import type { Candidate } from '../ledger/index.ts'
+import type { Offer } from '../protocol/index.ts'
+
+export interface Belief {
+  /** No significant outage in the last 30 seconds. */
+  isStable(endpoint: number, now: Millis): boolean
+  /** Time to first token in ms at quantile q over the last 5 minutes; null without samples. */
+  ttftMs(endpoint: number, q: number, now: Millis): number | null
+  /** Output tokens per second at quantile q (0.9: nine in ten are faster) over the last 5 minutes; null without samples. */
+  throughput(endpoint: number, q: number, now: Millis): number | null
+}
+
+export interface RankContext {
+  readonly offers: readonly Offer[]
+  readonly belief: Belief
+  readonly rng: Rng
+  readonly now: Millis
+}
+
+export interface Strategy {
+  readonly kind: string
+  readonly summary: string
+  readonly example: string
+  /** Order `eligible` (endpoint indexes, in fleet order) from first choice to last. Every one of them comes back once. */
+  rank(eligible: readonly number[], context: RankContext): Candidate[]
+}
+
+/** Share of prompt tokens in the one-number price. Chat sends about three tokens for each it gets back. */
+const PROMPT_SHARE = 0.75
+
+/**
+ * One price from prompt and completion price, USD per million tokens. OpenRouter compares a weighted average and does
+ * not publish the weights; three parts prompt to one part completion is the traffic of the Azure 2023 conversation
+ * trace rounded down.
+ */
+export function blendedPrice(offer: Offer): number {
+  return PROMPT_SHARE * offer.price.input + (1 - PROMPT_SHARE) * offer.price.output
+}
+
+/** Order by a key, smallest first; ties stay in fleet order. */
+export function orderedBy(
+  eligible: readonly number[],
+  key: (endpoint: number) => number,
+  reason: (endpoint: number) => string,
+): Candidate[] {
+  return eligible
+    .map((endpoint) => ({ endpoint, score: key(endpoint), reason: reason(endpoint) }))
+    .sort((left, right) => left.score - right.score || left.endpoint - right.endpoint)
+}

@@ -1,0 +1,284 @@
+/**
+ * A world in virtual time: workload, application client, router, fleet and weather, wired to each other.
+ *
+ * Order at one instant, by class; within a class, first come, first served:
+ *
+ *   1 fault edges   2 provider wakes   3 signals and answers   4 cancels   5 application timeouts   6 arrivals
+ *   7 router wakes
+ *
+ * So an answer that comes at the very instant of a timeout is in time, and a fault that starts at the instant of an
+ * arrival strikes it.
+ */
+import { assert, Rng, type Millis } from '../base/index.ts'
+import type { Entry, Log, Out } from '../ledger/index.ts'
+import { Client, Workload, type ClientCommand, type WorkloadCommand } from '../workload/index.ts'
+import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
+import type { AttemptHandle, Call, CallFailure, EndpointSpec, Offer, Signal } from '../protocol/index.ts'
+import { Router, type Policy, type RouterCommand } from '../router/index.ts'
+import type { Workflow } from '../workload/index.ts'
+
+/** Everything a world is made of. A compiled scenario has this shape. */
+export interface WorldSpec {
+  readonly seed: number
+  readonly durationMs: Millis
+  /** How long after the last arrival the world may take to answer what is open. */
+  readonly drainMs: Millis
+  readonly endpoints: readonly EndpointSpec[]
+  readonly offers: readonly Offer[]
+  readonly policies: readonly Policy[]
+  /** Called once per world: arrival processes may have state. */
+  readonly workflows: (rng: Rng) => readonly Workflow[]
+  readonly timeline: readonly ScheduledFault[]
+}
+
+/** A Machine that schedules itself for the instant it is at, over and over, would stop time. */
+const EVENTS_PER_INSTANT_MAX = 10_000_000
+
+type Arrival =
+  | { readonly type: 'call'; readonly call: Call }
+  | { readonly type: 'attempt'; readonly attempt: AttemptHandle }
+type Cancel =
+  | {
+      readonly type: 'call.cancel'
+      readonly call: Call
+      readonly class: 'client_timeout' | 'cancelled' | 'gateway_down'
+    }
+  | { readonly type: 'attempt.cancel'; readonly attempt: AttemptHandle }
+type Message =
+  | FleetCommand
+  | RouterCommand
+  | { readonly type: 'gateway.failed'; readonly call: Call; readonly failure: CallFailure; readonly committed: boolean }
+
+/** A first-in-first-out list that gives its memory back when it runs empty. */
+class Line<T> {
+  private items: T[] = []
+  private head = 0
+
+  get isEmpty(): boolean {
+    return this.head === this.items.length
+  }
+
+  push(item: T): void {
+    this.items.push(item)
+  }
+
+  shift(): T {
+    const item = this.items[this.head] as T
+    this.head += 1
+    if (this.head === this.items.length) {
+      this.items.length = 0
+      this.head = 0
+    }
+    return item
+  }
+}
+
+export class World {
+  now: Millis = 0
+  readonly client: Client
+  readonly router: Router
+  readonly fleet: Fleet
+  readonly weather: Weather
+  private readonly workload: Workload
+  private readonly spec: WorldSpec
+  private readonly signals = new Line<Message>()
+  private readonly cancels = new Line<Cancel>()
+  private readonly arrivals = new Line<Arrival>()
+  private readonly fromFleet: Out<FleetCommand>
+  private readonly fromRouter: Out<RouterCommand>
+  private readonly fromClient: Out<ClientCommand>
+  private readonly fromWorkload: Out<WorkloadCommand>
+  private readonly fromWeather: Out<WeatherCommand>
+
+  constructor(spec: WorldSpec, log: Log, grain: 'run' | 'chunk' = 'run') {
+    this.spec = spec
+    const root = Rng.fromSeed(spec.seed)
+    const workflows = spec.workflows(root.named('arrivals'))
+    this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
+    this.fleet = new Fleet({ endpoints: spec.endpoints, weather: this.weather, rng: root.named('fleet'), grain })
+    this.router = new Router({ offers: spec.offers, policies: spec.policies, rng: root.named('router') })
+    this.client = new Client(workflows, root.named('client'))
+    this.workload = new Workload({ workflows, rng: root.named('workload'), untilMs: spec.durationMs })
+
+    const record = (entry: Entry): void => log.append(entry)
+    this.fromFleet = { record, push: (command) => this.signals.push(command) }
+    this.fromRouter = { record, push: (command) => this.pushedByRouter(command) }
+    this.fromClient = { record, push: (command) => this.pushedByClient(command) }
+    this.fromWorkload = {
+      record,
+      push: ({ request }) => this.client.handle({ type: 'request.arrived', request }, this.now, this.fromClient),
+    }
+    this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
+  }
+
+  /** Everything that happens up to and including `until`. */
+  step(until: Millis): void {
+    let events = 0
+    let instant = this.now
+    for (;;) {
+      const hasMessages = !this.signals.isEmpty || !this.cancels.isEmpty || !this.arrivals.isEmpty
+      const next = hasMessages ? this.now : this.nextWake()
+      if (next > until) break
+      this.now = next
+      if (next === instant) events += 1
+      else {
+        instant = next
+        events = 0
+      }
+      assert(events < EVENTS_PER_INSTANT_MAX, `time stands still at ${instant} ms`)
+      this.react(next)
+    }
+    this.now = Math.max(this.now, Math.min(until, this.spec.durationMs + this.spec.drainMs))
+  }
+
+  /** Nobody arrives any more, and everything that arrived has been answered. */
+  get isDone(): boolean {
+    return (
+      this.client.inFlight === 0 && this.workload.wakeAt() === Infinity && this.signals.isEmpty && this.cancels.isEmpty
+    )
+  }
+
+  /** Close the books: whatever is still open is unfinished. */
+  end(): void {
+    this.client.handle({ type: 'run.ended' }, this.now, this.fromClient)
+    this.step(this.now)
+  }
+
+  /** Start or heal a fault by hand. */
+  begin(fault: ScheduledFault): void {
+    this.weather.handle({ type: 'fault.began', fault }, this.now, this.fromWeather)
+  }
+
+  heal(fault: number): void {
+    this.weather.handle({ type: 'fault.healed', fault }, this.now, this.fromWeather)
+  }
+
+  private nextWake(): Millis {
+    return Math.min(
+      this.weather.wakeAt(),
+      this.fleet.wakeAt(),
+      this.client.wakeAt(),
+      this.workload.wakeAt(),
+      this.router.wakeAt(),
+    )
+  }
+
+  /** Whatever comes first at this instant. */
+  private react(now: Millis): void {
+    if (this.weather.wakeAt() <= now) this.weather.handle(WAKE, now, this.fromWeather)
+    else if (this.fleet.wakeAt() <= now) this.fleet.handle(WAKE, now, this.fromFleet)
+    else if (!this.signals.isEmpty) this.deliver(this.signals.shift(), now)
+    else if (!this.cancels.isEmpty) this.cancel(this.cancels.shift(), now)
+    else if (this.client.wakeAt() <= now) this.client.handle(WAKE, now, this.fromClient)
+    else if (!this.arrivals.isEmpty) this.arrive(this.arrivals.shift(), now)
+    else if (this.workload.wakeAt() <= now) this.workload.handle(WAKE, now, this.fromWorkload)
+    else if (this.router.wakeAt() <= now) this.router.handle(WAKE, now, this.fromRouter)
+  }
+
+  private deliver(message: Message, now: Millis): void {
+    switch (message.type) {
+      case 'attempt.signalled':
+        if (message.attempt.call < 0) this.client.handle(message, now, this.fromClient)
+        else this.router.handle(message, now, this.fromRouter)
+        return
+      case 'client.write':
+        this.client.handle({ type: 'call.wrote', call: message.call, signals: message.signals }, now, this.fromClient)
+        return
+      case 'client.end':
+        this.client.handle({ type: 'call.ended', call: message.call, signals: message.signals }, now, this.fromClient)
+        return
+      case 'client.fail':
+      case 'gateway.failed': {
+        const { call, failure, committed } = message
+        this.client.handle({ type: 'call.failed', call, failure, committed }, now, this.fromClient)
+        return
+      }
+      case 'client.left':
+        this.client.handle({ type: 'call.left', call: message.call }, now, this.fromClient)
+        return
+      case 'attempt.dispatch':
+      case 'attempt.cancel':
+      case 'attempt.pause':
+      case 'attempt.resume':
+    }
+  }
+
+  private arrive(arrival: Arrival, now: Millis): void {
+    if (arrival.type === 'attempt') {
+      this.fleet.handle({ type: 'attempt.arrived', attempt: arrival.attempt }, now, this.fromFleet)
+      return
+    }
+    const { call } = arrival
+    const refusal = this.weather.gateway(call, now, this.fromWeather)
+    if (refusal === null) this.router.handle({ type: 'call.arrived', call }, now, this.fromRouter)
+    else this.refuse(call, refusal)
+  }
+
+  /** The gateway itself is struck: the call gets what the fault says, or nothing at all. */
+  private refuse(call: Call, signals: readonly Signal[]): void {
+    const last = signals[signals.length - 1]
+    if (last?.type !== 'failed' && last?.type !== 'closed') return
+    const failure = gatewayFailure(last)
+    this.signals.push({ type: 'gateway.failed', call, failure, committed: false })
+  }
+
+  private cancel(cancel: Cancel, now: Millis): void {
+    if (cancel.type === 'attempt.cancel') {
+      this.fleet.handle({ type: 'attempt.cancelled', attempt: cancel.attempt }, now, this.fromFleet)
+      return
+    }
+    const { call } = cancel
+    if (call.slot >= 0) this.router.handle({ type: 'call.cancelled', call, class: cancel.class }, now, this.fromRouter)
+    else this.client.handle({ type: 'call.left', call }, now, this.fromClient) // It never got past the door.
+  }
+
+  private strikeFlight(fault: number): void {
+    if (!this.weather.breaksGateway(fault)) {
+      this.fleet.handle({ type: 'flight.struck', fault }, this.now, this.fromFleet)
+      return
+    }
+    for (const call of this.client.openCalls()) {
+      this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, this.now, this.fromRouter)
+      this.signals.push({ type: 'gateway.failed', call, failure: GATEWAY_DOWN, committed: false })
+    }
+  }
+
+  private pushedByRouter(command: RouterCommand): void {
+    if (command.type === 'attempt.dispatch') this.arrivals.push({ type: 'attempt', attempt: command.attempt })
+    else if (command.type === 'attempt.cancel') this.cancels.push(command)
+    else this.signals.push(command)
+  }
+
+  private pushedByClient(command: ClientCommand): void {
+    switch (command.type) {
+      case 'call.send':
+        this.arrivals.push({ type: 'call', call: command.call })
+        return
+      case 'attempt.dispatch':
+        this.arrivals.push({ type: 'attempt', attempt: command.attempt })
+        return
+      case 'call.cancel':
+      case 'attempt.cancel':
+        this.cancels.push(command)
+        return
+      case 'request.closed':
+        this.workload.handle(command, this.now, this.fromWorkload)
+    }
+  }
+}
+
+const WAKE = { type: 'wake' } as const
+
+const GATEWAY_DOWN: CallFailure = {
+  class: 'gateway_down',
+  status: 502,
+  retryAfterMs: null,
+  message: 'the gateway went down',
+}
+
+/** What a caller makes of a gateway that answers with an error of its own, or not at all. */
+export function gatewayFailure(signal: Extract<Signal, { type: 'failed' | 'closed' }>): CallFailure {
+  if (signal.type === 'closed' || signal.status === null) return GATEWAY_DOWN
+  const { status, retryAfterMs, message } = signal
+  return { class: status >= 500 ? 'gateway_down' : signal.class, status, retryAfterMs, message }
+}

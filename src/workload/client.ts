@@ -1,0 +1,440 @@
+/**
+ * The application client in front of the gateway: it asks, waits as long as its patience lasts, retries as its SDK
+ * would, and, if it has one, takes the emergency path past a gateway that is down. It is the one that knows how a
+ * request ended for its user, so it writes `request.arrived` and `request.closed`.
+ *
+ *   phase      event                                                     next
+ *   ────────   ───────────────────────────────────────────────────────   ────────────────────────────────────────────
+ *   calling    answered in full                                           closed (ok, or invalid_tool_call)
+ *   calling    failed after content was shown                             closed (truncated)
+ *   calling    failed, retryable, calls left                              waiting
+ *   calling    failed at the gateway, emergency path                      direct
+ *   calling    failed otherwise                                           closed (failed)
+ *   calling    patience over                                              leaving; then as failed, or closed (timed_out)
+ *   waiting    pause over                                                 calling
+ *   direct     answered, failed, or patience over                         closed
+ */
+import { at, EventQueue, NEVER, quantize, type Machine, type Millis, type Rng } from '../base/index.ts'
+import type { Out, RequestClosed, RequestOutcome } from '../ledger/index.ts'
+import {
+  assembleToolCalls,
+  leaksToolCall,
+  nextVisit,
+  toolCallDefect,
+  tokensSent,
+  type AttemptHandle,
+  type Call,
+  type CallFailure,
+  type ChatRequest,
+  type Content,
+  type ErrorClass,
+  type Signal,
+  type ToolDelta,
+} from '../protocol/index.ts'
+import type { Workflow } from './workflow.ts'
+
+export type ClientEvent =
+  | { readonly type: 'request.arrived'; readonly request: ChatRequest }
+  | { readonly type: 'call.wrote'; readonly call: Call; readonly signals: readonly Signal[] }
+  | { readonly type: 'call.ended'; readonly call: Call; readonly signals: readonly Signal[] }
+  | { readonly type: 'call.failed'; readonly call: Call; readonly failure: CallFailure; readonly committed: boolean }
+  /** A call that the application had given up is closed at the gateway. */
+  | { readonly type: 'call.left'; readonly call: Call }
+  /** An endpoint answers on the emergency path. */
+  | { readonly type: 'attempt.signalled'; readonly attempt: AttemptHandle; readonly signals: readonly Signal[] }
+  | { readonly type: 'wake' }
+  /** The run is over: whatever is open is closed as unfinished. */
+  | { readonly type: 'run.ended' }
+
+export type ClientCommand =
+  | { readonly type: 'call.send'; readonly call: Call }
+  | { readonly type: 'call.cancel'; readonly call: Call; readonly class: 'client_timeout' | 'cancelled' }
+  | { readonly type: 'attempt.dispatch'; readonly attempt: AttemptHandle }
+  | { readonly type: 'attempt.cancel'; readonly attempt: AttemptHandle }
+  | { readonly type: 'request.closed'; readonly request: ChatRequest }
+
+/** The SDKs of OpenAI and Anthropic wait 0.5·2ⁿ s, at most 8 s, less up to a quarter. */
+const BACKOFF_BASE_MS = 500
+const BACKOFF_CAP_MS = 8_000
+const BACKOFF_JITTER = 0.25
+/** A longer hint is ignored (openai 7). */
+const HINT_MAX_MS = 60_000
+const RETRY_STREAM = 0x636c
+const SLOTS_MAX = 2097152
+const GATEWAY_FAILURES: ReadonlySet<ErrorClass> = new Set([
+  'gateway_down',
+  'connection_reset',
+  'connect_refused',
+  'client_timeout',
+  'server_error',
+])
+
+type Phase = 'calling' | 'leaving' | 'waiting' | 'direct'
+type ClientOut = Out<ClientCommand>
+
+interface Errand {
+  readonly request: ChatRequest
+  readonly workflow: Workflow
+  readonly arrivedAt: Millis
+  readonly slot: number
+  phase: Phase
+  call: Call
+  /** Attempts and bill of the calls before this one. */
+  attemptsBefore: number
+  billedBefore: number
+  firstEndpoint: number
+  emergency: AttemptHandle | null
+  firstContentAt: Millis | null
+  outputTokens: number
+  run: Content | null
+  runAt: Millis
+  toolDeltas: ToolDelta[]
+  text: string
+  /** Patience, or the end of a pause. */
+  dueAt: Millis
+  queuedAt: Millis
+}
+
+export class Client implements Machine<ClientEvent, ClientOut> {
+  private readonly workflows: readonly Workflow[]
+  private readonly rng: Rng
+  private readonly queue = new EventQueue(1024)
+  private readonly errands: (Errand | null)[] = []
+  private readonly generations: number[] = []
+  private readonly freeSlots: number[] = []
+  private readonly byRequest = new Map<ChatRequest, Errand>()
+
+  constructor(workflows: readonly Workflow[], rng: Rng) {
+    this.workflows = workflows
+    this.rng = rng
+  }
+
+  /** Requests that have not been answered yet. */
+  get inFlight(): number {
+    return this.byRequest.size
+  }
+
+  /** Calls that are at the gateway now. */
+  openCalls(): Call[] {
+    return [...this.byRequest.values()].filter(({ phase }) => phase === 'calling').map(({ call }) => call)
+  }
+
+  handle(event: ClientEvent, now: Millis, out: ClientOut): void {
+    switch (event.type) {
+      case 'request.arrived':
+        this.arrive(event.request, now, out)
+        return
+      case 'call.wrote': {
+        const errand = this.errandOf(event.call)
+        if (errand) hear(errand, event.signals, now)
+        return
+      }
+      case 'call.ended': {
+        const errand = this.errandOf(event.call)
+        if (!errand) return
+        hear(errand, event.signals, now)
+        this.answered(errand, now, out)
+        return
+      }
+      case 'call.failed': {
+        const errand = this.errandOf(event.call)
+        if (errand) this.failed(errand, event.failure, event.committed, now, out)
+        return
+      }
+      case 'call.left': {
+        const errand = this.byRequest.get(event.call.request)
+        if (errand?.call === event.call && errand.phase === 'leaving')
+          this.failed(errand, TIMED_OUT, errand.firstContentAt !== null, now, out)
+        return
+      }
+      case 'attempt.signalled':
+        this.heardDirectly(event.attempt, event.signals, now, out)
+        return
+      case 'wake':
+        while (this.queue.nextAt() <= now) {
+          const errand = this.errandAt(this.queue.pop())
+          if (!errand) continue
+          errand.queuedAt = NEVER
+          if (errand.dueAt <= now) this.timeUp(errand, now, out)
+          this.settle(errand)
+        }
+        return
+      case 'run.ended':
+        for (const errand of [...this.byRequest.values()]) {
+          if (errand.phase === 'calling') out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
+          if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
+          this.close(errand, 'unfinished', null, now, out)
+        }
+    }
+  }
+
+  wakeAt(): Millis {
+    while (this.queue.length > 0 && this.errandAt(this.queue.peek()) === null) this.queue.pop()
+    return this.queue.nextAt()
+  }
+
+  private arrive(request: ChatRequest, now: Millis, out: ClientOut): void {
+    const workflow = at(this.workflows, request.workflow)
+    const slot = this.freeSlots.pop() ?? this.errands.push(null) - 1
+    this.generations[slot] ??= 0
+    const errand: Errand = {
+      request,
+      workflow,
+      arrivedAt: now,
+      slot,
+      phase: 'calling',
+      call: callOf(request, 0, workflow),
+      attemptsBefore: 0,
+      billedBefore: 0,
+      firstEndpoint: -1,
+      emergency: null,
+      firstContentAt: null,
+      outputTokens: 0,
+      run: null,
+      runAt: 0,
+      toolDeltas: NO_DELTAS,
+      text: '',
+      dueAt: now + workflow.client.timeout,
+      queuedAt: NEVER,
+    }
+    this.errands[slot] = errand
+    this.byRequest.set(request, errand)
+    const { inputTokens, stream } = request
+    out.record({ kind: 'request.arrived', at: now, request: request.id, workflow: workflow.index, inputTokens, stream })
+    out.push({ type: 'call.send', call: errand.call })
+    this.settle(errand)
+  }
+
+  private timeUp(errand: Errand, now: Millis, out: ClientOut): void {
+    switch (errand.phase) {
+      case 'calling':
+        // The gateway closes the call first, so that its books are complete when ours are written.
+        errand.phase = 'leaving'
+        errand.dueAt = NEVER
+        out.push({ type: 'call.cancel', call: errand.call, class: 'client_timeout' })
+        return
+      case 'waiting':
+        this.callAgain(errand, now, out)
+        return
+      case 'direct':
+        if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
+        this.close(errand, 'timed_out', 'client_timeout', now, out)
+        return
+      case 'leaving':
+    }
+  }
+
+  private callAgain(errand: Errand, now: Millis, out: ClientOut): void {
+    errand.phase = 'calling'
+    errand.call = callOf(errand.request, errand.call.number + 1, errand.workflow)
+    errand.dueAt = now + errand.workflow.client.timeout
+    out.push({ type: 'call.send', call: errand.call })
+  }
+
+  private answered(errand: Errand, now: Millis, out: ClientOut): void {
+    this.book(errand)
+    const toolCall = judgeToolCalls(errand)
+    const isUsable = toolCall === null || toolCall === 'valid'
+    this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', isUsable ? null : 'invalid_tool_call', now, out, toolCall)
+  }
+
+  private failed(errand: Errand, failure: CallFailure, committed: boolean, now: Millis, out: ClientOut): void {
+    this.book(errand)
+    const { client } = errand.workflow
+    const hasPatienceRunOut = failure === TIMED_OUT
+    if (committed) {
+      this.close(errand, hasPatienceRunOut ? 'timed_out' : 'truncated', failure.class, now, out)
+      return
+    }
+    if (isRetryable(failure) && errand.call.number < client.retries) {
+      errand.phase = 'waiting'
+      errand.dueAt = now + this.pause(errand, failure)
+      this.settle(errand)
+      return
+    }
+    if (errand.workflow.emergencyEndpoint >= 0 && GATEWAY_FAILURES.has(failure.class)) {
+      this.goDirectly(errand, now, out)
+      return
+    }
+    this.close(errand, hasPatienceRunOut ? 'timed_out' : 'failed', failure.class, now, out)
+  }
+
+  private pause(errand: Errand, failure: CallFailure): Millis {
+    if (failure.retryAfterMs !== null && failure.retryAfterMs > 0 && failure.retryAfterMs <= HINT_MAX_MS)
+      return failure.retryAfterMs
+    const rng = this.rng.fork(RETRY_STREAM, errand.request.weather, errand.call.number)
+    const full = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * (1 << errand.call.number))
+    return quantize(full * (1 - BACKOFF_JITTER * rng.next()))
+  }
+
+  private goDirectly(errand: Errand, now: Millis, out: ClientOut): void {
+    const { request, workflow } = errand
+    const endpoint = workflow.emergencyEndpoint
+    const attempt: AttemptHandle = { request, call: -1, number: 0, endpoint, visit: nextVisit(request, endpoint) }
+    errand.phase = 'direct'
+    errand.emergency = attempt
+    errand.dueAt = now + workflow.client.timeout
+    out.record({
+      kind: 'attempt.started',
+      at: now,
+      request: request.id,
+      call: -1,
+      attempt: 0,
+      endpoint,
+      reason: 'emergency',
+    })
+    out.push({ type: 'attempt.dispatch', attempt })
+    this.settle(errand)
+  }
+
+  private heardDirectly(attempt: AttemptHandle, signals: readonly Signal[], now: Millis, out: ClientOut): void {
+    const errand = this.byRequest.get(attempt.request)
+    if (!errand || errand.emergency !== attempt) return
+    hear(errand, signals, now)
+    const last = signals[signals.length - 1]
+    if (last?.type === 'finished') {
+      const toolCall = judgeToolCalls(errand)
+      const isUsable = toolCall === null || toolCall === 'valid'
+      this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', null, now, out, toolCall)
+    } else if (last?.type === 'failed') this.close(errand, 'failed', last.class, now, out)
+    else if (last?.type === 'closed')
+      this.close(errand, errand.firstContentAt === null ? 'failed' : 'truncated', 'stream_cut', now, out)
+  }
+
+  /** Take over what the gateway wrote into the call's summary. */
+  private book(errand: Errand): void {
+    const { summary } = errand.call
+    if (!summary) return
+    errand.attemptsBefore += summary.attempts
+    errand.billedBefore += summary.billed
+    if (errand.firstEndpoint < 0) errand.firstEndpoint = summary.firstEndpoint
+  }
+
+  private close(
+    errand: Errand,
+    outcome: RequestOutcome,
+    errorClass: ErrorClass | null,
+    now: Millis,
+    out: ClientOut,
+    toolCall: RequestClosed['toolCall'] = null,
+  ): void {
+    const { request, workflow, arrivedAt, firstContentAt, emergency, call } = errand
+    settleRun(errand, now)
+    this.byRequest.delete(request)
+    this.errands[errand.slot] = null
+    this.generations[errand.slot] = (this.generations[errand.slot] as number) + 1
+    this.freeSlots.push(errand.slot)
+    if (emergency) recordEmergency(errand, outcome, errorClass, now, out)
+    out.record({
+      kind: 'request.closed',
+      at: now,
+      request: request.id,
+      workflow: workflow.index,
+      arrivedAt,
+      outcome,
+      errorClass,
+      ttftMs: firstContentAt === null ? null : firstContentAt - arrivedAt,
+      latencyMs: now - arrivedAt,
+      outputTokens: errand.outputTokens,
+      calls: call.number + 1,
+      attempts: errand.attemptsBefore + (emergency ? 1 : 0),
+      firstEndpoint: errand.firstEndpoint >= 0 ? errand.firstEndpoint : (emergency?.endpoint ?? -1),
+      servedBy: emergency ? emergency.endpoint : (call.summary?.servedBy ?? -1),
+      billed: errand.billedBefore,
+      toolCall,
+    })
+    out.push({ type: 'request.closed', request })
+  }
+
+  private settle(errand: Errand): void {
+    if (this.errands[errand.slot] !== errand || errand.dueAt >= errand.queuedAt) return
+    errand.queuedAt = errand.dueAt
+    if (errand.dueAt !== NEVER)
+      this.queue.push(errand.dueAt, (this.generations[errand.slot] as number) * SLOTS_MAX + errand.slot)
+  }
+
+  private errandOf(call: Call): Errand | undefined {
+    const errand = this.byRequest.get(call.request)
+    return errand?.call === call && errand.phase === 'calling' ? errand : undefined
+  }
+
+  private errandAt(entry: number): Errand | null {
+    const slot = entry % SLOTS_MAX
+    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.errands[slot] ?? null) : null
+  }
+}
+
+const NO_DELTAS: ToolDelta[] = []
+
+const TIMED_OUT: CallFailure = {
+  class: 'client_timeout',
+  status: 408,
+  retryAfterMs: null,
+  message: 'the application gave up waiting',
+}
+
+function callOf(request: ChatRequest, number: number, workflow: Workflow): Call {
+  return { request, number, policy: workflow.policy, half: null, summary: null, slot: -1 }
+}
+
+/** What the SDKs retry: 408, 409, 429, 5xx, and calls that never got an answer. */
+function isRetryable({ status, class: errorClass }: CallFailure): boolean {
+  return status === 408 || status === 409 || status === 429 || status >= 500 || errorClass === 'gateway_down'
+}
+
+function hear(errand: Errand, signals: readonly Signal[], now: Millis): void {
+  for (const signal of signals) {
+    if (signal.type === 'content') {
+      settleRun(errand, now)
+      errand.run = signal
+      errand.runAt = now
+      if (signal.tokens > 0) errand.firstContentAt ??= now
+      if (signal.text !== undefined) errand.text += signal.text
+    } else if (signal.type === 'toolDelta') {
+      errand.firstContentAt ??= now
+      errand.outputTokens += signal.tokens
+      if (errand.toolDeltas === NO_DELTAS) errand.toolDeltas = []
+      errand.toolDeltas.push(signal)
+    }
+  }
+}
+
+function settleRun(errand: Errand, now: Millis): void {
+  if (errand.run === null) return
+  errand.outputTokens += tokensSent(errand.run, now - errand.runAt)
+  errand.run = null
+}
+
+/** What the application makes of the tool calls it was given, whatever the gateway thought of them. */
+function judgeToolCalls({ request, toolDeltas, text }: Errand): RequestClosed['toolCall'] {
+  if (request.shape.tools.length === 0) return null
+  if (toolDeltas.length > 0) return toolCallDefect(assembleToolCalls(toolDeltas), request.shape.tools) ?? 'valid'
+  return leaksToolCall(text) ? 'missing_call' : null
+}
+
+function recordEmergency(
+  errand: Errand,
+  outcome: RequestOutcome,
+  errorClass: ErrorClass | null,
+  now: Millis,
+  out: ClientOut,
+): void {
+  const { emergency, request, firstContentAt, outputTokens } = errand
+  if (!emergency) return
+  const isOk = outcome === 'ok' || outcome === 'invalid_tool_call'
+  out.record({
+    kind: 'attempt.ended',
+    at: now,
+    request: request.id,
+    call: -1,
+    attempt: 0,
+    endpoint: emergency.endpoint,
+    outcome: isOk ? 'ok' : outcome === 'truncated' ? 'truncated' : outcome === 'failed' ? 'failed' : 'cancelled',
+    errorClass,
+    status: null,
+    startedAt: errand.dueAt === NEVER ? now : errand.dueAt - errand.workflow.client.timeout,
+    firstContentAt,
+    outputTokens,
+    committed: isOk,
+  })
+}

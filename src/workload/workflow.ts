@@ -1,0 +1,70 @@
+/**
+ * A workflow is a class of traffic with one policy: who comes when, what they ask, and the application that asks.
+ */
+import { z } from 'zod'
+import { count, duration, hashName, ratio, type Rng } from '../base/index.ts'
+import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
+import type { Arrivals } from './arrival.ts'
+import type { Mix } from './mix.ts'
+
+/** The application's own patience and stubbornness. Defaults: wait a minute, and leave retrying to the gateway. */
+export const clientSchema = z.strictObject({
+  timeout: duration({ min: 1 })
+    .prefault('60s')
+    .meta({ description: 'How long the application waits for one call to be answered in full.', examples: ['30s'] }),
+  retries: count({ min: 0, max: 10 })
+    .default(0)
+    .meta({
+      description: 'Further calls after a failed one, as the SDKs do (openai and anthropic: 2).',
+      examples: [2],
+    }),
+  emergency: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({
+      description: 'Endpoint (`provider:model`) that the application asks directly when the gateway itself fails.',
+      examples: ['openai:openai/gpt-5-mini'],
+    }),
+})
+
+export type ClientSpec = z.infer<typeof clientSchema>
+
+export const streamShare = ratio()
+  .default(0)
+  .meta({ description: 'Share of requests that stream.', examples: ['80%'] })
+
+/** A workflow, ready to run. */
+export interface Workflow {
+  readonly index: number
+  readonly name: string
+  readonly policy: number
+  readonly arrivals: Arrivals
+  readonly mix: Mix
+  readonly streamShare: number
+  readonly client: ClientSpec
+  /** Index of the emergency endpoint; -1 for none. */
+  readonly emergencyEndpoint: number
+}
+
+const QUESTION_STREAM = 0x7175
+
+/** The n-th request of a workflow: the same under every policy, in both clocks, wherever it is asked for. */
+export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
+  const weather = weatherOf(workflow.name, ordinal)
+  const dice = rng.fork(QUESTION_STREAM, hashName(workflow.name), ordinal)
+  const { inputTokens, outputTokens, maxTokens, callsTool } = workflow.mix.draw(dice)
+  return {
+    id: requestId(workflow.index, ordinal),
+    workflow: workflow.index,
+    weather,
+    inputTokens,
+    outputTokens,
+    maxTokens,
+    stream: dice.chance(workflow.streamShare),
+    callsTool,
+    shape: workflow.mix.shape,
+    visited: [],
+  }
+}
