@@ -1,0 +1,238 @@
+/**
+ * A dialect is one provider's way of writing a conversation down: requests and answers as bytes, in both directions.
+ *
+ *   gateway or application client                        mock provider or gateway
+ *     encodeRequest ───────────── request ────────────────▶ decodeRequest
+ *     parser        ◀──────────── answer ────────────────── renderer
+ *
+ * The law that every dialect keeps, however the bytes are chopped:
+ *   comparable(parse(render(signals)))  equals  comparable(signals)
+ * A renderer and a parser serve one answer each and are then thrown away.
+ */
+import type { ErrorClass } from '../error-class.ts'
+import { promptTokens, type RequestShape } from '../request.ts'
+import { coalesce, type Content, type Failed, type Signal, type ToolDelta } from '../signal.ts'
+import type { ToolSpec } from '../tool-call.ts'
+import type { DialectId } from '../catalogue.ts'
+import { type HeaderBag, utf8Bytes } from './_wire.ts'
+
+export type { HeaderBag } from './_wire.ts'
+
+export interface Dialect {
+  readonly id: DialectId
+  /** One sentence for lists and the README. */
+  readonly summary: string
+  /** The request as it goes out. Pure text: base URL and credentials are the transport's. */
+  encodeRequest(request: WireRequest): EncodedRequest
+  /** Read a request's parsed JSON body. The caller's mistake comes back as a RequestProblem; never throws. */
+  decodeRequest(body: unknown, headers: HeaderBag): WireRequest | RequestProblem
+  /** Turns the Signals of one answer into bytes. */
+  renderer(context: RenderContext): Renderer
+  /** Turns the bytes of one answer into Signals. */
+  parser(context: ParseContext): Parser
+  /** What an answer with an error status means. `body` is its text. */
+  classify(status: number, headers: HeaderBag, body: string): ErrorClass
+}
+
+export interface EncodedRequest {
+  /** Path below the endpoint's base URL, for example `/v1/chat/completions`. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Everything of a request that must cross the wire. */
+export interface WireRequest {
+  /** The models asked for, best first; at least one. The rest are the caller's own fallbacks. */
+  readonly models: readonly string[]
+  /** Routing preferences in OpenRouter's `provider` field, passed through unread. Null: none. */
+  readonly provider: Readonly<Record<string, unknown>> | null
+  readonly stream: boolean
+  /** Cap on output tokens, at least 1. Null: none. */
+  readonly maxTokens: number | null
+  readonly messages: readonly WireMessage[]
+  readonly tools: readonly ToolSpec[]
+  /** `{ name }` asks for that one tool. */
+  readonly toolChoice: 'auto' | 'required' | 'none' | { readonly name: string }
+  readonly responseFormat: 'text' | 'json_object' | 'json_schema'
+  /** JSON Schema of the answer; null unless `responseFormat` is `json_schema`. */
+  readonly responseSchema: object | null
+  /** Whether a streamed answer shall end with its token counts (`stream_options.include_usage`). */
+  readonly streamOptionsIncludeUsage: boolean
+  /** Every other parameter, by its name on the wire, unread. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** The `x-squall-…` headers, by lower-case name: how a request's identity crosses the wire. */
+  readonly marks: Readonly<Record<string, string>>
+  /** UTF-8 bytes of all message text; the prompt's size is `promptTokens` of it. Derived: encodeRequest ignores it. */
+  readonly promptBytes: number
+}
+
+export interface WireMessage {
+  readonly role: string
+  /** Text, or the parts of a multi-modal message as they came. Null: none, as beside tool calls. */
+  readonly content: string | readonly unknown[] | null
+  /** Its other fields (`name`, `tool_calls`, `tool_call_id`, …), unread. */
+  readonly extra?: Readonly<Record<string, unknown>>
+}
+
+/** What is wrong with a request, in the provider's words. */
+export interface RequestProblem {
+  readonly problem: string
+  /** The offending parameter, such as `messages[0].role`; null when it is the body as a whole. */
+  readonly param: string | null
+}
+
+export interface RenderContext {
+  /** The answer's id as it shall appear, for example `chatcmpl-…` or `gen-…`. */
+  readonly id: string
+  readonly model: string
+  /** Unix time of the answer, in whole seconds. */
+  readonly createdAtSeconds: number
+  readonly stream: boolean
+  /** Whether a stream carries its usage. An answer in one piece always does. */
+  readonly includeUsage: boolean
+  /** The words of `tokens` tokens from the `fromToken`-th of that channel on: 4 UTF-8 bytes per token. Asked lazily. */
+  textOf(channel: Content['channel'], fromToken: number, tokens: number): string
+  /** Display name of the provider that served: adds OpenRouter's `provider` field. Absent: none. */
+  readonly providerName?: string
+  /** Whose habits to follow where the two differ. Default: `openrouter` when `providerName` is set, else `openai`. */
+  readonly surface?: 'openai' | 'openrouter'
+}
+
+export interface Renderer {
+  /**
+   * The bytes of these Signals. Batches may be cut anywhere, except that a 200 whose body is an HTML page gets the
+   * page's own content type only when `accepted` and `garbled` come in one batch. `connected` makes no bytes. After
+   * an end there is nothing more to render, and frames are empty.
+   */
+  render(signals: readonly Signal[]): Frame
+}
+
+/** What to send now: the head if it is there (once per answer), then the body, then the end. */
+export interface Frame {
+  readonly head?: ResponseHead
+  readonly body: string
+  /** `reset`: destroy the socket. Null: stay open. A reset without any head ever sent is a refused connection. */
+  readonly end: 'clean' | 'reset' | null
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface ParseContext {
+  /** Whether a stream was asked for. */
+  readonly stream: boolean
+}
+
+/**
+ * Bytes in, Signals out, as soon as they are known. After a Signal that ends the answer (finished, failed, closed) or
+ * that makes it worthless (garbled) nothing more comes out. `connected` is the transport's to say. Content carries its
+ * `text`, and a token count estimated from bytes; the exact count is in `usage`.
+ */
+export interface Parser {
+  /** Once, before any byte. Statuses from 300 on give their `failed` when the body has ended. */
+  head(status: number, headers: HeaderBag): Signal[]
+  push(chunk: Uint8Array): readonly Signal[]
+  /** The connection ended. Before any head: the connection was lost. */
+  end(how: 'clean' | 'reset'): Signal[]
+}
+
+export function isRequestProblem(decoded: WireRequest | RequestProblem): decoded is RequestProblem {
+  return 'problem' in decoded
+}
+
+/** The 400 that a server answers such a request with. */
+export function problemSignal(problem: RequestProblem): Failed {
+  return {
+    type: 'failed',
+    class: 'invalid_request',
+    status: 400,
+    retryAfterMs: null,
+    where: 'response',
+    message: problem.problem,
+  }
+}
+
+/** What the core needs to know of a decoded request beyond its text. */
+export function shapeOf(request: WireRequest): RequestShape {
+  const names = Object.keys(request.parameters)
+  if (request.maxTokens !== null && !names.includes('max_completion_tokens')) names.push('max_tokens')
+  if (request.tools.length > 0) names.push('tools')
+  if (request.tools.length > 0 && request.toolChoice !== 'auto') names.push('tool_choice')
+  if (request.responseFormat !== 'text') names.push('response_format')
+  if (request.responseSchema) names.push('structured_outputs')
+  return {
+    tools: request.tools,
+    toolChoice: typeof request.toolChoice === 'object' ? 'required' : request.toolChoice,
+    responseFormat: request.responseFormat,
+    responseSchema: request.responseSchema,
+    parameters: names,
+  }
+}
+
+/**
+ * What of a conversation survives the wire: both sides of the law go through this. Beyond `coalesce` it
+ *
+ *   forgets   `connected`, the words, everything after `garbled`, and a title's wording on an HTML error page;
+ *   counts    content and tool calls in `usage`'s output tokens when there is one, else by the bytes of their text;
+ *   rounds    a Retry-After to what its form can say (whole seconds, or whole milliseconds; inside a stream: nothing);
+ *   and, for an answer in one JSON piece, which has no order of its own, puts reasoning before text before tool calls,
+ *   and drops all of them when the answer was cut or garbled, because then none of it was readable.
+ */
+export function comparable(signals: readonly Signal[], form: 'stream' | 'json' = 'stream'): Signal[] {
+  const told = signals.filter((signal) => signal.type !== 'connected')
+  const last = told.findIndex((signal) => ENDS.has(signal.type))
+  const kept = last < 0 ? told : told.slice(0, last + 1)
+  const usage = kept.find((signal) => signal.type === 'usage')
+  const joined = coalesce(form === 'json' ? inJsonOrder(kept) : kept)
+  return joined.map((signal) => {
+    if (signal.type === 'content') return comparableContent(signal, usage?.outputTokens)
+    if (signal.type === 'toolDelta') return comparableTool(signal, usage?.outputTokens)
+    return signal.type === 'failed' ? comparableFailed(signal) : signal
+  })
+}
+
+const ENDS: ReadonlySet<Signal['type']> = new Set(['garbled', 'finished', 'failed', 'closed'])
+
+function inJsonOrder(signals: readonly Signal[]): Signal[] {
+  const end = signals.at(-1)
+  const isReadable = end?.type === 'finished' || end?.type === 'failed'
+  const rank = (signal: Signal): number => {
+    if (signal.type === 'accepted') return 0
+    if (signal.type === 'content') return signal.channel === 'reasoning' ? 1 : 2
+    if (signal.type === 'toolDelta') return 3 + signal.index
+    return Infinity
+  }
+  return signals
+    .filter(
+      (signal) => isReadable || (signal.type !== 'content' && signal.type !== 'toolDelta' && signal.type !== 'usage'),
+    )
+    .filter((signal) => signal.type !== 'ping')
+    .toSorted((left, right) => (rank(left) === rank(right) ? 0 : rank(left) - rank(right)))
+}
+
+function comparableContent(content: Content, counted: number | undefined): Content {
+  const tokens = content.text === undefined ? content.tokens : promptTokens(utf8Bytes(content.text))
+  return { type: 'content', channel: content.channel, tokens: counted ?? tokens, forMs: 0, everyMs: 0 }
+}
+
+function comparableTool(delta: ToolDelta, counted: number | undefined): ToolDelta {
+  return { ...delta, tokens: counted ?? promptTokens(utf8Bytes(delta.args)) }
+}
+
+function comparableFailed(failed: Failed): Failed {
+  const { html, headers, retryAfterForm, ...rest } = failed
+  const form = retryAfterForm ?? 'seconds'
+  const unit = form === 'milliseconds' ? 1 : 1000
+  const isHinted = failed.retryAfterMs !== null && failed.where === 'response'
+  return {
+    ...rest,
+    message: html ? '' : failed.message,
+    retryAfterMs: isHinted ? Math.ceil((failed.retryAfterMs ?? 0) / unit) * unit : null,
+    ...(isHinted && { retryAfterForm: form }),
+    ...(html && { html }),
+    ...(headers && Object.keys(headers).length > 0 && { headers }),
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * What dialects share about bytes and HTTP: text length, Retry-After in its three forms, headers worth keeping, statuses
+ * and their classes, the page an edge shows when the provider behind it does not answer, and JSON that ends too early.
+ */
+import type { Millis } from '../../base/index.ts'
+import type { ErrorClass } from '../error-class.ts'
+import { promptTokens } from '../request.ts'
+import type { RetryAfterForm } from '../signal.ts'
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Text
+
+const encoder = new TextEncoder()
+const SHORT_TEXT = 64
+
+/** Length of a text in UTF-8 bytes; a lone surrogate counts as the three bytes of U+FFFD, as it would be sent. */
+export function utf8Bytes(text: string): number {
+  if (text.length > SHORT_TEXT) return encoder.encode(text).length
+  let bytes = text.length
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index)
+    if (unit < 0x80) continue
+    if (unit < 0x800) bytes += 1
+    else if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(index + 1))) {
+      bytes += 2
+      index += 1
+    } else bytes += 2
+  }
+  return bytes
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit < 0xe000
+}
+
+/**
+ * Counts the tokens of text that comes in pieces: what its bytes make so far, less what has been counted, and at least
+ * one for any piece that says something. Exact for text of 4 bytes per token; close for real streams.
+ */
+export class TokenEstimate {
+  private bytes = 0
+  private counted = 0
+
+  add(piece: string): number {
+    if (piece === '') return 0
+    this.bytes += utf8Bytes(piece)
+    const tokens = Math.max(1, promptTokens(this.bytes) - this.counted)
+    this.counted += tokens
+    return tokens
+  }
+}
+
+/** Whether unparsable JSON simply stops too early (a cut), as against being wrong in the middle (a defect). */
+export function isCutShort(json: string): boolean {
+  let depth = 0
+  let isInString = false
+  for (let index = 0; index < json.length; index += 1) {
+    const unit = json[index]
+    if (isInString) {
+      if (unit === '\\') index += 1
+      else if (unit === '"') isInString = false
+    } else if (unit === '"') isInString = true
+    else if (unit === '{' || unit === '[') depth += 1
+    else if (unit === '}' || unit === ']') depth -= 1
+  }
+  return isInString || depth > 0
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Headers
+
+/** Headers by lower-case name, as Node and undici hand them over. */
+export type HeaderBag = Readonly<Record<string, string | readonly string[] | undefined>>
+
+export function headerOf(headers: HeaderBag, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' ? value : value?.[0]
+}
+
+/** The provider's own `x-…` headers (rate limits, retry advice); null when there are none. Request ids say nothing. */
+export function ownHeaders(headers: HeaderBag): Record<string, string> | null {
+  let own: Record<string, string> | null = null
+  for (const name in headers) {
+    if (!name.startsWith('x-') || name === 'x-request-id') continue
+    const value = headerOf(headers, name)
+    if (value !== undefined) (own ??= {})[name] = value
+  }
+  return own
+}
+
+/** A hint longer than a day is a mistake or an attack; it is cut to this. */
+export const RETRY_AFTER_MS_MAX: Millis = 86_400_000
+
+const NUMBER = /^\d{1,15}(?:\.\d{1,9})?$/
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+
+/**
+ * When to come back, in ms from now, 0–86400000; null without a hint that makes sense. `retry-after-ms` goes before
+ * `retry-after` in seconds or as an HTTP-date (RFC 9110 §10.2.3), which is read against the answer's own `date`.
+ */
+export function retryAfterOf(headers: HeaderBag): { ms: Millis; form: RetryAfterForm } | null {
+  const millis = headerOf(headers, 'retry-after-ms')?.trim()
+  if (millis !== undefined && NUMBER.test(millis)) return { ms: sane(Number(millis)), form: 'milliseconds' }
+
+  const value = headerOf(headers, 'retry-after')?.trim()
+  if (value === undefined) return null
+  if (NUMBER.test(value)) return { ms: sane(Number(value) * 1000), form: 'seconds' }
+
+  const sentAt = headerOf(headers, 'date')?.trim()
+  if (sentAt === undefined || !HTTP_DATE.test(value) || !HTTP_DATE.test(sentAt)) return null
+  const ms = Date.parse(value) - Date.parse(sentAt)
+  return ms >= 0 ? { ms: sane(ms), form: 'date' } : null
+}
+
+function sane(ms: number): Millis {
+  return Math.min(Math.round(ms), RETRY_AFTER_MS_MAX)
+}
+
+/** The headers that say so. `atSeconds` is the Unix time of the answer, which the date form is relative to. */
+export function retryAfterHeaders(ms: Millis, form: RetryAfterForm, atSeconds: number): Record<string, string> {
+  if (form === 'milliseconds') return { 'retry-after-ms': String(Math.ceil(ms)) }
+  const seconds = Math.ceil(ms / 1000)
+  if (form === 'seconds') return { 'retry-after': String(seconds) }
+  return { date: httpDate(atSeconds), 'retry-after': httpDate(atSeconds + seconds) }
+}
+
+function httpDate(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toUTCString()
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Statuses and edges
+
+const CLASS_OF_STATUS: Readonly<Record<number, ErrorClass>> = {
+  400: 'invalid_request',
+  401: 'authentication',
+  402: 'payment_required',
+  403: 'permission_denied',
+  404: 'not_found',
+  405: 'not_found',
+  408: 'request_timeout',
+  410: 'not_found',
+  413: 'payload_too_large',
+  424: 'bad_gateway', //       a dependency of the provider failed
+  429: 'rate_limited',
+  451: 'permission_denied',
+  498: 'overloaded', //        Groq's flex tier is out of capacity
+  499: 'request_timeout', //   the edge believes that we hung up
+  500: 'server_error',
+  502: 'bad_gateway',
+  503: 'overloaded',
+  504: 'gateway_timeout',
+  522: 'gateway_timeout', //   Cloudflare: no connection to the origin
+  524: 'gateway_timeout', //   Cloudflare: no answer from the origin
+  529: 'overloaded',
+}
+
+/** What a status alone says. */
+export function classOfStatus(status: number): ErrorClass {
+  const known = CLASS_OF_STATUS[status]
+  if (known) return known
+  if (status >= 520 && status <= 530) return 'bad_gateway' // The rest of Cloudflare's own
+  if (status >= 500) return 'server_error'
+  return status >= 400 ? 'invalid_request' : 'bad_gateway' // A redirect or worse: not the provider speaking
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  403: 'Forbidden',
+  413: 'Request Entity Too Large',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  502: 'Bad gateway',
+  503: 'Service Temporarily Unavailable',
+  504: 'Gateway time-out',
+  520: 'Web server is returning an unknown error',
+  522: 'Connection timed out',
+  524: 'A timeout occurred',
+}
+
+/** The HTML page of an edge in front of a provider that does not answer, in the manner of Cloudflare's. */
+export function edgePage(status: number, ray: string): string {
+  const reason = REASONS[status] ?? 'Error'
+  return `<!DOCTYPE html>
+<html lang="en-US">
+<head><title>api.provider.example | ${status}: ${reason}</title><meta charset="UTF-8"></head>
+<body><div id="cf-wrapper"><div id="cf-error-details">
+<h1>${reason} <span>Error code ${status}</span></h1>
+<p>The web server reported an error. Please try again in a few minutes.</p>
+<p>Ray ID: <strong>${ray}</strong></p>
+</div></div></body>
+</html>
+`
+}
+
+/** A page that has nothing to do with the question, answered with 200: a login wall. */
+export const PORTAL_PAGE = `<!DOCTYPE html>
+<html lang="en"><head><title>Sign in to continue</title><meta charset="UTF-8"></head>
+<body><h1>Sign in to continue</h1><p>Your session has expired.</p></body></html>
+`
+
+/** Plain text as a proxy writes it: neither an event stream nor JSON. */
+export const PROXY_TEXT = 'upstream connect error or disconnect before headers\n'
+
+const TITLE = /<title>([^<]{0,200})<\/title>/i
+
+export function titleOf(html: string): string {
+  return TITLE.exec(html)?.[1]?.trim() ?? 'an HTML page'
+}
+
+export function looksLikeHtml(text: string): boolean {
+  return text.trimStart().startsWith('<')
+}

@@ -1,0 +1,19 @@
+/**
+ * dialects: Signals as bytes and bytes as Signals, one file per provider's way of writing. For live mode alone; virtual
+ * mode passes Signals straight across. To add one: a file here, a line below, and its id in protocol/catalogue.ts.
+ */
+import { assert } from '../../base/index.ts'
+import type { DialectId } from '../catalogue.ts'
+import type { Dialect } from './_dialect.ts'
+import { openaiChat } from './openai-chat.ts'
+
+export * from './_dialect.ts'
+
+export const DIALECTS = [openaiChat] as const satisfies readonly Dialect[]
+
+/** The dialect an endpoint speaks. */
+export function dialectOf(id: DialectId): Dialect {
+  const dialect = DIALECTS.find((candidate) => candidate.id === id)
+  assert(dialect, `every dialect id has a dialect, but ${id} has none`)
+  return dialect
+}
