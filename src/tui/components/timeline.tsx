@@ -45,7 +45,7 @@ export function Timeline({ screen, columns, rows }: TimelineProps): ReactNode {
           key={lane.id}
           width={inner}
           cells={[
-            { text: `${look.faultMarks[lane.state]} `, color: COLORS[lane.state], bold: lane.state === 'active' },
+            markOf(lane, look),
             { text: lane.label, width: label, bold: lane.state === 'active', dim: lane.state === 'over' },
             { text: ' ' },
             ...laneCells(lane, screen.progress, axis, look),
@@ -68,6 +68,12 @@ function chosen(lanes: readonly FaultLane[], rows: number): FaultLane[] {
   const active = lanes.filter((lane) => lane.state === 'active').sort((a, b) => b.from - a.from)
   const best = new Set([...active, ...upcoming, ...over].slice(0, rows))
   return lanes.filter((lane) => best.has(lane))
+}
+
+function markOf(lane: FaultLane, look: Look): Cell {
+  if (lane.state === 'over' && lane.hits === 0)
+    return { text: `${look.marks.inconclusive} `, color: 'yellow', bold: true }
+  return { text: `${look.faultMarks[lane.state]} `, color: COLORS[lane.state], bold: lane.state === 'active' }
 }
 
 /** A fault that is over says what it did, because one that did nothing proves nothing. */
