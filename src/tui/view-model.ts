@@ -61,6 +61,8 @@ const SECOND: Millis = 1000
 
 const [CLOSED, OK, FALLBACK] = [0, 1, 2]
 
+const NOT_BEGUN: Screen['verdict'] = { status: 'pending', text: 'waiting for the run to begin' }
+
 /** The full height of a sparkline grows in these steps, so that it does not jump with every sample. */
 const TTFT_SCALES_MS = [500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000, 120_000] as const
 const DRIFT_SCALES = [0.1, 0.25, 0.5, 1, 2, 5, 10] as const
@@ -87,6 +89,7 @@ export class ViewModel {
   private readonly series: { success: Points; fallback: Points; drift: Points; ttft: Points }
   private readonly points: number
 
+  private hasBegun = false
   private now: Millis = 0
   /** The next whole second at which the sparklines get a point. */
   private nextTickAt: Millis = SECOND
@@ -110,6 +113,7 @@ export class ViewModel {
   }
 
   fold(update: Update): void {
+    this.hasBegun = true
     this.twin = update.twin
     this.speed = update.speed
     this.state = update.state
@@ -141,7 +145,7 @@ export class ViewModel {
       dials: this.dials(),
       providers: this.providers(),
       gates: this.gates,
-      verdict: verdictOf(this.gates, this.state === 'finished'),
+      verdict: this.hasBegun ? verdictOf(this.gates, this.state === 'finished') : NOT_BEGUN,
       events: this.log.latest(),
       totals: this.totals(),
     }
@@ -179,12 +183,8 @@ export class ViewModel {
         this.faults.set(entry.fault, { ...facts, hits: facts.hits + 1 })
         return
       }
-      case 'request.arrived':
-      case 'call.routed':
-      case 'call.closed':
-      case 'signal.late':
-      case 'loop.lagged':
-        return
+      default:
+        return // a fact that the screen does not show
     }
   }
 
@@ -263,17 +263,22 @@ export class ViewModel {
     const cause = entry.cause === null ? '' : ` (${spaced(entry.cause)})`
     const until = entry.until
     const wait = until === null || until === Infinity || until <= entry.at ? '' : ` for ${leftText(until - entry.at)}`
+    // Each policy has its own breaker on an endpoint; several that do the same at once are told together.
+    const tell = (tone: 'bad' | 'info' | 'good', does: string, many: string, more = '') =>
+      this.log.count(entry.at, tone, `${entry.to} ${entry.endpoint}`, (count) =>
+        count === 1 ? `breaker ${does}: ${name}${more}` : `${thousands(count)} breakers ${many}: ${name}${more}`,
+      )
     switch (entry.to) {
       case 'open':
-        return this.log.tell(entry.at, 'bad', `breaker opens: ${name}${wait}${cause}`)
+        return tell('bad', 'opens', 'open', `${wait}${cause}`)
       case 'half_open':
-        return this.log.tell(entry.at, 'info', `breaker half-open: ${name}`)
+        return tell('info', 'half-open', 'half-open')
       case 'cooling':
         return this.log.count(entry.at, 'warn', `cooling ${entry.endpoint}`, (count) =>
           count === 1 ? `${name} cools down${wait}${cause}` : `${name} cooled down ${thousands(count)} times${cause}`,
         )
       case 'closed':
-        if (entry.from !== 'cooling') this.log.tell(entry.at, 'good', `breaker closes: ${name}`)
+        if (entry.from !== 'cooling') tell('good', 'closes', 'close')
     }
   }
 

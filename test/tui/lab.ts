@@ -131,7 +131,7 @@ export function charged(at: number, endpoint: number, cost: number): EntryOf<'fl
 }
 
 export function health(at: number, endpoint: number, over: Partial<EntryOf<'health.changed'>>) {
-  const shown = { from: 'closed', to: 'open', until: null, cause: null } as const
+  const shown = { policy: 0, from: 'closed', to: 'open', until: null, cause: null } as const
   return { kind: 'health.changed', at, endpoint, ...shown, ...over } satisfies EntryOf<'health.changed'>
 }
 
@@ -163,6 +163,7 @@ export class Terminal extends EventEmitter {
   columns: number
   rows: number
   written = ''
+  onWrite: (text: string) => void = () => {}
 
   constructor(columns: number, rows: number) {
     super()
@@ -172,6 +173,7 @@ export class Terminal extends EventEmitter {
 
   write(text: string | Uint8Array, ...rest: unknown[]): boolean {
     this.written += String(text)
+    this.onWrite(String(text))
     const done = rest.find((argument) => typeof argument === 'function')
     if (done) done()
     return true

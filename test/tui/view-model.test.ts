@@ -144,6 +144,20 @@ describe('providers', () => {
     expect(text(1000, { to: 'cooling', until: 4000 })).toBe('cooling 3s')
   })
 
+  test('view-model: two policies, the worse breaker is shown and both are told together', () => {
+    const entries = [
+      health(1000, 0, { policy: 0, to: 'open', until: 13_000, cause: 'overloaded' }),
+      health(1010, 0, { policy: 1, to: 'open', until: 21_000, cause: 'overloaded' }),
+      health(13_000, 0, { policy: 0, from: 'open', to: 'half_open' }),
+    ]
+    const screen = screenAfter(updateOf(14_000, { entries }))
+    expect(screen.providers[0]?.breakerText).toBe('OPEN 7s')
+    expect(texts(screen)).toEqual([
+      '00:01.0 2 breakers open: openai for 20s (overloaded)',
+      '00:13.0 breaker half-open: openai',
+    ])
+  })
+
   test('view-model: more than eight endpoints, a row is a provider', () => {
     const endpoints = Array.from({ length: 9 }, (_, index) => ({
       id: `e${index}`,

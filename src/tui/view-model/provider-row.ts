@@ -30,8 +30,8 @@ export interface ProviderRowOptions {
 }
 
 interface Health {
-  state: BreakerState
-  until: Millis | null
+  readonly state: BreakerState
+  readonly until: Millis | null
 }
 
 export class ProviderRow {
@@ -42,7 +42,8 @@ export class ProviderRow {
   private readonly window: RollingWindow
   private readonly ttft: SampleWindow
   private readonly series: Points
-  private readonly health: Map<number, Health>
+  /** By endpoint, then by policy: each policy has its own breaker. As many as the scenario has of both. */
+  private readonly health: ReadonlyMap<number, Map<number, Health>>
   private inFlight = 0
   private spend = 0
   private okThisSecond = 0
@@ -56,7 +57,7 @@ export class ProviderRow {
     this.window = new RollingWindow(options.slidingMs, Math.max(1, Math.round(options.slidingMs / 1000)), 3)
     this.ttft = new SampleWindow(options.slidingMs, SAMPLES_MAX)
     this.series = new Points(options.points)
-    this.health = new Map(options.endpoints.map((endpoint) => [endpoint, { state: 'closed', until: null }]))
+    this.health = new Map(options.endpoints.map((endpoint) => [endpoint, new Map()]))
   }
 
   attemptStarted(at: Millis): void {
@@ -81,7 +82,7 @@ export class ProviderRow {
   }
 
   healthChanged(entry: HealthChanged): void {
-    this.health.set(entry.endpoint, { state: entry.to, until: entry.until })
+    this.health.get(entry.endpoint)?.set(entry.policy, { state: entry.to, until: entry.until })
   }
 
   /** A second of scenario time is over. */
@@ -98,13 +99,14 @@ export class ProviderRow {
   /** `allAttempts`: attempts started over all rows in the same window. `faultText`: what is on for this row. */
   view(now: Millis, allAttempts: number, faultText: string): ProviderView {
     const tried = this.window.total(now, TRIED)
-    const breaker = WORST_FIRST.find((state) => [...this.health.values()].some((health) => health.state === state))
+    const healths = [...this.health.values()].map((policies) => worstOf(policies.values()))
+    const breaker = worstOf(healths).state
     return {
       id: this.id,
       provider: this.provider,
       label: this.label,
-      breaker: breaker ?? 'closed',
-      breakerText: this.breakerText(now, breaker ?? 'closed'),
+      breaker,
+      breakerText: breakerText(now, breaker, healths),
       inFlight: this.inFlight,
       okText: percentText(tried === 0 ? null : this.window.total(now, OK) / tried, 1),
       ttftText: msText(this.ttft.quantile(now, 0.5)),
@@ -114,16 +116,28 @@ export class ProviderRow {
       series: this.series.values(),
     }
   }
+}
 
-  /** A breaker that may let a request through, but has not been asked yet, is `due`. */
-  private breakerText(now: Millis, state: BreakerState): string {
-    const same = [...this.health.values()].filter((health) => health.state === state)
-    if (state !== 'closed' && same.length < this.health.size) {
-      return `${same.length}/${this.health.size} ${STATE_WORDS[state].toLowerCase()}`
-    }
-    if (state === 'closed' || state === 'half_open') return STATE_WORDS[state]
-    const until = Math.max(...same.map((health) => health.until ?? now))
-    if (until === Infinity) return STATE_WORDS[state]
-    return `${STATE_WORDS[state]} ${until > now ? leftText(until - now) : 'due'}`
+const CLOSED: Health = { state: 'closed', until: null }
+
+/** The worst state of several; of those in the same state, the one that lasts longest. */
+function worstOf(healths: Iterable<Health>): Health {
+  let worst = CLOSED
+  for (const health of healths) {
+    const rank = WORST_FIRST.indexOf(health.state) - WORST_FIRST.indexOf(worst.state)
+    if (rank < 0 || (rank === 0 && (health.until ?? 0) > (worst.until ?? 0))) worst = health
   }
+  return worst
+}
+
+/** `healths`: one per endpoint. A breaker that may let a request through, but has not been asked yet, is `due`. */
+function breakerText(now: Millis, state: BreakerState, healths: readonly Health[]): string {
+  const same = healths.filter((health) => health.state === state)
+  if (state !== 'closed' && same.length < healths.length) {
+    return `${same.length}/${healths.length} ${STATE_WORDS[state].toLowerCase()}`
+  }
+  if (state === 'closed' || state === 'half_open') return STATE_WORDS[state]
+  const until = worstOf(same).until ?? now
+  if (until === Infinity) return STATE_WORDS[state]
+  return `${STATE_WORDS[state]} ${until > now ? leftText(until - now) : 'due'}`
 }
