@@ -4,6 +4,7 @@
  * It imports nothing but pure packages, and it knows nothing about providers, requests or policies.
  */
 export * from './assert.ts'
+export * from './did-you-mean.ts'
 export * from './distributions.ts'
 export * from './event-queue.ts'
 export * from './hash.ts'
@@ -14,4 +15,5 @@ export * from './rng.ts'
 export * from './quantities.ts'
 export * from './rolling-quantiles.ts'
 export * from './rolling-window.ts'
+export * from './safe-text.ts'
 export * from './time.ts'

@@ -9,7 +9,7 @@
  *   | line feed                                        | kept or a space, as asked          |
  *   | tab                                              | a space                            |
  *   | other C0, DEL, C1                                | nothing                            |
- *   | bidi, zero-width, invisible and line separators  | nothing                            |
+ *   | bidi, zero-width, line separators, noncharacters  | nothing                            |
  *   | half of a surrogate pair                         | U+FFFD                             |
  *   | more than MARKS_MAX combining marks in a row     | the first MARKS_MAX                |
  */
@@ -28,7 +28,7 @@ const SEQUENCES = new RegExp(
 )
 const CONTROLS = new RegExp(String.raw`[\x00-\x08\x0b-\x1f\x7f-\x9f]`, 'g')
 const INVISIBLE =
-  /[\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Variation_Selector}\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu
+  /[\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Variation_Selector}\ufeff\uffa0\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/gu
 const HALF_PAIRS = /\p{Surrogate}/gu
 const MARK_FLOODS = new RegExp(String.raw`(\p{M}{${MARKS_MAX}})\p{M}+`, 'gu')
 

@@ -1,0 +1,13 @@
+/**
+ * scenario: the language. YAML with places (yaml.ts), every mistake told at once (diagnostics.ts), the schema assembled
+ * from the registries of the other rooms (schema.ts), and a scenario with its fleet and policies compiled into what a
+ * driver runs (compile.ts, load.ts).
+ * It imports base and the schemas of protocol, workload, router, provider and gates. It reads no files: texts are
+ * handed in.
+ */
+export * from './compile.ts'
+export * from './diagnostics.ts'
+export * from './json-schema.ts'
+export * from './load.ts'
+export * from './schema.ts'
+export * from './yaml.ts'
