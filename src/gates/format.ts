@@ -32,3 +32,8 @@ export function formatBeside(value: number, bound: number, unit: Unit): string {
   while (digits < RATIO_DIGITS_MAX && formatRatio(value, digits) === formatRatio(bound, digits)) digits += 1
   return formatRatio(value, digits)
 }
+
+/** `1 request`, `12 requests`, from the plural: its first word that ends in s loses it. */
+export function countOf(n: number, plural: string): string {
+  return `${n} ${n === 1 ? plural.replace(/s\b/, '') : plural}`
+}

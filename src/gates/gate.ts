@@ -14,7 +14,7 @@ import { didYouMean } from '../base/did-you-mean.ts'
 import { assert, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
-import { formatBeside } from './format.ts'
+import { countOf, formatBeside } from './format.ts'
 import type { MetricFold } from './metric-fold.ts'
 import { BOOKS, STATS, type AnyMetric, type Stat } from './metric.ts'
 import { METRIC_KINDS, metricOf } from './metrics/index.ts'
@@ -179,7 +179,7 @@ export class Gate {
     if (observed === null) return ['inconclusive', `${this.what()} has no value: ${note ?? 'nothing to measure'}`]
     const seen = `${this.what()} is ${censored ? 'at least ' : ''}${formatBeside(observed, assertion.bound, metric.unit)}`
     if (n < samplesMin) {
-      return ['inconclusive', `${seen} over ${n} ${metric.samples}, and needs ${samplesMin} to be judged${why}`]
+      return ['inconclusive', `${seen} over ${countOf(n, metric.samples)}, and needs ${samplesMin} to be judged${why}`]
     }
     const isHeld = holds(assertion, observed, metric.resolution)
     const asked = `the gate asks for ${assertion.threshold}`
@@ -188,7 +188,7 @@ export class Gate {
       const lag = formatDuration(lagMs)
       return ['inconclusive', `${seen}, but the loop itself lagged by ${lag}, more than 5% of ${assertion.threshold}`]
     }
-    return isHeld ? ['pass', null] : ['fail', `${seen} over ${n} ${metric.samples}, ${asked}${why}`]
+    return isHeld ? ['pass', null] : ['fail', `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`]
   }
 
   /** The true value is at least the observed one: that can break an upper bound or keep a lower one, and no more. */

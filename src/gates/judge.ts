@@ -17,6 +17,7 @@
 import { assert, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { Directory, Log } from '../ledger/index.ts'
+import { countOf } from './format.ts'
 import { Gate, selectorOf, type GateSpec } from './gate.ts'
 import { MetricFold } from './metric-fold.ts'
 import type { Book, IsLegal, Stat } from './metric.ts'
@@ -156,7 +157,8 @@ export class Judge {
     const { requests, closed } = this.tally
     if (requests === 0) return ['no request arrived']
     const causes = this.gates.length === 0 ? ['there are no gates: nothing was asserted'] : []
-    if (closed < requests) causes.push(`${requests - closed} of ${requests} requests were never closed in the ledger`)
+    if (closed < requests)
+      causes.push(`${requests - closed} of ${countOf(requests, 'requests')} never closed in the ledger`)
     return causes
   }
 
@@ -165,8 +167,8 @@ export class Judge {
       .faultRows(endedAt)
       .filter(({ hits, minHits }) => hits < minHits)
       .map(({ id, label, hits, minHits }) => {
-        const seen = hits === 0 ? 'never struck' : `struck ${hits} times`
-        return `fault ${id} (${label}) ${seen}, and must strike at least ${minHits} times for the run to mean anything`
+        const seen = hits === 0 ? 'never struck' : `struck ${countOf(hits, 'times')}`
+        return `fault ${id} (${label}) ${seen}, and must strike at least ${countOf(minHits, 'times')} for the run to mean anything`
       })
   }
 

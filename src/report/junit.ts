@@ -4,7 +4,7 @@
  * failure, what could not be told is an error, and what failed as the scenario expects is neither.
  */
 import { safeForTerminal } from '../base/safe-text.ts'
-import type { FaultRow, GateResult, RunResult } from '../gates/index.ts'
+import { countOf, type FaultRow, type GateResult, type RunResult } from '../gates/index.ts'
 import type { ReportFormat } from './_format.ts'
 import { expectation, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
 
@@ -16,7 +16,7 @@ export const junit: ReportFormat = {
     const cases = [
       verdictCase(result),
       ...result.gates.map((gate) => gateCase(gate, result)),
-      ...result.faults.map(faultCase),
+      ...result.faults.map((fault) => faultCase(fault, result)),
     ]
     const count = (kind: Outcome['kind']) => cases.filter(({ outcome }) => outcome?.kind === kind).length
     const seconds = (result.endedAt / 1000).toFixed(3)
@@ -24,7 +24,7 @@ export const junit: ReportFormat = {
     const lines = [
       '<?xml version="1.0" encoding="UTF-8"?>',
       `<testsuites name="squall" ${totals}>`,
-      `  <testsuite name="${escape(result.scenario)}" ${totals}>`,
+      `  <testsuite name="${escape(safeForTerminal(result.scenario))}" ${totals}>`,
       '    <properties>',
       ...property('squall', version),
       ...property('seed', String(result.seed)),
@@ -54,7 +54,7 @@ interface TestCase {
 
 function verdictCase(result: RunResult): TestCase {
   const { verdict, expect } = result
-  const message = verdict.causes.join('\n')
+  const message = verdict.causes.map((cause) => safeForTerminal(cause)).join('\n')
   const name = `verdict is ${VERDICTS[expect]}`
   if (verdict.status === expect) return { name, outcome: null, told: message === '' ? null : message }
   const kind = verdict.status === 'inconclusive' ? 'error' : 'failure'
@@ -64,26 +64,30 @@ function verdictCase(result: RunResult): TestCase {
 
 function gateCase(gate: GateResult, { verdict, expect }: RunResult): TestCase {
   const where = whereOf(gate.where)
-  const name = `gate ${gate.id}: ${metricName(gate)} ${gate.threshold}${where === '' ? '' : ` (${where})`}`
+  const asked = `${metricName(gate)} ${gate.threshold}`
+  const name = safeForTerminal(`gate ${gate.id}: ${asked}${where === '' ? '' : ` (${where})`}`)
   const told = `observed ${observedOf(gate)}, n ${gate.n}`
   if (gate.status === 'pass') return { name, outcome: null, told }
-  const cause = gate.cause ?? told
+  const cause = safeForTerminal(gate.cause ?? told)
   if (verdict.status === expect) return { name, outcome: null, told: `${VERDICTS[gate.status]}, as expected: ${cause}` }
   return { name, outcome: { kind: gate.status === 'fail' ? 'failure' : 'error', message: cause }, told: null }
 }
 
-function faultCase({ id, label, hits, minHits }: FaultRow): TestCase {
-  const name = `fault ${id} struck`
-  if (hits >= minHits) return { name, outcome: null, told: `${label}: ${hits} hits` }
-  return { name, outcome: { kind: 'error', message: `${label}: ${hits} hits, at least ${minHits} needed` }, told: null }
+function faultCase({ id, label, hits, minHits }: FaultRow, { verdict, expect }: RunResult): TestCase {
+  const name = safeForTerminal(`fault ${id} struck`)
+  const told = `${safeForTerminal(label)}: ${countOf(hits, 'hits')}`
+  if (hits >= minHits) return { name, outcome: null, told }
+  const message = `${told}, at least ${minHits} needed`
+  if (verdict.status === expect) return { name, outcome: null, told: message }
+  return { name, outcome: { kind: 'error', message }, told: null }
 }
 
 function caseLines({ name, outcome, told }: TestCase, { scenario, reproduce }: RunResult): string[] {
-  const open = `    <testcase classname="squall.${escape(scenario)}" name="${escape(name)}" time="0"`
+  const open = `    <testcase classname="squall.${escape(safeForTerminal(scenario))}" name="${escape(name)}" time="0"`
   if (outcome === null && told === null) return [`${open}/>`]
   const lines = [`${open}>`]
   if (outcome !== null) {
-    const text = `${outcome.message}\nreproduce: ${reproduce}`
+    const text = `${outcome.message}\nreproduce: ${safeForTerminal(reproduce)}`
     lines.push(`      <${outcome.kind} message="${escape(outcome.message)}">${escape(text)}</${outcome.kind}>`)
   }
   if (told !== null) lines.push(`      <system-out>${escape(told)}</system-out>`)
@@ -91,13 +95,15 @@ function caseLines({ name, outcome, told }: TestCase, { scenario, reproduce }: R
 }
 
 function property(name: string, value: string): string[] {
-  return [`      <property name="${name}" value="${escape(value)}"/>`]
+  return [`      <property name="${name}" value="${escape(safeForTerminal(value))}"/>`]
 }
 
-/** For text and for attributes. Controls, half surrogate pairs and U+FFFE/F are no XML, whatever they are written as. */
+/**
+ * For text and for attributes. Controls, half surrogate pairs and U+FFFE/F are no XML, however they are written. Line
+ * ends are our own: every value was made one line before.
+ */
 function escape(text: string): string {
   return safeForTerminal(text, { lines: true })
-    .replace(/[\ufffe\uffff]/g, '')
     .replace(/&/g, '&amp;')
     .replace(/</g, '&lt;')
     .replace(/>/g, '&gt;')

@@ -178,9 +178,9 @@ function fenced(text: string): string[] {
 /** One value from outside, as plain text of one line. */
 function cell(text: string): string {
   return truncateToColumns(safeForTerminal(text), CELL_COLUMNS_MAX)
-    .replace(/[&<>|`*_[\]~\\@#!$"']/g, (character) => `&#${character.codePointAt(0)};`)
+    .replace(/[&<>|`*[\]~\\@#!$]|(?<!\w)_|_(?!\w)/g, (character) => `&#${character.codePointAt(0)};`)
     .replace(/:(?=[:/])/g, '&#58;')
     .replace(/(?<=www)\./gi, '&#46;')
     .replace(/^[-+=]/, (mark) => `&#${mark.codePointAt(0)};`)
-    .replace(/^(\d+)[.)]/, (mark, digits: string) => `${digits}&#${mark.codePointAt(digits.length)};`)
+    .replace(/^(\d+)[.)](?=\s|$)/, (mark, digits: string) => `${digits}&#${mark.codePointAt(digits.length)};`)
 }

@@ -94,7 +94,7 @@ describe('verdict', () => {
       'a request was never closed',
       { entries: [...steady(0, 100, 500), arrived(id(99_999), 1)] },
       'inconclusive',
-      '1 of 101 requests were never closed',
+      '1 of 101 requests never closed',
     ],
     ['a healthy twin', { twin: steady(0, 100, 500) }, 'pass', null],
     [

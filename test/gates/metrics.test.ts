@@ -358,7 +358,7 @@ describe('costs', () => {
       metric: 'cost_per_success',
     })
     expect(seen.value).toBe(500 / (TAIL_MAX + 1))
-    expect(seen.note).toContain('1 charges came too late')
+    expect(seen.note).toContain('1 charge came too late')
   })
   test('wasted_cost: what was charged for attempts nobody saw, in either order', () => {
     expect(measure(entries, { metric: 'wasted_cost' })).toEqual({ value: 80 / 250, n: 3 })

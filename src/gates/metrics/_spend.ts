@@ -1,5 +1,6 @@
 /** What the selected requests cost and how many of them succeeded, for metrics of money. */
 import type { FleetCharged, RequestClosed } from '../../ledger/index.ts'
+import { countOf } from '../format.ts'
 import type { FoldContext } from '../metric.ts'
 import type { Traces } from '../traces.ts'
 
@@ -26,5 +27,5 @@ export function stepSpend(spend: Spend, entry: RequestClosed | FleetCharged, con
 /** What a reader must know when charges came too late to be told whose they were. */
 export function lateNote({ lateCharges }: Traces): { note: string } | undefined {
   if (lateCharges === 0) return undefined
-  return { note: `${lateCharges} charges came too late to be counted for their requests` }
+  return { note: `${countOf(lateCharges, 'charges')} came too late to be counted for a request` }
 }

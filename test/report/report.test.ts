@@ -1,0 +1,264 @@
+/** Reports: what stands in them, and that nothing from outside means anything where it is read. */
+import { describe, expect, test } from 'vitest'
+import { REPORT_FORMATS, renderSummary } from '../../src/report/index.ts'
+import { json } from '../../src/report/json.ts'
+import { junit } from '../../src/report/junit.ts'
+import { markdown } from '../../src/report/markdown.ts'
+import { FAILED, gate, hostile, sample, UNCLEAR } from './sample.ts'
+
+const envelope = { version: '0.1.0' }
+
+describe('every format', () => {
+  test('formats: names and files, are told apart', () => {
+    expect(REPORT_FORMATS.map(({ id, fileName }) => `${id} ${fileName}`)).toEqual([
+      'json report.json',
+      'markdown report.md',
+      'junit junit.xml',
+    ])
+  })
+  test.each(REPORT_FORMATS)('$id: the same result, gives the same bytes and ends with a line end', (format) => {
+    expect(format.render(sample(), envelope)).toBe(format.render(sample(), envelope))
+    expect(format.render(sample(), envelope)).toMatch(/[^\n]\n$/)
+  })
+  test.each(REPORT_FORMATS)('$id: hostile names, leave no control character', (format) => {
+    const text = format.render(hostile(), envelope)
+    // oxlint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+    expect(text.split(/\n|&#10;/).filter((line) => /^\s*::/.test(line))).toEqual([])
+  })
+})
+
+describe('json', () => {
+  test('json: what is in it, is what was measured', () => {
+    const result = sample()
+    expect(JSON.parse(json.render(result, envelope))).toEqual({ squallReport: 1, squall: '0.1.0', ...result })
+  })
+  test('json: keys, are in a fixed order whatever the result was built like', () => {
+    const { scenario, ...rest } = sample()
+    expect(json.render({ ...rest, scenario }, envelope)).toBe(json.render(sample(), envelope))
+    expect(Object.keys(JSON.parse(json.render(sample(), envelope))).slice(0, 4)).toEqual([
+      'squallReport',
+      'squall',
+      'scenario',
+      'summary',
+    ])
+  })
+})
+
+describe('markdown', () => {
+  test('markdown: a failed run, reads as it should', () => {
+    expect(markdown.render(sample(), envelope)).toBe(`## ✗ primary-outage: 1 of 3 gates failed
+
+The preferred provider goes dark for two minutes.
+
+squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
+
+### Why
+
+- gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &#60; 2s
+- fault slow never struck
+- gate tools: tool_call_validity has no value: no answer carried or needed a tool call
+
+### Gates
+
+| gate | of | observed | asserted | n | cause |
+|---|---|---:|---:|---:|---|
+| ✗ failover | time_to_failover, provider openai | **3.25s** | &#60; 2s | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for &#60; 2s |
+| ? tools | tool_call_validity | no value | &#62;= 99% | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
+| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | &#62;= 99.5% | 2400 |  |
+
+### Windows
+
+| window | success | goodput | fallback | ttft p95 | latency p95 | amplification | cost per success | cost drift |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+| whole run | 99.95% | – | – | – | – | – | – | – |
+| storm (1m..3m) | 99.91% | – | – | – | 1.84s | – | – | – |
+
+### Faults
+
+| fault | what | when | hits | needed |
+|---|---|---|---:|---:|
+| ✓ dark | outage (refuse) on openai | 1m..3m | 41 | 1 |
+| ? slow | latency on azure | 1m30s..2m | 0 | 1 |
+
+### Providers
+
+| endpoint | attempts | ok | failed | served | upstream cost | errors |
+|---|---:|---:|---:|---:|---:|---|
+| openai:gpt | 4841 | 4800 | 41 | 4800 | $12.41 | connect_refused 40, server_error 1 |
+
+### Reproduce
+
+\`\`\`sh
+squall run scenarios/primary-outage.yaml --seed 7
+\`\`\`
+
+Fingerprint: c0ffee
+`)
+  })
+  test('markdown: a run stopped early that was expected to be inconclusive, says both', () => {
+    const verdict = { status: 'inconclusive', causes: ['stopped'] } as const
+    const text = markdown.render(sample({ partial: true, endedAt: 90_000, verdict, expect: 'inconclusive' }), envelope)
+    expect(text).toContain('1m30s of 6m')
+    expect(text).toContain('Verdict: inconclusive, as the scenario expects.')
+  })
+  test('markdown: hostile names, are text and nothing else', () => {
+    const text = markdown.render(hostile(), envelope)
+    const [page = '', command = ''] = text.split('### Reproduce')
+    expect(page).not.toMatch(/<|@team|(?<!&)#1|\]\(|http:\/\/|`|::/)
+    expect(page).toContain('&#60;script&#62;')
+    for (const line of page.split('\n').filter((each) => each.startsWith('| '))) {
+      expect(line.split('|').length - 1).toBeOneOf([6, 7, 8, 10])
+    }
+    // In the block of code nothing is read but its end.
+    expect(
+      command
+        .trim()
+        .split('\n')
+        .filter((line) => /^`{3,}(sh)?$/.test(line)).length,
+    ).toBe(2)
+  })
+  test('markdown: a command with backticks, gets a longer fence', () => {
+    expect(markdown.render(sample({ reproduce: 'squall run ```x' }), envelope)).toContain(
+      '````sh\nsquall run ```x\n````',
+    )
+  })
+  test('markdown: a huge run, stays below 64 kB, has the worst first and says what it left out', () => {
+    const wide = '|'.repeat(500)
+    const gates = [
+      ...Array.from({ length: 1000 }, (_, index) => gate({ id: `gate-${index}`, where: { workflow: wide } })),
+      FAILED,
+    ]
+    const { faults, providers } = sample()
+    const text = markdown.render(
+      sample({
+        summary: wide,
+        gates,
+        verdict: { status: 'fail', causes: gates.map(() => wide) },
+        faults: gates.map(() => ({ ...faults[0]!, label: wide })),
+        providers: gates.map(() => ({ ...providers[0]!, endpoint: '東京'.repeat(300) })),
+        windows: gates.map(({ id }, index) => ({ name: `${id}${wide}`, from: index, to: index + 1 })),
+        notes: gates.map(() => wide),
+        reproduce: wide.repeat(10),
+      }),
+      envelope,
+    )
+    expect(Buffer.byteLength(text)).toBeLessThan(64_000)
+    expect(text.indexOf('✗ failover')).toBeGreaterThan(0)
+    expect(text).toMatch(/… and \d+ more/)
+  })
+})
+
+describe('junit', () => {
+  test('junit: a failed run, is failures and errors', () => {
+    expect(junit.render(sample(), envelope)).toMatchInlineSnapshot(`
+      "<?xml version="1.0" encoding="UTF-8"?>
+      <testsuites name="squall" tests="6" failures="2" errors="2" time="360.000">
+        <testsuite name="primary-outage" tests="6" failures="2" errors="2" time="360.000">
+          <properties>
+            <property name="squall" value="0.1.0"/>
+            <property name="seed" value="7"/>
+            <property name="clock" value="virtual"/>
+            <property name="fingerprint" value="c0ffee"/>
+            <property name="reproduce" value="squall run scenarios/primary-outage.yaml --seed 7"/>
+          </properties>
+          <testcase classname="squall.primary-outage" name="verdict is passed" time="0">
+            <failure message="gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call">gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
+          </testcase>
+          <testcase classname="squall.primary-outage" name="gate chat-success: success_rate &gt;= 99.5% (workflow chat, window storm)" time="0">
+            <system-out>observed 99.91%, n 2400</system-out>
+          </testcase>
+          <testcase classname="squall.primary-outage" name="gate failover: time_to_failover &lt; 2s (provider openai)" time="0">
+            <failure message="time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s">time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
+          </testcase>
+          <testcase classname="squall.primary-outage" name="gate tools: tool_call_validity &gt;= 99%" time="0">
+            <error message="tool_call_validity has no value: no answer carried or needed a tool call">tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</error>
+          </testcase>
+          <testcase classname="squall.primary-outage" name="fault dark struck" time="0">
+            <system-out>outage (refuse) on openai: 41 hits</system-out>
+          </testcase>
+          <testcase classname="squall.primary-outage" name="fault slow struck" time="0">
+            <error message="latency on azure: 0 hits, at least 1 needed">latency on azure: 0 hits, at least 1 needed&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</error>
+          </testcase>
+        </testsuite>
+      </testsuites>
+      "
+    `)
+  })
+  test('junit: a run that fails as the scenario expects, is green and says so', () => {
+    const text = junit.render(sample({ expect: 'fail' }), envelope)
+    expect(text).toContain('failures="0" errors="0"')
+    expect(text).toContain('failed, as expected: time_to_failover is 3.25s')
+  })
+  test('junit: a pass that should have been a failure, is a failure', () => {
+    const text = junit.render(
+      sample({ expect: 'fail', gates: [gate()], faults: [], verdict: { status: 'pass', causes: [] } }),
+      envelope,
+    )
+    expect(text).toContain('failures="1" errors="0"')
+    expect(text).toContain('<failure message="the scenario expects it to be failed">')
+  })
+  test('junit: a doubt that belongs to no gate, is an error', () => {
+    const verdict = { status: 'inconclusive', causes: ['the run was stopped at 1m of 6m'] } as const
+    const text = junit.render(sample({ gates: [gate()], faults: [], verdict }), envelope)
+    expect(text).toContain('failures="0" errors="1"')
+    expect(text).toContain('<error message="the run was stopped at 1m of 6m">')
+  })
+  test('junit: hostile names, stay inside their quotes', () => {
+    const text = junit.render(hostile(), envelope)
+    expect(text).not.toContain('<script')
+    expect(text).not.toMatch(/[\ufffe\uffff\u202e]/)
+    expect(
+      text.replace(/<\/?(?:\?xml|testsuites?|testcase|properties|property|failure|error|system-out)\b[^<>]*>/g, ''),
+    ).not.toMatch(/[<>]/)
+  })
+})
+
+describe('summary', () => {
+  test('summary: a failed run, ends with the verdict and how to play it again', () => {
+    expect(renderSummary(sample())).toBe(`primary-outage · seed 7 · virtual clock · 6m · 7200 requests
+  ✓ chat-success  success_rate >= 99.5%      got 99.91% of 2400  (workflow chat, window storm)
+  ✗ failover      time_to_failover < 2s      got 3.25s of 1  (provider openai)
+      time_to_failover is 3.25s over 1 fault, the gate asks for < 2s
+  ? tools         tool_call_validity >= 99%  got no value of 0
+      tool_call_validity has no value: no answer carried or needed a tool call
+  ! fault slow never struck
+
+FAIL primary-outage: 1 of 3 gates failed · reproduce: squall run scenarios/primary-outage.yaml --seed 7
+`)
+  })
+  test('summary: all passed, is short', () => {
+    const result = sample({ gates: [gate()], verdict: { status: 'pass', causes: [] }, notes: ['not reproducible'] })
+    expect(renderSummary(result).split('\n').slice(-4)).toEqual([
+      '  note: not reproducible',
+      '',
+      'PASS primary-outage: its gate passed · reproduce: squall run scenarios/primary-outage.yaml --seed 7',
+      '',
+    ])
+  })
+  test('summary: in ASCII, has nothing else', () => {
+    const text = renderSummary(sample({ summary: 'naïve', notes: ['twin’s – 東京'] }), { ascii: true })
+    expect(text).toMatch(/^[\n -~]*$/)
+    expect(text).toContain('  x  failover')
+    expect(text).toContain(`note: twin's - ??`)
+  })
+  test('summary: colour, marks statuses only and only when asked for', () => {
+    expect(renderSummary(sample())).not.toContain('\u001b')
+    expect(renderSummary(sample(), { color: true })).toContain('\u001b[31mFAIL\u001b[39m primary-outage')
+  })
+  test('summary: hostile names, move nothing, begin no line and command no runner', () => {
+    const lines = renderSummary(hostile()).split('\n')
+    for (const line of lines) {
+      expect(line).not.toContain('\u001b')
+      expect(line).not.toContain('\u202e')
+      expect(line).not.toContain('##[')
+      expect(line).not.toContain('::')
+    }
+    expect(lines.at(-2)).toMatch(/^FAIL /)
+  })
+  test('summary: many doubts, are counted after the first twenty', () => {
+    const causes = Array.from({ length: 50 }, (_, index) => `doubt ${index}`)
+    const text = renderSummary(sample({ gates: [UNCLEAR], verdict: { status: 'inconclusive', causes } }))
+    expect(text).toContain('  ! doubt 19\n  ! and 30 more\n')
+  })
+})

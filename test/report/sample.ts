@@ -1,0 +1,123 @@
+/** A run that failed one gate, could not tell another, and has hostile names where asked. */
+import type { GateResult, RunResult } from '../../src/gates/index.ts'
+
+export const HOSTILE =
+  '<script>alert(1)</script>|`x`\u001b[31m\u001b]0;pwned\u0007\n::set-output name=x::y ##[error] \u202eevil\ufffe\u0000 @team #1 ![a](http://beacon)'
+
+export function gate(more: Partial<GateResult> = {}): GateResult {
+  return {
+    id: 'chat-success',
+    metric: 'success_rate',
+    stat: 'value',
+    where: { workflow: 'chat', window: 'storm' },
+    unit: 'ratio',
+    status: 'pass',
+    observed: 0.9991,
+    bound: 0.995,
+    operator: '>=',
+    threshold: '>= 99.5%',
+    n: 2400,
+    cause: null,
+    ...more,
+  }
+}
+
+export const FAILED = gate({
+  id: 'failover',
+  metric: 'time_to_failover',
+  where: { provider: 'openai' },
+  unit: 'ms',
+  status: 'fail',
+  observed: 3_250,
+  bound: 2_000,
+  operator: '<',
+  threshold: '< 2s',
+  n: 1,
+  cause: 'time_to_failover is 3.25s over 1 fault, the gate asks for < 2s',
+})
+
+export const UNCLEAR = gate({
+  id: 'tools',
+  metric: 'tool_call_validity',
+  where: {},
+  status: 'inconclusive',
+  observed: null,
+  threshold: '>= 99%',
+  bound: 0.99,
+  n: 0,
+  cause: 'tool_call_validity has no value: no answer carried or needed a tool call',
+})
+
+export function sample(more: Partial<RunResult> = {}): RunResult {
+  return {
+    scenario: 'primary-outage',
+    summary: 'The preferred provider goes dark for two minutes.',
+    file: 'scenarios/primary-outage.yaml',
+    seed: 7,
+    clock: 'virtual',
+    speed: 1,
+    durationMs: 360_000,
+    endedAt: 360_000,
+    partial: false,
+    fingerprint: 'c0ffee',
+    verdict: {
+      status: 'fail',
+      causes: [`gate failover: ${FAILED.cause}`, 'fault slow never struck', `gate tools: ${UNCLEAR.cause}`],
+    },
+    expect: 'pass',
+    gates: [gate(), FAILED, UNCLEAR],
+    metrics: [
+      { metric: 'success_rate', stat: 'value', unit: 'ratio', where: {}, value: 0.9995, n: 7200 },
+      { metric: 'success_rate', stat: 'value', unit: 'ratio', where: { window: 'storm' }, value: 0.9991, n: 2400 },
+      { metric: 'latency', stat: 'p95', unit: 'ms', where: { window: 'storm' }, value: 1_840, n: 2398 },
+      { metric: 'cost_drift', stat: 'value', unit: 'ratio', where: { window: 'storm' }, value: null, n: 0 },
+    ],
+    faults: [
+      { id: 'dark', label: 'outage (refuse) on openai', at: 60_000, until: 180_000, hits: 41, minHits: 1 },
+      { id: 'slow', label: 'latency on azure', at: 90_000, until: 120_000, hits: 0, minHits: 1 },
+    ],
+    providers: [
+      {
+        endpoint: 'openai:gpt',
+        provider: 'openai',
+        model: 'gpt',
+        attempts: 4841,
+        ok: 4800,
+        failed: 41,
+        served: 4800,
+        upstreamCost: 12_414_000_000,
+        errors: { connect_refused: 40, server_error: 1 },
+      },
+    ],
+    windows: [{ name: 'storm', from: 60_000, to: 180_000 }],
+    counts: {
+      requests: 7200,
+      calls: 7200,
+      attempts: 7241,
+      entries: 50_000,
+      lateSignals: 3,
+      outcomes: { ok: 7196, failed: 4 },
+    },
+    reproduce: 'squall run scenarios/primary-outage.yaml --seed 7',
+    notes: [],
+    ...more,
+  }
+}
+
+/** The same with hostile text wherever text can come from outside. */
+export function hostile(): RunResult {
+  const base = sample()
+  return {
+    ...base,
+    scenario: HOSTILE,
+    summary: HOSTILE,
+    file: HOSTILE,
+    verdict: { status: 'fail', causes: [HOSTILE] },
+    gates: base.gates.map((each) => ({ ...each, where: { workflow: HOSTILE }, cause: each.cause && HOSTILE })),
+    faults: base.faults.map((fault) => ({ ...fault, id: HOSTILE, label: HOSTILE })),
+    providers: base.providers.map((row) => ({ ...row, endpoint: HOSTILE, errors: { [HOSTILE]: 1 } })),
+    windows: [{ name: HOSTILE, from: 0, to: 1 }],
+    reproduce: `squall run '${HOSTILE}'`,
+    notes: [HOSTILE],
+  }
+}
