@@ -137,17 +137,19 @@ export function classOfError(parts: ErrorParts, status: number | null): ErrorCla
   return null
 }
 
+/** The provider's words are for people, and people stop reading. In UTF-16 units. */
 const MESSAGE_LENGTH_MAX = 500
 
 /** Read the body of an error status: OpenAI's shape, or one of the flat, nested and textual ones of its imitators. */
 export function partsOfBody(text: string): ErrorParts {
-  const parts = { message: '', type: null, code: null, errorType: null }
-  if (looksLikeHtml(text)) return { ...parts, message: titleOf(text) }
+  if (looksLikeHtml(text)) return partsOfError(titleOf(text))
+  let body: unknown = null
   try {
-    return partsOf(JSON.parse(text)) ?? { ...parts, message: text.trim().slice(0, MESSAGE_LENGTH_MAX) }
+    body = JSON.parse(text)
   } catch {
-    return { ...parts, message: text.trim().slice(0, MESSAGE_LENGTH_MAX) }
+    // Plain text, then.
   }
+  return partsOf(body) ?? partsOfError(text.trim())
 }
 
 /** The parts of a whole body; null when it is not an object. */
@@ -159,12 +161,14 @@ function partsOf(body: unknown): ErrorParts | null {
 
 /** The parts of what stands under `error`, which may be an object, a list of objects, or prose. */
 export function partsOfError(error: unknown, outerCode: unknown = null): ErrorParts {
-  if (typeof error === 'string') return { message: error, type: null, code: outerCode, errorType: null }
+  if (typeof error === 'string') {
+    return { message: error.slice(0, MESSAGE_LENGTH_MAX), type: null, code: outerCode, errorType: null }
+  }
   const inner = recordOf(Array.isArray(error) ? error[0] : error) ?? {}
   const message = inner['message'] ?? inner['msg'] ?? inner['error']
   const metadata = recordOf(inner['metadata'])
   return {
-    message: typeof message === 'string' ? message : '',
+    message: typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH_MAX) : '',
     type: inner['type'],
     code: inner['code'],
     errorType: metadata?.['error_type'] ?? (metadata?.['flagged_input'] ? 'content_policy_violation' : null),

@@ -100,7 +100,7 @@ class ChatParser implements Parser {
     if (this.phase === 'over' || this.phase === 'waiting') return NONE
     const text = this.decoder.decode(chunk, { stream: true })
     if (text === '') return NONE
-    if (this.phase === 'stream') this.feed(text)
+    if (this.phase === 'stream') this.events.feed(text)
     else if (this.phase === 'sniffing') this.sniff(text)
     else this.collect(text)
     return this.take()
@@ -146,19 +146,11 @@ class ChatParser implements Parser {
     this.pieces = []
     if (kind === 'sse') {
       this.phase = 'stream'
-      this.feed(start.trimStart())
+      this.events.feed(start.trimStart())
     } else if (kind === 'json') {
       this.phase = 'misfit'
       this.collect(start)
     } else this.garble(kind)
-  }
-
-  private feed(text: string): void {
-    try {
-      this.events.feed(text)
-    } catch (error) {
-      if (this.phase !== 'over') throw error // The SSE parser refuses to go on after its buffer has overflowed.
-    }
   }
 
   private readEvent({ event, data }: EventSourceMessage): void {
@@ -257,12 +249,13 @@ class ChatParser implements Parser {
 
   private collect(text: string): void {
     if (this.phase === 'whole' && this.length === 0 && text.trim() === '') return this.emit(PING)
-    this.length += text.length
     if (this.phase === 'error') {
-      if (this.length <= ERROR_LENGTH_MAX) this.pieces.push(text)
+      if (this.length < ERROR_LENGTH_MAX) this.pieces.push(text.slice(0, ERROR_LENGTH_MAX - this.length))
+      this.length += text.length
       return
     }
     this.pieces.push(text)
+    this.length += text.length
     if (this.length > WHOLE_LENGTH_MAX) this.garble('broken_json')
   }
 
