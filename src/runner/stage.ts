@@ -1,0 +1,147 @@
+/**
+ * What both clocks share: the ledger with its folds, the judge, the fingerprint, and the twin: the same scenario without
+ * faults, stepped in virtual time beside the run.
+ */
+import { NEVER, type Millis } from '../base/index.ts'
+import { Judge, type RunResult } from '../gates/index.ts'
+import { Fingerprint, Log, type Directory, type Entry, type Fold, type Hasher } from '../ledger/index.ts'
+import type { ScheduledFault } from '../provider/index.ts'
+import { faultName, scheduled, withoutFaults, type CompiledScenario } from '../scenario/index.ts'
+import { World } from '../virtual/index.ts'
+import type { Progress, RunState, TwinTotals } from './progress.ts'
+
+export interface StageOptions {
+  readonly hasher: Hasher | null
+  /** Listeners besides the judge: a stored ledger, a test. */
+  readonly sinks?: readonly Fold[]
+  /** Whether somebody watches: entries are then kept until the next `progress`. */
+  readonly watched?: boolean
+}
+
+/** How a run came to its end. */
+export interface Ending {
+  readonly endedAt: Millis
+  readonly partial: boolean
+  readonly clock: 'virtual' | 'live'
+  readonly speed: number
+  readonly lag?: { readonly speed: number; readonly p99Ms: Millis }
+  readonly notes: readonly string[]
+}
+
+export class Stage {
+  readonly scenario: CompiledScenario
+  readonly directory: Directory
+  readonly log = new Log()
+  private readonly judge: Judge
+  private readonly fingerprint: Fingerprint | null
+  private readonly twin: World
+  private readonly twinTotals = { requests: 0, ok: 0, upstreamCost: 0 }
+  private fresh: Entry[] = []
+  /** Faults started by hand that are still at work, by provider. */
+  private readonly byHand = new Map<string, number>()
+
+  constructor(scenario: CompiledScenario, { hasher, sinks = [], watched = false }: StageOptions) {
+    this.scenario = scenario
+    this.directory = { ...scenario.directory(), seed: scenario.seed }
+    this.judge = new Judge({ directory: this.directory, gates: scenario.gates, isLegal: scenario.isLegal })
+    this.judge.attach(this.log)
+    this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
+    if (this.fingerprint) this.log.attach(this.fingerprint)
+    for (const sink of sinks) this.log.attach(sink)
+    if (watched) this.log.attach({ step: (entry) => void this.fresh.push(entry) })
+
+    const twinLog = new Log()
+    this.judge.attachTwin(twinLog)
+    if (watched) twinLog.attach(totalling(this.twinTotals))
+    this.twin = new World(withoutFaults(scenario), twinLog)
+  }
+
+  /** Bring the twin to the given instant. Past its last answer it does nothing. */
+  stepTwin(until: Millis): void {
+    if (!this.twinIsDone()) this.twin.step(until)
+  }
+
+  progress(now: Millis, state: RunState, speed: number): Progress {
+    const entries = this.fresh
+    this.fresh = []
+    return { now, entries, twin: { ...this.twinTotals }, gauges: this.judge.gauges(now), speed, state }
+  }
+
+  /** The line for a fault that somebody starts by hand: the provider answers 503 until it is healed. */
+  faultByHand(provider: string, now: Millis): ScheduledFault | null {
+    if (this.byHand.has(provider)) return null
+    const index = this.directory.faults.length
+    const line = {
+      fault: 'outage',
+      mode: 'status',
+      status: 503,
+      at: now,
+      for: NEVER,
+      on: { provider },
+      probability: 1,
+      shape: { kind: 'step' },
+      min_hits: 0,
+    } as never
+    const fault = scheduled(line, `by-hand-${index}`, this.scenario.endpoints)
+    if (fault.endpoints.length === 0) return null
+    this.directory.faults.push(faultName(fault, this.scenario.endpoints, 0))
+    this.byHand.set(provider, index)
+    return fault
+  }
+
+  /** The faults to end when a provider is healed by hand: the one started by hand, and any of the timeline. */
+  faultsToHeal(provider: string): number[] {
+    this.byHand.delete(provider)
+    const mine = new Set(this.scenario.endpoints.flatMap((spec, index) => (spec.provider === provider ? [index] : [])))
+    return this.directory.faults.flatMap((fault, index) => (fault.endpoints.some((endpoint) => mine.has(endpoint)) ? [index] : []))
+  }
+
+  finish({ endedAt, partial, clock, speed, lag, notes }: Ending): RunResult {
+    const { durationMs, drainMs } = this.scenario
+    // A run that was stopped is compared with as much of its twin.
+    this.stepTwin(partial ? endedAt : durationMs + drainMs)
+    this.twin.end()
+    const { file, name, summary, seed, expect } = this.scenario
+    const judged = this.judge.finish({ endedAt, partial, ...(lag && { lag }) })
+    return {
+      scenario: name,
+      summary,
+      file,
+      seed,
+      clock,
+      speed,
+      durationMs,
+      endedAt,
+      partial,
+      fingerprint: this.fingerprint?.digest() ?? null,
+      ...judged,
+      expect,
+      windows: this.directory.windows,
+      reproduce: reproduceCommand(file, seed, clock, speed),
+      notes,
+    }
+  }
+
+  private twinIsDone(): boolean {
+    return this.twin.isDone || this.twin.now >= this.scenario.durationMs + this.scenario.drainMs
+  }
+}
+
+function reproduceCommand(file: string, seed: number, clock: 'virtual' | 'live', speed: number): string {
+  const live = clock === 'live' ? ` --clock live${speed === 1 ? '' : ` --speed ${speed}`}` : ''
+  const path = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`
+  return `npx squall run ${path} --seed ${seed}${live}`
+}
+
+function totalling(totals: { requests: number; ok: number; upstreamCost: number } & TwinTotals): Fold {
+  return {
+    on: ['request.closed', 'fleet.charged'],
+    step(entry) {
+      if (entry.kind === 'fleet.charged') totals.upstreamCost += entry.cost
+      else if (entry.kind === 'request.closed' && entry.outcome !== 'cancelled') {
+        totals.requests += 1
+        if (entry.outcome === 'ok') totals.ok += 1
+      }
+    },
+  }
+}
