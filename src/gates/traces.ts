@@ -49,6 +49,8 @@ export class Trace {
   wastedCost = 0
   /** Attempts not yet both ended and charged. */
   unsettled = 0
+  /** Attempts known. The lists below are longer when the record was used before: shortening a list is slow. */
+  attempts = 0
   readonly keys: number[] = []
   readonly costs: number[] = []
   readonly ends: number[] = []
@@ -65,9 +67,7 @@ export class Trace {
     this.upstreamCost = 0
     this.wastedCost = 0
     this.unsettled = 0
-    this.keys.length = 0
-    this.costs.length = 0
-    this.ends.length = 0
+    this.attempts = 0
   }
 }
 
@@ -206,10 +206,12 @@ export class Traces implements Fold {
 /** Where an attempt's cost and end are kept. A request has few attempts: a scan from the newest is the fastest. */
 function slotOf(trace: Trace, call: number, attempt: number): number {
   const key = call * CALLS + attempt
-  for (let slot = trace.keys.length - 1; slot >= 0; slot -= 1) if (trace.keys[slot] === key) return slot
-  trace.keys.push(key)
-  trace.costs.push(UNCHARGED)
-  trace.ends.push(RUNNING)
+  for (let slot = trace.attempts - 1; slot >= 0; slot -= 1) if (trace.keys[slot] === key) return slot
+  const slot = trace.attempts
+  trace.attempts += 1
   trace.unsettled += 1
-  return trace.keys.length - 1
+  trace.keys[slot] = key
+  trace.costs[slot] = UNCHARGED
+  trace.ends[slot] = RUNNING
+  return slot
 }
