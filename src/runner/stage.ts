@@ -16,6 +16,8 @@ export interface StageOptions {
   readonly sinks?: readonly Fold[]
   /** Whether somebody watches: entries are then kept until the next `progress`. */
   readonly watched?: boolean
+  /** Whether clients that are not of the workload may come; they belong to the workflow `outside`. */
+  readonly outsiders?: boolean
 }
 
 /** How a run came to its end. */
@@ -40,9 +42,11 @@ export class Stage {
   /** Faults started by hand that are still at work, by provider. */
   private readonly byHand = new Map<string, number>()
 
-  constructor(scenario: CompiledScenario, { hasher, sinks = [], watched = false }: StageOptions) {
+  constructor(scenario: CompiledScenario, { hasher, sinks = [], watched = false, outsiders = false }: StageOptions) {
     this.scenario = scenario
-    this.directory = { ...scenario.directory(), seed: scenario.seed }
+    const directory = scenario.directory()
+    const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
+    this.directory = { ...directory, workflows, seed: scenario.seed }
     this.judge = new Judge({ directory: this.directory, gates: scenario.gates, isLegal: scenario.isLegal })
     this.judge.attach(this.log)
     this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
@@ -93,7 +97,9 @@ export class Stage {
   faultsToHeal(provider: string): number[] {
     this.byHand.delete(provider)
     const mine = new Set(this.scenario.endpoints.flatMap((spec, index) => (spec.provider === provider ? [index] : [])))
-    return this.directory.faults.flatMap((fault, index) => (fault.endpoints.some((endpoint) => mine.has(endpoint)) ? [index] : []))
+    return this.directory.faults.flatMap((fault, index) =>
+      fault.endpoints.some((endpoint) => mine.has(endpoint)) ? [index] : [],
+    )
   }
 
   finish({ endedAt, partial, clock, speed, lag, notes }: Ending): RunResult {

@@ -242,7 +242,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     this.book(errand)
     const { client } = errand.workflow
     const hasPatienceRunOut = failure === TIMED_OUT
-    if (committed) {
+    if (committed || errand.firstContentAt !== null) {
       this.close(errand, hasPatienceRunOut ? 'timed_out' : 'truncated', failure.class, now, out)
       return
     }

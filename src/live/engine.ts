@@ -1,0 +1,544 @@
+/**
+ * The live engine: workload, application, gateway, fleet and weather in real time, the same Machines as in virtual time,
+ * with HTTP between them.
+ *
+ *   workload ─▶ client ─▶ Application ══HTTP══▶ GatewayServer ─▶ router ─▶ Upstream ══HTTP══▶ FleetServers ─▶ fleet
+ *
+ * Commands that a Machine pushes are carried out at once, and never re-enter it: what comes back comes from a socket.
+ */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { NEVER, Rng, type Millis } from '../base/index.ts'
+import type { Entry, Log, Out } from '../ledger/index.ts'
+import type {
+  AttemptHandle,
+  Call,
+  CallFailure,
+  ChatRequest,
+  EndpointSpec,
+  Offer,
+  RequestHalf,
+  Signal,
+} from '../protocol/index.ts'
+import { ACCEPTED, promptTokens } from '../protocol/index.ts'
+import type { WireRequest } from '../protocol/dialects/index.ts'
+import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
+import { providerPreferencesSchema, Router, type Policy, type RouterCommand } from '../router/index.ts'
+import {
+  Client,
+  Workload,
+  type ClientCommand,
+  type ClientEvent,
+  type Workflow,
+  type WorkloadCommand,
+} from '../workload/index.ts'
+import { Answer } from './answer.ts'
+import { Application } from './application.ts'
+import { LiveClock } from './clock.ts'
+import { FleetServers } from './fleet-servers.ts'
+import { GatewayServer, type Visitor } from './gateway-server.ts'
+import { Loop } from './loop.ts'
+import { Outside } from './outside.ts'
+import { Upstream } from './upstream.ts'
+import { wireRequestOf } from './wire.ts'
+
+export interface EngineSpec {
+  readonly seed: number
+  readonly durationMs: Millis
+  readonly drainMs: Millis
+  readonly endpoints: readonly EndpointSpec[]
+  readonly offers: readonly Offer[]
+  readonly policies: readonly Policy[]
+  readonly policyNames: readonly string[]
+  readonly workflows: (rng: Rng) => readonly Workflow[]
+  readonly timeline: readonly ScheduledFault[]
+}
+
+export interface EngineOptions {
+  readonly speed: number
+  /** Port of the gateway; 0 for a free one. */
+  readonly port: number
+  /** Whether the scenario's own workload plays. A load generator brings its own. */
+  readonly playsWorkload: boolean
+}
+
+/** Faster than this, chunks of a stream would come more often than timers can tell apart. */
+export const SPEED_MAX = 20
+/** Unix time of scenario instant 0: fixed, so that dates in headers and bodies do not depend on the day. */
+const EPOCH_MS = Date.UTC(2026, 0, 1)
+
+/** A call that the gateway is answering. */
+interface AtGateway {
+  readonly answer: Answer
+  /** Endpoint whose answer it is; -1 until it is known. */
+  servedBy: number
+  hasBegun: boolean
+}
+
+export class Engine {
+  readonly clock: LiveClock
+  readonly weather: Weather
+  /** Resolves when the run has played to its end, or was stopped. */
+  readonly done: Promise<void>
+  private finish: () => void = () => {}
+  private readonly spec: EngineSpec
+  private readonly options: EngineOptions
+  private readonly rng: Rng
+  private readonly workflows: readonly Workflow[]
+  private readonly client: Client
+  private readonly workload: Workload | null
+  private readonly router: Router
+  private readonly fleet: Fleet
+  private readonly loop: Loop
+  private readonly servers: FleetServers
+  private readonly upstream: Upstream
+  private readonly application: Application
+  private readonly gateway: GatewayServer
+  private readonly outside: Outside
+  private readonly record: (entry: Entry) => void
+  private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
+  private readonly wires = new WeakMap<ChatRequest, WireRequest>()
+  private readonly failures = new WeakMap<Call, CallFailure>()
+  private readonly atGateway = new Map<Call, AtGateway>()
+  /** Calls that a gateway fault turns away, with what they are to be answered. */
+  private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
+  private readonly notesSeen = new Set<string>()
+  private isStopped = false
+
+  private readonly fromFleet: Out<FleetCommand>
+  private readonly fromRouter: Out<RouterCommand>
+  private readonly fromClient: Out<ClientCommand>
+  private readonly fromWorkload: Out<WorkloadCommand>
+  private readonly fromWeather: Out<WeatherCommand>
+
+  constructor(spec: EngineSpec, log: Log, options: EngineOptions) {
+    this.spec = spec
+    this.options = options
+    this.clock = new LiveClock(options.speed)
+    this.done = new Promise((resolve) => (this.finish = resolve))
+    const root = Rng.fromSeed(spec.seed)
+    this.rng = root.named('words')
+    this.workflows = spec.workflows(root.named('arrivals'))
+    this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
+    this.fleet = new Fleet({
+      endpoints: spec.endpoints,
+      weather: this.weather,
+      rng: root.named('fleet'),
+      grain: 'chunk',
+    })
+    this.router = new Router({ offers: spec.offers, policies: spec.policies, rng: root.named('router') })
+    this.client = new Client(this.workflows, root.named('client'))
+    this.workload = options.playsWorkload
+      ? new Workload({ workflows: this.workflows, rng: root.named('workload'), untilMs: spec.durationMs })
+      : null
+
+    this.record = (entry) => log.append(entry)
+    const { record } = this
+    this.fromFleet = { record, push: ({ attempt, signals }) => this.servers.say(attempt, signals) }
+    this.fromRouter = { record, push: (command) => this.pushedByRouter(command) }
+    this.fromClient = { record, push: (command) => this.pushedByClient(command) }
+    this.fromWorkload = {
+      record,
+      push: ({ request }) =>
+        this.client.handle({ type: 'request.arrived', request }, this.clock.now(), this.fromClient),
+    }
+    this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
+
+    const now = (): Millis => this.clock.now()
+    this.servers = new FleetServers({
+      endpoints: spec.endpoints,
+      rng: root.named('answers'),
+      epochMs: EPOCH_MS,
+      now,
+      onLeft: (attempt) =>
+        this.loop.enter((at) => this.fleet.handle({ type: 'attempt.cancelled', attempt }, at, this.fromFleet)),
+    })
+    this.upstream = new Upstream({
+      endpoints: spec.endpoints,
+      servers: this.servers,
+      arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.clock.now(), this.fromFleet),
+      onSignals: (attempt, signals) => this.heardUpstream(attempt, signals),
+    })
+    this.application = new Application({
+      tell: (event) => this.loop.enter((at) => this.client.handle(event, at, this.fromClient)),
+      failureOf: (call) => this.failures.get(call),
+    })
+    this.outside = new Outside({ record, workflow: this.workflows.length, now, rng: this.rng })
+    this.gateway = new GatewayServer({
+      offers: spec.offers,
+      epochMs: EPOCH_MS,
+      now,
+      onVisitor: (visitor) => this.receive(visitor),
+    })
+    this.loop = new Loop({
+      clock: this.clock,
+      producers: [
+        part(this.weather, this.fromWeather),
+        part(this.fleet, this.fromFleet),
+        ...(this.workload ? [part(this.workload, this.fromWorkload)] : []),
+        // Nobody may have anything left to do when the run is over; somebody must look.
+        { wakeAt: () => this.nextEnd(), wake: () => {} },
+      ],
+      deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter)],
+      onTurn: (at) => this.lookForTheEnd(at),
+      onLag: (lagMs, at) => record({ kind: 'loop.lagged', at, lagMs }),
+    })
+  }
+
+  /** Open the servers and start the clock. Returns the gateway's origin. */
+  async start(): Promise<string> {
+    await this.servers.start()
+    this.upstream.start()
+    const origin = await this.gateway.start(this.options.port).catch(async (error: unknown) => {
+      await this.close()
+      throw error
+    })
+    this.application.start(origin)
+    this.lagHistogram.enable()
+    this.clock.resume()
+    this.loop.arm()
+    return origin
+  }
+
+  get now(): Millis {
+    return this.clock.now()
+  }
+
+  get isDone(): boolean {
+    return this.isStopped
+  }
+
+  /** What a reader of the report must know. */
+  get notes(): readonly string[] {
+    return [...this.notesSeen]
+  }
+
+  /** 99th percentile of the event loop's own delay so far, in wall ms. */
+  get lagP99Ms(): number {
+    const nanos = this.lagHistogram.percentile(99)
+    return Number.isFinite(nanos) ? Math.max(0, nanos / 1e6 - 5) : 0
+  }
+
+  pause(): void {
+    this.clock.pause()
+    this.loop.arm()
+  }
+
+  resume(): void {
+    this.clock.resume()
+    this.loop.arm()
+  }
+
+  setSpeed(speed: number): void {
+    this.clock.setSpeed(speed)
+    this.loop.arm()
+  }
+
+  begin(fault: ScheduledFault): void {
+    this.loop.enter((now) => this.weather.handle({ type: 'fault.began', fault }, now, this.fromWeather))
+  }
+
+  heal(fault: number): void {
+    this.loop.enter((now) => this.weather.handle({ type: 'fault.healed', fault }, now, this.fromWeather))
+  }
+
+  /** Play no further. */
+  stop(): void {
+    if (this.isStopped) return
+    this.isStopped = true
+    this.clock.pause()
+    this.finish()
+  }
+
+  /** Close the books and the doors. Nothing is left behind: no timer, no socket, no listener. */
+  async close(): Promise<void> {
+    this.stop()
+    const now = this.clock.now()
+    this.client.handle({ type: 'run.ended' }, now, this.fromClient)
+    this.outside.endAll(now)
+    for (const call of this.atGateway.keys())
+      this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
+    this.loop.stop()
+    this.lagHistogram.disable()
+    for (const { answer } of this.atGateway.values()) answer.reset()
+    await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
+  }
+
+  private nextEnd(): Millis {
+    const { durationMs, drainMs } = this.spec
+    if (this.isStopped) return NEVER
+    return this.clock.now() < durationMs ? durationMs : durationMs + drainMs
+  }
+
+  private lookForTheEnd(now: Millis): void {
+    if (this.isStopped || now < this.spec.durationMs) return
+    const isQuiet =
+      this.client.inFlight === 0 && this.outside.inFlight === 0 && (this.workload?.wakeAt() ?? Infinity) === Infinity
+    if (isQuiet || now >= this.spec.durationMs + this.spec.drainMs) this.stop()
+  }
+
+  // ── the application's side ────────────────────────────────────────────────────────────────────────────────────────
+
+  private pushedByClient(command: ClientCommand): void {
+    switch (command.type) {
+      case 'call.send':
+        this.sendCall(command.call)
+        return
+      case 'call.cancel':
+        this.cancelCall(command.call)
+        return
+      case 'attempt.dispatch':
+        this.upstream.dispatch(command.attempt, this.wireOf(command.attempt.request))
+        return
+      case 'attempt.cancel':
+        this.upstream.cancel(command.attempt)
+        return
+      case 'request.closed':
+        this.workload?.handle(command, this.clock.now(), this.fromWorkload)
+    }
+  }
+
+  private sendCall(call: Call): void {
+    const refusal = this.weather.gateway(call, this.clock.now(), this.fromWeather)
+    if (refusal !== null) this.turnedAway.set(call, refusal)
+    const isRefused = refusal?.some((signal) => signal.type === 'failed' && signal.where === 'connect') ?? false
+    this.application.send(call, this.wireOf(call.request), isRefused)
+  }
+
+  private cancelCall(call: Call): void {
+    this.application.cancel(call)
+    // The gateway sees the socket close, and closes the call; one that never reached it is closed here.
+    if (call.slot < 0) setImmediate(() => this.tellClient({ type: 'call.left', call }))
+  }
+
+  private tellClient(event: ClientEvent): void {
+    this.loop.enter((now) => this.client.handle(event, now, this.fromClient))
+  }
+
+  private wireOf(request: ChatRequest): WireRequest {
+    let wire = this.wires.get(request)
+    if (!wire) {
+      const workflow = this.workflows[request.workflow] as Workflow
+      const { models, provider } = this.spec.policies[workflow.policy] as Policy
+      wire = wireRequestOf(request, { models, provider }, workflow.mix.kind, this.rng)
+      this.wires.set(request, wire)
+    }
+    return wire
+  }
+
+  // ── the gateway ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private receive(visitor: Visitor): void {
+    const known = visitor.mark === null ? undefined : this.application.callOf(visitor.mark)
+    if (visitor.mark !== null && !known) {
+      visitor.reply.raw.destroy() // The application hung up before it was heard.
+      return
+    }
+    this.loop.enter((now) => {
+      const call = known ?? this.callFromOutside(visitor, now)
+      if (call === null) return
+      if (known && promptTokens(visitor.wire.promptBytes) !== known.request.inputTokens) {
+        this.note('the size of a prompt on the wire was not what the workload meant')
+      }
+      this.admit(call, visitor, now)
+    })
+  }
+
+  private admit(call: Call, visitor: Visitor, now: Millis): void {
+    this.wires.set(call.request, this.wires.get(call.request) ?? visitor.wire)
+    const place: AtGateway = { answer: this.answerTo(call, visitor), servedBy: -1, hasBegun: false }
+    this.atGateway.set(call, place)
+    const refusal =
+      this.turnedAway.get(call) ?? (this.outside.has(call) ? this.weather.gateway(call, now, this.fromWeather) : null)
+    if (refusal === null) {
+      this.router.handle({ type: 'call.arrived', call }, now, this.fromRouter)
+      return
+    }
+    if (refusal.length > 0) {
+      this.atGateway.delete(call)
+      this.outside.failed(call, GATEWAY_DOWN, false, now)
+    }
+    place.answer.send(refusal)
+  }
+
+  private answerTo(call: Call, visitor: Visitor): Answer {
+    const renderer = () => {
+      const offer = this.spec.offers[this.atGateway.get(call)?.servedBy ?? -1]
+      return visitor.renderer(offer?.model ?? visitor.wire.models[0] ?? '', offer?.providerName ?? '')
+    }
+    return new Answer(
+      visitor.reply.raw,
+      renderer,
+      {},
+      {
+        onBlocked: () =>
+          this.loop.enter((at) => this.router.handle({ type: 'client.blocked', call }, at, this.fromRouter)),
+        onDrained: () =>
+          this.loop.enter((at) => this.router.handle({ type: 'client.drained', call }, at, this.fromRouter)),
+        onLeft: () => this.loop.enter((at) => this.callerLeft(call, at)),
+      },
+    )
+  }
+
+  /** An outside client's call: its body is the request half, its headers may name a workflow or a policy. */
+  private callFromOutside(visitor: Visitor, now: Millis): Call | null {
+    const refuse = (status: number, message: string): null => {
+      const answer = new Answer(visitor.reply.raw, () => visitor.renderer('', ''), {}, NOBODY)
+      answer.send([
+        { type: 'failed', class: 'invalid_request', status, retryAfterMs: null, where: 'response', message },
+      ])
+      return null
+    }
+    if (this.clock.speed !== 1) {
+      return refuse(409, `This run plays at ${this.clock.speed} times real time; outside clients need --speed 1.`)
+    }
+    const { wire, headers } = visitor
+    const policyName = headers['x-squall-policy'] ?? this.spec.policyNames[0]
+    const policy = this.spec.policyNames.indexOf(String(policyName))
+    if (policy < 0)
+      return refuse(400, `There is no policy "${String(policyName)}"; there are: ${this.spec.policyNames.join(', ')}.`)
+    const half = this.halfOf(wire, policy)
+    if ('problem' in half) return refuse(400, half.problem)
+    this.note('outside clients called the gateway: this run cannot be reproduced')
+    return this.outside.arrive(wire, policy, half, headers['x-squall-workflow'], this.workflows, now)
+  }
+
+  /** What the caller asks for; where it asks for nothing but a model the policy routes, the policy's own half. */
+  private halfOf(wire: WireRequest, policy: number): RequestHalf | { problem: string } {
+    const { models, provider } = this.spec.policies[policy] as Policy
+    const offered = new Set(this.spec.offers.map(({ model }) => model))
+    const strange = wire.models.find((model) => !offered.has(model))
+    if (strange !== undefined) return { problem: `${strange} is not a valid model ID` }
+    if (wire.provider === null) {
+      const isRouted = wire.models.length === 1 && models.includes(wire.models[0] as string)
+      return isRouted ? { models, provider } : { models: wire.models, provider: {} }
+    }
+    const parsed = providerPreferencesSchema.safeParse(wire.provider)
+    if (parsed.success) return { models: wire.models, provider: wire.provider }
+    const [issue] = parsed.error.issues
+    if (issue?.code === 'unrecognized_keys')
+      return { problem: `Unrecognized key(s) in object: '${issue.keys.join("', '")}'` }
+    return { problem: `provider.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is not valid'}` }
+  }
+
+  private callerLeft(call: Call, now: Millis): void {
+    this.atGateway.delete(call)
+    this.router.handle({ type: 'call.cancelled', call, class: 'client_timeout' }, now, this.fromRouter)
+    this.outside.left(call, now)
+  }
+
+  private pushedByRouter(command: RouterCommand): void {
+    switch (command.type) {
+      case 'attempt.dispatch':
+        this.upstream.dispatch(command.attempt, this.wireOf(command.attempt.request))
+        return
+      case 'attempt.cancel':
+        this.upstream.cancel(command.attempt)
+        this.fleet.handle({ type: 'attempt.cancelled', attempt: command.attempt }, this.clock.now(), this.fromFleet)
+        return
+      case 'attempt.pause':
+        this.upstream.pause(command.attempt)
+        return
+      case 'attempt.resume':
+        this.upstream.resume(command.attempt)
+        return
+      case 'client.write':
+        this.answer(command.call, command.attempt, command.signals)
+        this.outside.heard(command.call, command.signals, this.clock.now())
+        return
+      case 'client.end':
+        this.answer(command.call, command.attempt, command.signals)
+        this.atGateway.delete(command.call)
+        this.outside.ended(command.call, command.signals, this.clock.now())
+        return
+      case 'client.fail':
+        this.failCall(command.call, command.failure, command.committed)
+        return
+      case 'client.left':
+        this.tellLater({ type: 'call.left', call: command.call })
+    }
+  }
+
+  /** The router hands over content; the head of the answer is the gateway's own. */
+  private answer(call: Call, attempt: AttemptHandle, signals: readonly Signal[]): void {
+    const place = this.atGateway.get(call)
+    if (!place) return
+    place.servedBy = attempt.endpoint
+    place.answer.send(place.hasBegun ? signals : [ACCEPTED, ...signals], this.headersOf(call, attempt))
+    place.hasBegun = true
+  }
+
+  private failCall(call: Call, failure: CallFailure, committed: boolean): void {
+    this.failures.set(call, failure)
+    const { class: errorClass, status, retryAfterMs, message } = failure
+    const where = committed ? 'stream' : 'response'
+    const attempts = call.summary?.attempts ?? 0
+    // Every fallback has been tried: a client library that tries again multiplies the load and changes nothing.
+    const headers: Record<string, string> = attempts > 1 ? { 'x-should-retry': 'false' } : {}
+    this.atGateway
+      .get(call)
+      ?.answer.send(
+        [{ type: 'failed', class: errorClass, status: committed ? null : status, retryAfterMs, where, message }],
+        {
+          'x-squall-attempts': String(attempts),
+          ...headers,
+        },
+      )
+    this.atGateway.delete(call)
+    this.outside.failed(call, failure, committed, this.clock.now())
+  }
+
+  private headersOf(call: Call, attempt: AttemptHandle): Record<string, string> {
+    const offer = this.spec.offers[attempt.endpoint]
+    return {
+      'x-squall-attempts': String(attempt.number + 1),
+      'x-squall-endpoint': offer?.id ?? '',
+      'x-squall-call': String(call.number),
+    }
+  }
+
+  // ── the fleet's side ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[]): void {
+    this.loop.enter((now) => {
+      if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
+      else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
+    })
+  }
+
+  private strikeFlight(fault: number): void {
+    const now = this.clock.now()
+    if (!this.weather.breaksGateway(fault)) {
+      this.fleet.handle({ type: 'flight.struck', fault }, now, this.fromFleet)
+      return
+    }
+    for (const [call, { answer }] of [...this.atGateway]) {
+      this.atGateway.delete(call)
+      this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
+      this.outside.failed(call, GATEWAY_DOWN, false, now)
+      answer.reset()
+    }
+  }
+
+  private tellLater(event: ClientEvent): void {
+    setImmediate(() => this.tellClient(event))
+  }
+
+  private note(text: string): void {
+    this.notesSeen.add(text)
+  }
+}
+
+const GATEWAY_DOWN: CallFailure = {
+  class: 'gateway_down',
+  status: 502,
+  retryAfterMs: null,
+  message: 'the gateway went down',
+}
+const NOBODY = { onBlocked() {}, onDrained() {}, onLeft() {} }
+
+function part<Command>(
+  machine: { wakeAt(): Millis; handle(event: { type: 'wake' }, now: Millis, out: Out<Command>): void },
+  out: Out<Command>,
+) {
+  return { wakeAt: () => machine.wakeAt(), wake: (now: Millis) => machine.handle({ type: 'wake' }, now, out) }
+}

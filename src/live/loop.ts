@@ -1,0 +1,96 @@
+/**
+ * The live loop: one timer for all Machines. Producers (weather, fleet, workload) are woken when due. Deadlines (router,
+ * application client) are looked at two turns of the event loop later, after sockets have been read: when the process
+ * itself was late, bytes that had come in time must not lose against a timeout that is only late to be handled.
+ */
+import { NEVER, type Millis } from '../base/index.ts'
+import type { LiveClock } from './clock.ts'
+
+/** A Machine with its `out` already in its hand. */
+export interface Part {
+  wakeAt(): Millis
+  wake(now: Millis): void
+}
+
+export interface LoopOptions {
+  readonly clock: LiveClock
+  /** In order of precedence at one instant. */
+  readonly producers: readonly Part[]
+  readonly deadlines: readonly Part[]
+  /** Called after every turn in which something happened, for whoever waits for the end. */
+  onTurn(now: Millis): void
+  /** The loop woke later than it wanted to, by so many scenario ms. */
+  onLag(lagMs: Millis, now: Millis): void
+}
+
+/** Longest sleep of one timer in wall ms: Node's timers overflow beyond 2^31 ms, and a resumed clock must be noticed. */
+const SLEEP_MS_MAX = 60_000
+/** Lag below this many wall ms is how timers are. */
+const LAG_MS_MIN = 20
+
+export class Loop {
+  private readonly options: LoopOptions
+  private timer: NodeJS.Timeout | undefined
+  private dueAt: Millis = NEVER
+  private deadlinesPending = false
+  private isStopped = false
+
+  constructor(options: LoopOptions) {
+    this.options = options
+  }
+
+  /** Something came from outside: bring the producers up to date, let it happen, and set the timer anew. */
+  enter(action: (now: Millis) => void): void {
+    if (this.isStopped) return
+    const now = this.options.clock.now()
+    this.produce(now)
+    action(now)
+    this.options.onTurn(now)
+    this.arm()
+  }
+
+  stop(): void {
+    this.isStopped = true
+    clearTimeout(this.timer)
+  }
+
+  /** Set the timer for the earliest wake of anybody. */
+  arm(): void {
+    clearTimeout(this.timer)
+    if (this.isStopped || this.options.clock.paused) return
+    let next = NEVER
+    for (const part of this.options.producers) next = Math.min(next, part.wakeAt())
+    if (!this.deadlinesPending) for (const part of this.options.deadlines) next = Math.min(next, part.wakeAt())
+    this.dueAt = next
+    const sleep = Math.min(SLEEP_MS_MAX, this.options.clock.wallMsUntil(next))
+    this.timer = setTimeout(() => this.turn(), sleep)
+  }
+
+  private turn(): void {
+    const { clock, deadlines } = this.options
+    const now = clock.now()
+    const lag = now - this.dueAt
+    if (lag > LAG_MS_MIN * clock.speed && this.dueAt !== NEVER) this.options.onLag(lag, now)
+    this.produce(now)
+    if (!this.deadlinesPending && deadlines.some((part) => part.wakeAt() <= now)) {
+      this.deadlinesPending = true
+      setImmediate(() => setImmediate(() => this.meetDeadlines()))
+    }
+    this.options.onTurn(now)
+    this.arm()
+  }
+
+  private meetDeadlines(): void {
+    this.deadlinesPending = false
+    if (this.isStopped) return
+    const now = this.options.clock.now()
+    this.produce(now)
+    for (const part of this.options.deadlines) if (part.wakeAt() <= now) part.wake(now)
+    this.options.onTurn(now)
+    this.arm()
+  }
+
+  private produce(now: Millis): void {
+    for (const part of this.options.producers) if (part.wakeAt() <= now) part.wake(now)
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A run in real time. It plays by itself from `start` to `done`; the twin is stepped beside it in virtual time, so that
+ * drift can be seen while the storm plays.
+ */
+import type { Millis } from '../base/index.ts'
+import type { RunResult } from '../gates/index.ts'
+import { Engine, SPEED_MAX } from '../live/index.ts'
+import type { CompiledScenario } from '../scenario/index.ts'
+import type { Progress, RunState } from './progress.ts'
+import { Stage, type StageOptions } from './stage.ts'
+
+export { SPEED_MAX }
+
+export interface LiveOptions extends StageOptions {
+  /** Scenario seconds per wall second, 0.1 to SPEED_MAX. */
+  readonly speed: number
+  /** Port of the gateway. Default: a free one. */
+  readonly port?: number
+  /** Play the scenario's workload. Default true; a load generator brings its own. */
+  readonly playsWorkload?: boolean
+}
+
+export class LiveRun {
+  readonly stage: Stage
+  readonly done: Promise<void>
+  private readonly engine: Engine
+  private readonly scenario: CompiledScenario
+  private hasBeenStopped = false
+  private speed: number
+
+  constructor(scenario: CompiledScenario, { speed, port = 0, playsWorkload = true, ...options }: LiveOptions) {
+    this.scenario = scenario
+    this.speed = speed
+    // A fingerprint of a live run would name this machine's timing, and nothing else.
+    this.stage = new Stage(scenario, { ...options, hasher: null, outsiders: true })
+    this.engine = new Engine(scenario, this.stage.log, { speed, port, playsWorkload })
+    this.done = this.engine.done
+  }
+
+  get now(): Millis {
+    return this.engine.now
+  }
+
+  get state(): RunState {
+    if (this.engine.isDone) return 'finished'
+    if (this.engine.clock.paused) return 'paused'
+    return this.engine.now < this.scenario.durationMs ? 'running' : 'draining'
+  }
+
+  /** Open the doors. Rejects with `code: 'EADDRINUSE'` when the gateway's port is taken. */
+  async start(): Promise<{ gateway: string }> {
+    return { gateway: await this.engine.start() }
+  }
+
+  pause(): void {
+    this.engine.pause()
+  }
+
+  resume(): void {
+    this.engine.resume()
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = Math.min(SPEED_MAX, Math.max(0.1, speed))
+    this.engine.setSpeed(this.speed)
+  }
+
+  breakProvider(provider: string): void {
+    const fault = this.stage.faultByHand(provider, this.engine.now)
+    if (fault) this.engine.begin(fault)
+  }
+
+  healProvider(provider: string): void {
+    for (const fault of this.stage.faultsToHeal(provider)) this.engine.heal(fault)
+  }
+
+  progress(state: RunState = this.state): Progress {
+    const { now } = this.engine
+    this.stage.stepTwin(now)
+    return this.stage.progress(now, state, this.speed)
+  }
+
+  /** End early. */
+  stop(): void {
+    this.hasBeenStopped ||= !this.engine.isDone
+    this.engine.stop()
+  }
+
+  async finish(): Promise<RunResult> {
+    const partial = this.hasBeenStopped || !this.engine.isDone
+    const endedAt = this.engine.now
+    const { notes, lagP99Ms } = this.engine
+    await this.engine.close()
+    const lag = { speed: this.speed, p99Ms: lagP99Ms }
+    return this.stage.finish({ endedAt, partial, clock: 'live', speed: this.speed, lag, notes })
+  }
+}
