@@ -57,12 +57,13 @@ export interface EngineOptions {
   readonly speed: number
   /** Port of the gateway; 0 for a free one. */
   readonly port: number
-  /** Whether the scenario's own workload plays. A load generator brings its own. */
+  /** Whether the scenario's own workload plays, and its end ends the run. A load generator brings its own. */
   readonly playsWorkload: boolean
 }
 
 /** Faster than this, chunks of a stream would come more often than timers can tell apart. */
 export const SPEED_MAX = 20
+const QUIET_POLL_MS = 10
 /** Unix time of scenario instant 0: fixed, so that dates in headers and bodies do not depend on the day. */
 const EPOCH_MS = Date.UTC(2026, 0, 1)
 
@@ -241,6 +242,14 @@ export class Engine {
     this.loop.enter((now) => this.weather.handle({ type: 'fault.healed', fault }, now, this.fromWeather))
   }
 
+  /** Resolves when no outside client is in flight any more, or after `wallMsMax`. */
+  async whenQuiet(wallMsMax: number): Promise<void> {
+    const until = performance.now() + wallMsMax
+    while (this.outside.inFlight > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, QUIET_POLL_MS))
+    }
+  }
+
   /** Play no further. */
   stop(): void {
     if (this.isStopped) return
@@ -270,7 +279,7 @@ export class Engine {
   }
 
   private lookForTheEnd(now: Millis): void {
-    if (this.isStopped || now < this.spec.durationMs) return
+    if (this.isStopped || this.workload === null || now < this.spec.durationMs) return
     const isQuiet =
       this.client.inFlight === 0 && this.outside.inFlight === 0 && (this.workload?.wakeAt() ?? Infinity) === Infinity
     if (isQuiet || now >= this.spec.durationMs + this.spec.drainMs) this.stop()

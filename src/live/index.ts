@@ -5,3 +5,4 @@
  * It imports the Machines, the dialects, Fastify and undici. Servers bind to 127.0.0.1 only.
  */
 export * from './engine.ts'
+export * from './load.ts'

@@ -5,6 +5,7 @@
  * It imports everything below it and nothing of the command line: files, terminals and processes are not its business.
  */
 export * from './live-run.ts'
+export * from './load-run.ts'
 export * from './progress.ts'
 export * from './stage.ts'
 export * from './virtual-run.ts'

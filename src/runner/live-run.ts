@@ -11,6 +11,9 @@ import { Stage, type StageOptions } from './stage.ts'
 
 export { SPEED_MAX }
 
+/** Clients whose connections were closed are noticed within this, in wall ms. */
+const LEAVING_MS_MAX = 2_000
+
 export interface LiveOptions extends StageOptions {
   /** Scenario seconds per wall second, 0.1 to SPEED_MAX. */
   readonly speed: number
@@ -83,6 +86,12 @@ export class LiveRun {
   /** End early. */
   stop(): void {
     this.hasBeenStopped ||= !this.engine.isDone
+    this.engine.stop()
+  }
+
+  /** End because everything that was to be done is done, as soon as the last client has left: the run is whole. */
+  async complete(): Promise<void> {
+    await this.engine.whenQuiet(LEAVING_MS_MAX)
     this.engine.stop()
   }
 
