@@ -46,6 +46,8 @@ export interface AttemptReport {
   readonly startedAt: Millis
   readonly firstContentAt: Millis | null
   readonly outputTokens: number
+  /** Whether it was the probe of a half-open breaker. */
+  readonly isProbe: boolean
 }
 
 export class Health implements Belief {
@@ -123,7 +125,7 @@ export class Health implements Belief {
         known.failedAt = now
       } else this.measure(known, attempt, now)
       this.reportToBreaker(policy, attempt, isFailure, now, out)
-    } else this.abandonProbe(policy, endpoint)
+    } else if (attempt.isProbe) this.abandonProbe(policy, endpoint)
     if (errorClass !== null) this.coolDown(policy, attempt, errorClass, now, out)
   }
 

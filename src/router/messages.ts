@@ -1,6 +1,7 @@
 /**
  * What the router hears and what it asks for. Three one-way streams: events in, commands and entries out.
  */
+import type { Millis } from '../base/index.ts'
 import type { AttemptHandle, Call, CallFailure, Signal } from '../protocol/index.ts'
 
 export type RouterEvent =
@@ -28,6 +29,8 @@ export type RouterCommand =
       readonly call: Call
       readonly attempt: AttemptHandle
       readonly signals: readonly Signal[]
+      /** How long the last run among them has been flowing: above 0 when it was held back until now. */
+      readonly flowingForMs: Millis
     }
   /** The last of an answer, or all of it; the call is over. */
   | {

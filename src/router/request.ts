@@ -102,11 +102,16 @@ class Attempt implements AttemptHandle {
     return Math.min(this.connectAt, this.firstTokenAt, this.idleAt, this.attemptAt)
   }
 
-  /** The current run is over at `now`: count what it had sent. */
+  /** The current run is over at `now`: count what it had sent. One that is held has been said by then, not flowing. */
   settleRun(now: Millis): void {
-    if (this.run === null) return
-    this.outputTokens += tokensSent(this.run, now - this.runAt)
+    const { run } = this
+    if (run === null) return
+    const tokens = tokensSent(run, now - this.runAt)
+    this.outputTokens += tokens
     this.run = null
+    if (run.everyMs === 0) return
+    const place = this.held.lastIndexOf(run)
+    if (place >= 0) this.held[place] = { ...run, tokens, forMs: 0, everyMs: 0 }
   }
 }
 
@@ -188,7 +193,7 @@ export class RequestLife {
     }
     if (this.phase === 'backing_off' && now >= this.retryAt) {
       this.retryAt = NEVER
-      this.start(at(this.plan.order, this.position), 'retry', now, out)
+      this.askAgain(now, out)
     }
     const current = this.current()
     if (!current) return
@@ -210,7 +215,7 @@ export class RequestLife {
       this.take(attempt, signal, now, out)
       if (attempt.isOver) return
     }
-    if (this.phase === 'streaming') this.forward(attempt, out)
+    if (this.phase === 'streaming') this.forward(attempt, now, out)
   }
 
   /** The caller is gone, or the gateway is. */
@@ -279,6 +284,19 @@ export class RequestLife {
     this.fail(failed ?? HELD_BACK, now, out)
   }
 
+  /** The wait is over. Its breaker or a cooldown may have closed the endpoint meanwhile: then somebody else is asked. */
+  private askAgain(now: Millis, out: RouterOut): void {
+    const candidate = at(this.plan.order, this.position)
+    const { health } = this.house
+    const admission = health.admits(this.call.policy, candidate.endpoint, now)
+    if (admission !== false) {
+      this.start(candidate, admission === 'probe' ? 'probe' : 'retry', now, out)
+      return
+    }
+    this.skip(candidate, health.heldBack(this.call.policy, candidate.endpoint, now).cause, now, out)
+    this.advance(now, out, this.lastFailure)
+  }
+
   private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'other_model', now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { endpoint } = candidate
@@ -291,8 +309,7 @@ export class RequestLife {
 
   private start(candidate: Candidate, reason: AttemptReason, now: Millis, out: RouterOut): void {
     const { timeouts } = this.policy.resilience
-    const isProbe =
-      reason === 'probe' || this.house.health.admits(this.call.policy, candidate.endpoint, now) === 'probe'
+    const isProbe = reason === 'probe'
     const attempt = new Attempt(this, this.attempts.length, candidate.endpoint, isProbe, now)
     attempt.connectAt = now + timeouts.connect
     attempt.attemptAt = now + timeouts.attempt
@@ -388,8 +405,9 @@ export class RequestLife {
     attempt.run = run
     attempt.runAt = now
     if (attempt.firstContentAt === null || !attempt.request.stream || this.isBlocked) return
-    if (run.tokens === 0) attempt.idleAt = quietSince + idle
-    else if (run.everyMs > idle) attempt.idleAt = now + idle
+    if (run.tokens === 0) {
+      if (runBefore !== null && runBefore.tokens > 0) attempt.idleAt = quietSince + idle
+    } else if (run.everyMs > idle) attempt.idleAt = now + idle
     else attempt.idleAt = now + run.forMs + idle
   }
 
@@ -405,18 +423,19 @@ export class RequestLife {
   }
 
   /** From here on the caller sees content, and no other endpoint can take over. */
-  private commit(attempt: Attempt, _now: Millis, out: RouterOut): void {
+  private commit(attempt: Attempt, now: Millis, out: RouterOut): void {
     this.committed = attempt
     this.holdAt = NEVER
     this.phase = 'streaming'
-    this.forward(attempt, out)
+    this.forward(attempt, now, out)
   }
 
-  private forward(attempt: Attempt, out: RouterOut): void {
+  private forward(attempt: Attempt, now: Millis, out: RouterOut): void {
     if (attempt.held.length === 0) return
     const signals = attempt.held
     attempt.held = []
-    out.push({ type: 'client.write', call: this.call, attempt, signals })
+    const flowingForMs = attempt.run === null ? 0 : now - attempt.runAt
+    out.push({ type: 'client.write', call: this.call, attempt, signals, flowingForMs })
   }
 
   /** The answer is complete: validate what the policy wants validated, and hand it over. */
@@ -432,8 +451,9 @@ export class RequestLife {
         this.attemptFailed(attempt, failure('invalid_tool_call', `tool call refused: ${validated.defect}`), now, out)
         return
       }
-      validated.calls.forEach((call, index) => {
-        attempt.held.push({ type: 'toolDelta', index, id: call.id, name: call.name, args: call.args, tokens: 0 })
+      const tokens = tokensByCall(attempt.toolDeltas)
+      validated.calls.forEach(({ id, name, args }, index) => {
+        attempt.held.push({ type: 'toolDelta', index, id, name, args, tokens: tokens[index] ?? 0 })
       })
     }
     attempt.settleRun(now)
@@ -487,7 +507,7 @@ export class RequestLife {
   private remember(why: Failure): void {
     this.lastFailure = why
     if (why.class !== 'rate_limited') this.wereAllRateLimits = false
-    if (REACTIONS[why.class].health !== 'failure') this.wereAllTransient = false
+    if (REACTIONS[why.class].health !== 'failure' || statusOf(why) < 500) this.wereAllTransient = false
     if (why.retryAfterMs !== null) {
       this.shortestHintMs = Math.min(this.shortestHintMs ?? Infinity, why.retryAfterMs)
     }
@@ -524,7 +544,8 @@ export class RequestLife {
       return
     }
     const retryAfterMs = why?.retryAfterMs ?? null
-    const report = { endpoint, errorClass, retryAfterMs, startedAt, firstContentAt, outputTokens }
+    const { isProbe } = attempt
+    const report = { endpoint, errorClass, retryAfterMs, startedAt, firstContentAt, outputTokens, isProbe }
     this.house.health.report(this.call.policy, report, now, out)
   }
 
@@ -546,7 +567,7 @@ export class RequestLife {
       this.closeTruncated(why, now, out)
       return
     }
-    let status = why.status ?? STATUS_OF[why.class]
+    let status = statusOf(why)
     let retryAfterMs = why.retryAfterMs
     if (this.lastFailure !== null && this.attempts.length > 1 && why === this.lastFailure) {
       if (this.wereAllRateLimits) retryAfterMs = this.shortestHintMs
@@ -558,7 +579,7 @@ export class RequestLife {
   }
 
   private closeTruncated(why: Failure, now: Millis, out: RouterOut): void {
-    const status = why.status ?? STATUS_OF[why.class]
+    const status = statusOf(why)
     const answer: CallFailure = { class: why.class, status, retryAfterMs: null, message: why.message }
     this.close('truncated', why.class, status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
@@ -603,6 +624,17 @@ const HELD_BACK: Failure = {
 
 function failure(errorClass: ErrorClass, message: string): Failure {
   return { class: errorClass, status: null, retryAfterMs: null, message }
+}
+
+function statusOf(why: Failure): number {
+  return why.status ?? STATUS_OF[why.class]
+}
+
+/** Output tokens of each tool call, in order of first appearance, which is how the calls are put together. */
+function tokensByCall(deltas: readonly ToolDelta[]): number[] {
+  const byIndex = new Map<number, number>()
+  for (const { index, tokens } of deltas) byIndex.set(index, (byIndex.get(index) ?? 0) + tokens)
+  return [...byIndex.values()]
 }
 
 function noEndpointMessage({ funnel }: Plan): string {

@@ -181,9 +181,11 @@ export class World {
         if (message.attempt.call < 0) this.client.handle(message, now, this.fromClient)
         else this.router.handle(message, now, this.fromRouter)
         return
-      case 'client.write':
-        this.client.handle({ type: 'call.wrote', call: message.call, signals: message.signals }, now, this.fromClient)
+      case 'client.write': {
+        const { call, signals, flowingForMs } = message
+        this.client.handle({ type: 'call.wrote', call, signals, flowingForMs }, now, this.fromClient)
         return
+      }
       case 'client.end':
         this.client.handle({ type: 'call.ended', call: message.call, signals: message.signals }, now, this.fromClient)
         return

@@ -35,7 +35,13 @@ import type { Workflow } from './workflow.ts'
 
 export type ClientEvent =
   | { readonly type: 'request.arrived'; readonly request: ChatRequest }
-  | { readonly type: 'call.wrote'; readonly call: Call; readonly signals: readonly Signal[] }
+  | {
+      readonly type: 'call.wrote'
+      readonly call: Call
+      readonly signals: readonly Signal[]
+      /** How long the last run among them has been flowing already. Absent: it begins now. */
+      readonly flowingForMs?: Millis
+    }
   | { readonly type: 'call.ended'; readonly call: Call; readonly signals: readonly Signal[] }
   | { readonly type: 'call.failed'; readonly call: Call; readonly failure: CallFailure; readonly committed: boolean }
   /** A call that the application had given up is closed at the gateway. */
@@ -126,7 +132,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         return
       case 'call.wrote': {
         const errand = this.errandOf(event.call)
-        if (errand) hear(errand, event.signals, now)
+        if (errand) hear(errand, event.signals, now, event.flowingForMs)
         return
       }
       case 'call.ended': {
@@ -382,12 +388,12 @@ function isRetryable({ status, class: errorClass }: CallFailure): boolean {
   return status === 408 || status === 409 || status === 429 || status >= 500 || errorClass === 'gateway_down'
 }
 
-function hear(errand: Errand, signals: readonly Signal[], now: Millis): void {
+function hear(errand: Errand, signals: readonly Signal[], now: Millis, flowingForMs: Millis = 0): void {
   for (const signal of signals) {
     if (signal.type === 'content') {
       settleRun(errand, now)
       errand.run = signal
-      errand.runAt = now
+      errand.runAt = now - flowingForMs
       if (signal.tokens > 0) errand.firstContentAt ??= now
       if (signal.text !== undefined) errand.text += signal.text
     } else if (signal.type === 'toolDelta') {

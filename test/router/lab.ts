@@ -1,0 +1,192 @@
+/** A router on the bench: a fleet of offers, one policy or more, a clock that the test moves, and all that came out. */
+import { Rng, type Millis } from '../../src/base/index.ts'
+import type { Entry, EntryKind, EntryOf } from '../../src/ledger/index.ts'
+import {
+  ACCEPTED,
+  CONNECTED,
+  endpointSchema,
+  offerOf,
+  PLAIN_CHAT,
+  requestId,
+  weatherOf,
+  type AttemptHandle,
+  type Call,
+  type ChatRequest,
+  type Content,
+  type ErrorClass,
+  type Failed,
+  type Offer,
+  type RequestShape,
+  type Signal,
+  type ToolDelta,
+} from '../../src/protocol/index.ts'
+import { policySchema, Router, STATUS_OF, type Policy, type RouterCommand } from '../../src/router/index.ts'
+
+export type OfferInput = Record<string, unknown> & { readonly provider: string }
+
+/** Offers in the given order; every one serves model `m` at 1 USD unless it says otherwise. */
+export function offers(...inputs: readonly (string | OfferInput)[]): Offer[] {
+  return inputs.map((input, index) => {
+    const fields = typeof input === 'string' ? { provider: input } : input
+    return offerOf(endpointSchema.parse({ model: 'm', price: { input: 1, output: 1 }, ...fields }), index)
+  })
+}
+
+export function policy(input: Record<string, unknown> = {}): Policy {
+  return policySchema.parse({ name: 'lab', models: ['m'], ...input })
+}
+
+/** Strict order a, b, c and so on, with the given resilience half: who comes next is then plain to see. */
+export function inOrder(order: readonly string[], resilience: Record<string, unknown> = {}): Policy {
+  return policy({ models: ['m'], provider: { order }, resilience })
+}
+
+export const TOOLS: RequestShape = {
+  ...PLAIN_CHAT,
+  tools: [
+    {
+      name: 'add',
+      description: 'Add.',
+      parameters: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] },
+    },
+  ],
+}
+
+export interface Asked {
+  readonly stream?: boolean
+  readonly shape?: RequestShape
+  readonly policy?: number
+  readonly inputTokens?: number
+  readonly maxTokens?: number | null
+}
+
+let ordinals = 0
+
+export function request({ stream = true, shape = PLAIN_CHAT, inputTokens = 100, maxTokens = null }: Asked = {}) {
+  ordinals += 1
+  return {
+    id: requestId(0, ordinals),
+    workflow: 0,
+    weather: weatherOf('lab', ordinals),
+    inputTokens,
+    maxTokens,
+    outputTokens: 10,
+    stream,
+    callsTool: shape.tools.length > 0,
+    shape,
+    visited: [],
+  } satisfies ChatRequest
+}
+
+export class Lab {
+  now: Millis = 0
+  readonly entries: Entry[] = []
+  readonly commands: RouterCommand[] = []
+  readonly router: Router
+  readonly offers: readonly Offer[]
+  private readonly out = {
+    push: (command: RouterCommand) => void this.commands.push(command),
+    record: (entry: Entry) => void this.entries.push(entry),
+  }
+
+  constructor(fleet: readonly Offer[], ...policies: readonly Policy[]) {
+    this.offers = fleet
+    this.router = new Router({ offers: fleet, policies, rng: Rng.fromSeed(1) })
+  }
+
+  /** A request arrives now. */
+  ask(asked: Asked = {}): Call {
+    const call = { request: request(asked), number: 0, policy: asked.policy ?? 0, half: null, summary: null, slot: -1 }
+    this.router.handle({ type: 'call.arrived', call }, this.now, this.out)
+    return call
+  }
+
+  /** Move the clock, waking the router whenever it wants to be woken. */
+  at(instant: Millis): this {
+    while (this.router.wakeAt() <= instant) {
+      this.now = Math.max(this.now, this.router.wakeAt())
+      this.router.handle({ type: 'wake' }, this.now, this.out)
+    }
+    this.now = instant
+    return this
+  }
+
+  /** Something comes from the endpoint of the call's last attempt (or of the given one). */
+  hear(from: Call | AttemptHandle, ...signals: readonly Signal[]): this {
+    const attempt = 'endpoint' in from ? from : this.attempt(from)
+    this.router.handle({ type: 'attempt.signalled', attempt, signals }, this.now, this.out)
+    return this
+  }
+
+  cancel(call: Call, errorClass: 'cancelled' | 'client_timeout' | 'gateway_down' = 'cancelled'): this {
+    this.router.handle({ type: 'call.cancelled', call, class: errorClass }, this.now, this.out)
+    return this
+  }
+
+  block(call: Call): this {
+    this.router.handle({ type: 'client.blocked', call }, this.now, this.out)
+    return this
+  }
+
+  drain(call: Call): this {
+    this.router.handle({ type: 'client.drained', call }, this.now, this.out)
+    return this
+  }
+
+  /** Attempts of a call, in order. */
+  attempts(call: Call): AttemptHandle[] {
+    return this.commands
+      .filter((command) => command.type === 'attempt.dispatch')
+      .map(({ attempt }) => attempt)
+      .filter((attempt) => attempt.request === call.request)
+  }
+
+  attempt(call: Call): AttemptHandle {
+    const last = this.attempts(call).at(-1)
+    if (!last) throw new Error('no attempt was made')
+    return last
+  }
+
+  /** Providers in the order in which the call went to them. */
+  went(call: Call): string[] {
+    return this.attempts(call).map(({ endpoint }) => this.offers[endpoint]?.provider ?? '?')
+  }
+
+  of<Kind extends EntryKind>(kind: Kind): EntryOf<Kind>[] {
+    return this.entries.filter((entry) => entry.kind === kind) as EntryOf<Kind>[]
+  }
+
+  sent<Type extends RouterCommand['type']>(type: Type): Extract<RouterCommand, { type: Type }>[] {
+    return this.commands.filter((command) => command.type === type) as Extract<RouterCommand, { type: Type }>[]
+  }
+
+  /** How the call ended, or null while it lasts. */
+  end(call: Call): EntryOf<'call.closed'> | null {
+    return this.of('call.closed').find((entry) => entry.request === call.request.id) ?? null
+  }
+}
+
+// ── what endpoints say ──────────────────────────────────────────────────────────────────────────────────────────────
+
+export const OPEN: readonly Signal[] = [CONNECTED, ACCEPTED]
+export const DONE: Signal = { type: 'finished', reason: 'stop' }
+
+export function tokens(count: number, forMs = 0, everyMs = 0): Content {
+  return { type: 'content', channel: 'text', tokens: count, forMs, everyMs }
+}
+
+export function call(args: string, more: Partial<ToolDelta> = {}): ToolDelta {
+  return { type: 'toolDelta', index: 0, id: 'call_1', name: 'add', args, tokens: 3, ...more }
+}
+
+export function failed(errorClass: ErrorClass, more: Partial<Failed> = {}): Failed {
+  return {
+    type: 'failed',
+    class: errorClass,
+    status: STATUS_OF[errorClass],
+    retryAfterMs: null,
+    where: 'response',
+    message: errorClass,
+    ...more,
+  }
+}
