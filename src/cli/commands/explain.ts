@@ -1,0 +1,223 @@
+/** `squall explain`: one request of a finished run, step by step: who could have served it, who was tried, and why. */
+import type { Command } from 'commander'
+import { formatDuration, formatUsd } from '../../base/quantities.ts'
+import type { Directory, Entry } from '../../ledger/index.ts'
+import { ordinalOf, requestId, workflowOf } from '../../protocol/index.ts'
+import { openEvidence, type Evidence } from '../evidence.ts'
+import { EXIT, Failure } from '../exit.ts'
+import { plain, type Shell } from '../shell.ts'
+import { Notables, tellStory, type AttemptStory, type CallStory, type Story } from '../story.ts'
+import { VERSION } from '../version.ts'
+import type { CommandFile } from './_command.ts'
+
+export const explain: CommandFile = {
+  register(program: Command, act) {
+    program
+      .command('explain')
+      .description('tell what became of one request of a finished run, and why')
+      .argument('<report>', 'the folder of a report')
+      .argument('[request]', 'like support-chat/17; without it, those worth a look are listed')
+      .option('--json', 'print one JSON document')
+      .action((report: string, request: string | undefined, { json = false }: { json?: boolean }) =>
+        act(async (shell) => {
+          const evidence = await openEvidence(shell.cwd, report)
+          return request === undefined
+            ? suggest(shell, evidence, report, json)
+            : explainRequest(shell, evidence, request, json)
+        }),
+      )
+  },
+}
+
+async function explainRequest(shell: Shell, evidence: Evidence, name: string, isJson: boolean): Promise<number> {
+  const { directory, report } = evidence
+  const request = requestOf(directory, name)
+  const entries: Entry[] = []
+  await evidence.visit({ request }, (entry) => entries.push(entry))
+  const story = tellStory(directory, entries)
+  if (story === null)
+    throw new Failure(
+      EXIT.usage,
+      `there is no request ${plain(name)} in this run; there are ${await rangesOf(evidence)}`,
+    )
+  if (isJson) shell.json({ squall: VERSION, scenario: report.scenario, seed: report.seed, ...story })
+  else shell.out(storyText(shell, story, `${report.scenario} · seed ${report.seed}`))
+  return EXIT.ok
+}
+
+/** `support-chat/17` or `support-chat#17`, as a number. */
+function requestOf(directory: Directory, name: string): number {
+  const [, workflow = '', ordinal = ''] = /^(.+)[/#](\d{1,9})$/.exec(name) ?? []
+  const index = directory.workflows.indexOf(workflow)
+  if (index >= 0) return requestId(index, Number(ordinal))
+  const example = `${directory.workflows[0] ?? 'workflow'}/0`
+  const known = directory.workflows.join(', ')
+  throw new Failure(
+    EXIT.usage,
+    `"${plain(name)}" names no request; write a workflow and a number, like ${example}. Workflows: ${known}`,
+  )
+}
+
+/** `support-chat/0 to support-chat/1417, …`. */
+async function rangesOf(evidence: Evidence): Promise<string> {
+  const ranges = new Map<number, { least: number; most: number }>()
+  await evidence.visit({ kinds: ['request.arrived'] }, (entry) => {
+    if (entry.kind !== 'request.arrived') return
+    const ordinal = ordinalOf(entry.request)
+    const range = ranges.get(workflowOf(entry.request))
+    if (range === undefined) ranges.set(workflowOf(entry.request), { least: ordinal, most: ordinal })
+    else {
+      range.least = Math.min(range.least, ordinal)
+      range.most = Math.max(range.most, ordinal)
+    }
+  })
+  const texts = evidence.directory.workflows.flatMap((workflow, index) => {
+    const range = ranges.get(index)
+    return range === undefined ? [] : [`${workflow}/${range.least} to ${workflow}/${range.most}`]
+  })
+  return texts.length === 0 ? 'none at all' : texts.join(', ')
+}
+
+async function suggest(shell: Shell, evidence: Evidence, report: string, isJson: boolean): Promise<number> {
+  const notables = new Notables(evidence.directory)
+  await evidence.visit({ kinds: ['request.closed'] }, (entry) => {
+    if (entry.kind === 'request.closed') notables.step(entry)
+  })
+  const list = notables.list()
+  if (isJson)
+    shell.json({ squall: VERSION, scenario: evidence.report.scenario, seed: evidence.report.seed, notable: list })
+  else if (list.length === 0) {
+    shell.out(
+      `every request ended well at its first attempt. Any of them can be explained: ${await rangesOf(evidence)}`,
+    )
+  } else {
+    const width = Math.max(...list.map(({ request }) => request.length))
+    for (const { request, at, why } of list) shell.out(`${request.padEnd(width)}  ${clock(at).padStart(9)}  ${why}`)
+    shell.out(`\nMore on each: squall explain ${report} ${list[0]?.request}`)
+  }
+  return EXIT.ok
+}
+
+// ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function storyText(shell: Shell, story: Story, run: string): string {
+  const { request, arrivedAt, inputTokens, stream, window, calls, emergency, gatewayFaults } = story
+  const shape = [`arrived at ${clock(arrivedAt)}`, `${inputTokens} tokens in`, stream ? 'streamed' : 'not streamed']
+  const where = window === null ? [] : [`window ${window}`]
+  return [
+    `${shell.paint('bold', request)} · ${run}`,
+    `  ${[...shape, ...where].join(' · ')}`,
+    ...gatewayFaults.map((fault) => `  the gateway was struck: ${fault}`),
+    ...calls.flatMap((call) => ['', ...callLines(shell, call, calls.length)]),
+    ...(emergency.length === 0
+      ? []
+      : ['', 'Past the gateway, by the application itself', ...attemptLines(shell, emergency)]),
+    '',
+    ...outcomeLines(shell, story),
+  ]
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+function callLines(shell: Shell, call: CallStory, calls: number): string[] {
+  const heading = (text: string) => `  ${shell.paint('dim', text)}`
+  const title = calls === 1 ? 'At the gateway' : `Call ${call.number + 1} of ${calls} at the gateway`
+  const width = Math.max(0, ...call.funnel.map(({ step }) => step.length))
+  const names = Math.max(0, ...call.order.map(({ endpoint }) => endpoint.length))
+  const steps = call.funnel.map(({ step, left, removed }) => {
+    const who = removed.length === 0 ? '' : `  removed ${removed.join(', ')}`
+    return `    ${step.padEnd(width)}  ${String(left).padStart(3)} left${who}`
+  })
+  const order = call.order.map(({ endpoint, score, reason }, index) => {
+    return `    ${index + 1}. ${endpoint.padEnd(names)}  ${reason}  (score ${scoreText(score)})`
+  })
+  const skipped = call.skipped.map(
+    ({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause] ?? cause}`,
+  )
+  return [
+    `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
+    ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
+    ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
+    ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
+    ...(call.attempts.length === 0
+      ? ['  nobody was tried']
+      : [heading('attempts'), ...attemptLines(shell, call.attempts)]),
+  ]
+}
+
+const SKIPPED: Readonly<Record<string, string>> = {
+  cooling: 'it was cooling down',
+  breaker: 'its breaker was open',
+  other_model: 'it offers another model, and this failure stays with the model',
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  primary: 'first choice',
+  retry: 'once more',
+  next_endpoint: 'next endpoint',
+  next_model: 'next model',
+  probe: 'probe of a half-open breaker',
+  emergency: 'emergency path',
+}
+
+/** Two lines for each: who and how it ended, then when and what. */
+function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[] {
+  return attempts.flatMap((attempt, index) => {
+    const {
+      endpoint,
+      reason,
+      startedAt,
+      firstTokenMs,
+      durationMs,
+      outcome,
+      errorClass,
+      status,
+      cost,
+      faults,
+      committed,
+    } = attempt
+    const ending = [outcome ?? 'still open', errorClass, status === null ? null : `HTTP ${status}`].filter(
+      (part) => part !== null,
+    )
+    const colored = shell.paint(outcome === 'ok' ? 'green' : 'red', ending.join(', '))
+    const facts = [
+      `start ${clock(startedAt)}`,
+      firstTokenMs === null ? 'no token' : `first token +${formatDuration(firstTokenMs)}`,
+      ...(durationMs === null ? [] : [`end +${formatDuration(durationMs)}`]),
+      ...(attempt.outputTokens === null || attempt.outputTokens === 0 ? [] : [`${attempt.outputTokens} tokens out`]),
+      cost === null ? 'nothing charged' : `charged ${formatUsd(cost)}`,
+      ...(outcome !== 'ok' && committed ? ['its text had been shown'] : []),
+    ]
+    return [
+      `    ${index + 1}. ${endpoint} (${REASONS[reason] ?? reason}): ${colored}`,
+      `       ${facts.join(' · ')}`,
+      ...faults.map((fault) => `       struck by ${fault}`),
+    ]
+  })
+}
+
+function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): string[] {
+  const bill = `Bill: the fleet charged ${formatUsd(upstreamCost)}, the caller pays ${formatUsd(billed)}`
+  if (outcome === null) return ['Outcome: still open when the run ended', bill]
+  const { outcome: word, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, toolCall } = outcome
+  const facts = [
+    shell.paint(word === 'ok' ? 'green' : 'red', errorClass === null ? word : `${word} (${errorClass})`),
+    servedBy === null ? 'served by nobody' : `served by ${servedBy}`,
+    ttftMs === null ? 'no token came' : `first token after ${formatDuration(ttftMs)}`,
+    `over after ${formatDuration(latencyMs)}`,
+    `${outputTokens} tokens out`,
+    `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    ...(toolCall === null ? [] : [`tool call ${toolCall}`]),
+  ]
+  return [`Outcome: ${facts.join(' · ')}`, bill]
+}
+
+/** An instant of the run, to the millisecond: `46.21s`. */
+function clock(at: number): string {
+  return formatDuration(Math.round(at))
+}
+
+/** Infinity is how a strategy says "untried". */
+function scoreText(score: number | null): string {
+  return score === null || !Number.isFinite(score) ? '-' : String(Number(score.toFixed(4)))
+}

@@ -1,0 +1,10 @@
+/** The commands, in the order of the help. A new one is one file here and one line below. */
+import type { CommandFile } from './_command.ts'
+import { explain } from './explain.ts'
+import { init } from './init.ts'
+import { list } from './list.ts'
+import { run } from './run.ts'
+import { schema } from './schema.ts'
+import { validate } from './validate.ts'
+
+export const COMMANDS = [run, validate, list, explain, schema, init] as const satisfies readonly CommandFile[]

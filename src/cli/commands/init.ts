@@ -1,0 +1,57 @@
+/** `squall init`: a folder of scenarios to begin with. What is there already is left as it is. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import { EXIT, Failure, systemMessage } from '../exit.ts'
+import { shownPath } from '../files.ts'
+import { SCENARIO_FOLDER } from '../scenarios.ts'
+import type { Shell } from '../shell.ts'
+import { EXAMPLE_FLEET, EXAMPLE_POLICY, EXAMPLE_SCENARIO } from '../templates.ts'
+import type { CommandFile } from './_command.ts'
+import { SCHEMA_FOLDER, SCHEMA_NAMES, schemaText } from './schema.ts'
+
+const EXAMPLE = `${SCENARIO_FOLDER}/first-outage.yaml`
+
+export const init: CommandFile = {
+  register(program: Command, act) {
+    program
+      .command('init')
+      .description('make a folder of scenarios to begin with; nothing is overwritten')
+      .argument('[dir]', 'where', '.')
+      .option('--json', 'print one JSON document')
+      .action((dir: string, { json = false }: { json?: boolean }) => act((shell) => scaffold(shell, dir, json)))
+  },
+}
+
+async function scaffold(shell: Shell, dir: string, isJson: boolean): Promise<number> {
+  const root = resolve(shell.cwd, dir)
+  const files: readonly (readonly [path: string, text: string])[] = [
+    [EXAMPLE, EXAMPLE_SCENARIO],
+    [`${SCENARIO_FOLDER}/fleets/two-providers.yaml`, EXAMPLE_FLEET],
+    [`${SCENARIO_FOLDER}/policies/support-chat.yaml`, EXAMPLE_POLICY],
+    ...SCHEMA_NAMES.map((name) => [`${SCHEMA_FOLDER}/${name}.schema.json`, schemaText(name)] as const),
+  ]
+  const outcomes = files.map(([path, text]) => {
+    return { path: shownPath(shell.cwd, join(root, path)), written: writeNew(join(root, path), text) }
+  })
+  const cd = dir === '.' ? '' : `cd ${shownPath(shell.cwd, root)} && `
+  const next = `${cd}npx squall run ${EXAMPLE}`
+  if (isJson) shell.json({ files: outcomes, next })
+  else {
+    for (const { path, written } of outcomes) shell.out(`${written ? 'wrote' : 'kept '} ${path}`)
+    shell.out(`\nNext: ${next}`)
+  }
+  return EXIT.ok
+}
+
+/** Write a file that is not there yet. False: it is, and stays. */
+function writeNew(path: string, text: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text, { flag: 'wx' })
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw new Failure(EXIT.cannot, `cannot write ${path}: ${systemMessage(error)}`)
+  }
+}

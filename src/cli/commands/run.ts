@@ -1,0 +1,260 @@
+/** `squall run`: play scenarios, judge them, and write their reports. */
+import { Option, type Command } from 'commander'
+import { exitCodeOf, worstExit, type RunResult } from '../../gates/index.ts'
+import { renderSummary } from '../../report/index.ts'
+import type { CompiledScenario } from '../../scenario/index.ts'
+import type { Clock, Played, RunPlan } from '../engine.ts'
+import { EXIT, Failure, signalExit } from '../exit.ts'
+import { Interrupts } from '../interrupts.ts'
+import { factor, wholeNumber } from '../options.ts'
+import { play } from '../play.ts'
+import { ReportFolder } from '../report-folder.ts'
+import { loadAll, selectScenarios } from '../scenarios.ts'
+import type { Shell } from '../shell.ts'
+import { VERSION } from '../version.ts'
+import { Salvaged, watch } from '../watch.ts'
+import type { CommandFile } from './_command.ts'
+
+export interface RunOptions {
+  readonly seed?: number
+  readonly clock: Clock
+  readonly speed?: number
+  readonly pace?: number
+  readonly port?: number
+  readonly out: string
+  readonly report: boolean
+  readonly ledger?: boolean
+  readonly screen: boolean
+  readonly json?: boolean
+}
+
+const SEED_MAX = 4_294_967_295
+
+export const run: CommandFile = {
+  register(program: Command, act) {
+    program
+      .command('run')
+      .description('play scenarios, judge them, and write their reports')
+      .argument('[scenarios...]', 'scenario files, folders or patterns (default: scenarios/*.yaml)')
+      .option('--seed <n>', 'play with this seed instead of that of the file', wholeNumber(0, SEED_MAX))
+      .addOption(
+        new Option('--clock <clock>', 'virtual: simulated, the same numbers every time; live: over real sockets')
+          .choices(['virtual', 'live'])
+          .default('virtual'),
+      )
+      .option('--speed <k>', 'live: scenario seconds per second, 0.1 to 20 (default: 1)', factor(0.1, 20))
+      .option('--pace <k>', 'virtual: slow it down to be watched, like 20x', factor(0.1, 100_000))
+      .option('--port <n>', 'live: port of the gateway on 127.0.0.1 (default: any free one)', wholeNumber(1, 65_535))
+      .option('--out <dir>', 'where report folders go', 'reports')
+      .option('--no-report', 'write no report')
+      .option('--ledger', 'store every fact of the run in its report (default: in live runs)')
+      .option('--no-ledger', 'do not store them')
+      .option('--no-screen', 'print plain lines instead of drawing the screen')
+      .option('--json', 'print one JSON document')
+      .action((args: string[], options: RunOptions) => act((shell) => runScenarios(shell, args, options)))
+  },
+}
+
+/** A run that is over, and what became of its report. */
+interface Finished {
+  readonly result: RunResult
+  /** Folder of the report; null for none. */
+  readonly report: string | null
+  readonly exitCode: number
+}
+
+async function runScenarios(shell: Shell, args: readonly string[], options: RunOptions): Promise<number> {
+  checkOptions(options)
+  const paths = selectScenarios(shell.cwd, args)
+  const scenarios = loadAll(shell.cwd, paths)
+  const interrupts = new Interrupts((text) => shell.err(text))
+  interrupts.listen()
+  try {
+    const finished = await playAll(shell, scenarios, options, interrupts)
+    if (options.json) shell.json({ squall: VERSION, runs: finished.map(runDocument) })
+    const unplayed = scenarios.length - finished.length
+    if (unplayed > 0) shell.err(`interrupted; ${unplayed} of ${scenarios.length} scenarios did not run`)
+    return interrupts.signal === null
+      ? worstExit(finished.map(({ exitCode }) => exitCode))
+      : signalExit(interrupts.signal)
+  } finally {
+    interrupts.unlisten()
+  }
+}
+
+function checkOptions({ clock, speed, pace, port }: RunOptions): void {
+  if (clock === 'virtual' && speed !== undefined) {
+    throw new Failure(EXIT.usage, '--speed is for --clock live; to watch a virtual run, use --pace')
+  }
+  if (clock === 'virtual' && port !== undefined)
+    throw new Failure(EXIT.usage, '--port is for --clock live; a virtual run opens none')
+  if (clock === 'live' && pace !== undefined)
+    throw new Failure(EXIT.usage, '--pace is for virtual runs; with --clock live, use --speed')
+}
+
+async function playAll(
+  shell: Shell,
+  scenarios: readonly CompiledScenario[],
+  options: RunOptions,
+  interrupts: Interrupts,
+): Promise<Finished[]> {
+  const isOne = scenarios.length === 1
+  const say = (text: string) => (options.json ? shell.err(text) : shell.out(text))
+  const nameWidth = Math.max(...scenarios.map(({ name }) => name.length))
+  if (!isOne) shell.err(`squall ${VERSION} · ${scenarios.length} scenarios · ${clockWords(options)}`)
+  const finished: Finished[] = []
+  for (const scenario of scenarios) {
+    if (interrupts.signal !== null) break
+    const folder = openFolder(shell, scenario, options, finished.length === 0)
+    if (isOne || options.clock === 'live') shell.err(firstLine(scenario, options))
+    const done = await playOne(shell, scenario, options, folder, interrupts)
+    finished.push(done)
+    if (!isOne) say(resultLine(shell, done, nameWidth))
+  }
+  const told = isOne ? finished : finished.filter(({ exitCode }) => exitCode !== EXIT.ok)
+  for (const { result, report } of told) {
+    if (!isOne) say('')
+    if (report !== null) shell.err(`report: ${report}`)
+    say(summaryOf(shell, result, options))
+  }
+  if (!isOne) say(`\n${totalLine(finished)}`)
+  return finished
+}
+
+/** Before the first run begins nothing may be in the way; later ones are told and judged even where nothing can be written. */
+function openFolder(
+  shell: Shell,
+  scenario: CompiledScenario,
+  options: RunOptions,
+  isFirst: boolean,
+): ReportFolder | Failure | null {
+  if (!options.report) return null
+  try {
+    return new ReportFolder(shell.cwd, options.out, scenario.name, options.seed ?? scenario.seed, new Date())
+  } catch (error) {
+    if (isFirst || !(error instanceof Failure)) throw error
+    return error
+  }
+}
+
+async function playOne(
+  shell: Shell,
+  scenario: CompiledScenario,
+  options: RunOptions,
+  folder: ReportFolder | Failure | null,
+  interrupts: Interrupts,
+): Promise<Finished> {
+  const draft = folder instanceof ReportFolder ? folder : null
+  const forget = interrupts.onLeave(() => draft?.discard())
+  const plan = planOf(shell, scenario, options, draft)
+  try {
+    const isWatching = canWatch(shell, options)
+    const played = await (isWatching ? watch : play)(plan, scenario, shell, interrupts)
+    if (folder instanceof Failure) shell.err(folder.message)
+    return publish(shell, played, draft, folder instanceof Failure)
+  } catch (error) {
+    if (error instanceof Salvaged && error.played && draft) {
+      const { report } = publish(shell, error.played, draft, false)
+      shell.err(`a partial report could be saved: ${report}`)
+      shell.err(renderSummary(error.played.result, { ascii: shell.ascii }))
+    } else draft?.discard()
+    throw error
+  } finally {
+    forget()
+  }
+}
+
+function publish(
+  shell: Shell,
+  { result, ledgerTrouble }: Played,
+  draft: ReportFolder | null,
+  isLost: boolean,
+): Finished {
+  const exitCode = exitCodeOf(result.verdict.status, result.expect)
+  try {
+    if (ledgerTrouble !== null) throw new Failure(EXIT.cannot, `the ledger could not be stored: ${ledgerTrouble}`)
+    const report = draft?.publish(result) ?? null
+    return { result, report, exitCode: isLost ? EXIT.cannot : exitCode }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    draft?.discard()
+    shell.err(shell.paint('red', error.message, 'stderr'))
+    return { result, report: null, exitCode: error.exitCode }
+  }
+}
+
+function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, draft: ReportFolder | null): RunPlan {
+  const { clock, seed, speed = 1, pace = null, port = null, ledger = clock === 'live' } = options
+  if (pace !== null && !shell.isWatched)
+    shell.err('--pace is for watching, and nobody does: there is no terminal. Ignored.')
+  return {
+    file: scenario.file,
+    cwd: shell.cwd,
+    seed: seed ?? scenario.seed,
+    clock,
+    speed,
+    pace: shell.isWatched ? pace : null,
+    port,
+    ledgerPath: ledger && draft ? draft.ledgerPath : null,
+  }
+}
+
+function canWatch(shell: Shell, { clock, pace, screen }: RunOptions): boolean {
+  return screen && (clock === 'live' || pace !== undefined) && shell.screenObstacle === null
+}
+
+// ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function clockWords({ clock, speed = 1 }: RunOptions): string {
+  return clock === 'virtual' ? 'virtual clock' : `live at ${speed}x`
+}
+
+function firstLine(scenario: CompiledScenario, options: RunOptions): string {
+  return `squall ${VERSION} · ${scenario.name} · seed ${options.seed ?? scenario.seed} · ${clockWords(options)}`
+}
+
+function summaryOf(shell: Shell, result: RunResult, { json = false }: RunOptions): string {
+  return renderSummary(result, { ascii: shell.ascii, color: shell.hasColor(json ? 'stderr' : 'stdout') })
+}
+
+/** `✓ primary-outage   pass   8 of 8 gates   2664 requests   seed 7   badca7d42b1f`: one line, whether or not as expected. */
+function resultLine(shell: Shell, { result, exitCode }: Finished, nameWidth: number): string {
+  const { scenario, verdict, expect, gates, counts, seed, fingerprint } = result
+  const isFine = exitCode === EXIT.ok
+  const mark = isFine ? shell.paint('green', '✓') : shell.paint('red', '✗')
+  const wanted = expect === 'pass' || !isFine ? '' : ', as it should'
+  const verdictText = `${verdict.status}${wanted}`.padEnd('inconclusive, as it should'.length)
+  const passed = `${gates.filter(({ status }) => status === 'pass').length}/${gates.length} gates`.padEnd(11)
+  const requests = `${counts.requests} requests`.padStart(15)
+  const print = fingerprint === null ? '' : `  ${fingerprint.slice(0, 12)}`
+  return `${mark} ${scenario.padEnd(nameWidth)}  ${verdictText}  ${passed}  ${requests}  seed ${seed}${print}`
+}
+
+function totalLine(finished: readonly Finished[]): string {
+  const fine = finished.filter(({ exitCode }) => exitCode === EXIT.ok).length
+  const rest = finished.length - fine
+  return `${fine} of ${finished.length} scenarios came out as expected${rest === 0 ? '' : `, ${rest} did not`}`
+}
+
+/** One run in the document of `--json`. In virtual time the same bytes every time, but for the name of the report. */
+function runDocument({ result, report }: Finished): object {
+  const { scenario, seed, clock, fingerprint, verdict, expect, partial, gates, metrics } = result
+  const whole = metrics.filter(({ where }) => Object.keys(where).length === 0)
+  return {
+    scenario,
+    seed,
+    clock,
+    fingerprint,
+    verdict: verdict.status,
+    causes: verdict.causes,
+    expect,
+    partial,
+    gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause }) => {
+      return { id, metric, stat, where, unit, status, observed, threshold, n, cause }
+    }),
+    metrics: Object.fromEntries(
+      whole.map(({ metric, stat, value }) => [stat === 'value' ? metric : `${metric}.${stat}`, value]),
+    ),
+    report,
+  }
+}

@@ -1,0 +1,53 @@
+/** `squall schema`: the JSON Schemas that editors check scenarios, fleets and policies with. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Argument, type Command } from 'commander'
+import { jsonSchema, type SchemaName } from '../../scenario/index.ts'
+import { EXIT, Failure, systemMessage } from '../exit.ts'
+import { SCENARIO_FOLDER } from '../scenarios.ts'
+import type { Shell } from '../shell.ts'
+import type { CommandFile } from './_command.ts'
+
+export const SCHEMA_NAMES = ['scenario', 'fleet', 'policy'] as const satisfies readonly SchemaName[]
+/** Where the files of a scenario folder expect them. */
+export const SCHEMA_FOLDER = `${SCENARIO_FOLDER}/schemas`
+
+export const schema: CommandFile = {
+  register(program: Command, act) {
+    program
+      .command('schema')
+      .description('print the JSON Schema of a file, for editors')
+      .addArgument(new Argument('[file]', 'which file').choices(SCHEMA_NAMES).default('scenario'))
+      .option('--write', `write all three into ${SCHEMA_FOLDER}/ instead`)
+      .option('--json', 'print JSON; a schema always is')
+      .action((name: SchemaName, { write = false }: { write?: boolean }) =>
+        act((shell) => (write ? writeSchemas(shell) : printSchema(shell, name))),
+      )
+  },
+}
+
+/** The whole file. */
+export function schemaText(name: SchemaName): string {
+  return `${JSON.stringify(jsonSchema(name), null, 2)}\n`
+}
+
+async function printSchema(shell: Shell, name: SchemaName): Promise<number> {
+  shell.around.stdout.write(schemaText(name))
+  return EXIT.ok
+}
+
+async function writeSchemas(shell: Shell): Promise<number> {
+  const folder = resolve(shell.cwd, SCHEMA_FOLDER)
+  try {
+    mkdirSync(folder, { recursive: true })
+    for (const name of SCHEMA_NAMES) {
+      const path = join(folder, `${name}.schema.json`)
+      writeFileSync(`${path}.new`, schemaText(name))
+      renameSync(`${path}.new`, path)
+    }
+  } catch (error) {
+    throw new Failure(EXIT.cannot, `cannot write into ${SCHEMA_FOLDER}: ${systemMessage(error)}`)
+  }
+  shell.out(SCHEMA_NAMES.map((name) => `${SCHEMA_FOLDER}/${name}.schema.json`).join('\n'))
+  return EXIT.ok
+}

@@ -1,0 +1,20 @@
+/** Values of options, read strictly; what is wrong is said in the words of the option. */
+import { InvalidArgumentError } from 'commander'
+
+/** A whole number, ends included. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Allowed: a whole number from ${min} to ${max}.`)
+  }
+}
+
+/** A factor such as `3`, `0.5` or `20x`, ends included. */
+export function factor(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}(\.\d{1,6})?[x×]?$/.test(text) ? Number.parseFloat(text) : NaN
+    if (value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Allowed: a factor from ${min} to ${max}, like 3x.`)
+  }
+}

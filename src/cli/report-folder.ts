@@ -1,0 +1,128 @@
+/**
+ * The folder of one run's report, written so that nobody ever sees half of it: everything goes into a folder called
+ * `.partial-…` beside where it will be, is flushed to the disk, and takes its name when it is whole. A process that is
+ * killed leaves the `.partial-…` folder and nothing else.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { RunResult } from '../gates/index.ts'
+import { REPORT_FORMATS } from '../report/index.ts'
+import { EXIT, Failure, systemMessage } from './exit.ts'
+import { shownPath } from './files.ts'
+import { VERSION } from './version.ts'
+
+export const LEDGER_FILE = 'ledger.jsonl.gz'
+export const REPORT_FILE = 'report.json'
+
+const NAMES_MAX = 10_000
+
+export class ReportFolder {
+  /** Where the ledger is to be written while the run goes on. */
+  readonly ledgerPath: string
+  private readonly cwd: string
+  private readonly out: string
+  private readonly draft: string
+  private readonly name: string
+
+  /** Makes the folder for a run that begins now. Throws a Failure when nothing can be written there. */
+  constructor(cwd: string, out: string, scenario: string, seed: number, begunAt: Date) {
+    this.cwd = cwd
+    this.out = resolve(cwd, out)
+    this.name = `${scenario}-${seed}-${stampOf(begunAt)}`
+    try {
+      mkdirSync(this.out, { recursive: true })
+      this.draft = mkdtempSync(join(this.out, `.partial-${this.name}-`))
+    } catch (error) {
+      throw new Failure(
+        EXIT.cannot,
+        `cannot write reports into ${shownPath(cwd, out)}: ${systemMessage(error)}. ${ADVICE}`,
+      )
+    }
+    this.ledgerPath = join(this.draft, LEDGER_FILE)
+  }
+
+  /** Write every format, give the folder its name, and say what that is, relative to where the command was started. */
+  publish(result: RunResult): string {
+    try {
+      for (const format of REPORT_FORMATS) {
+        writeDurably(join(this.draft, format.fileName), format.render(result, { version: VERSION }))
+      }
+      flush(this.draft)
+      const path = this.takeName()
+      flush(this.out)
+      return shownPath(this.cwd, path)
+    } catch (error) {
+      this.discard()
+      const where = shownPath(this.cwd, this.out)
+      throw new Failure(EXIT.cannot, `the report could not be written into ${where}: ${systemMessage(error)}`)
+    }
+  }
+
+  /** Leave nothing behind. */
+  discard(): void {
+    try {
+      rmSync(this.draft, { recursive: true, force: true })
+    } catch {
+      // Its name says that it is not a report.
+    }
+  }
+
+  private takeName(): string {
+    for (let n = 1; n <= NAMES_MAX; n += 1) {
+      const path = join(this.out, n === 1 ? this.name : `${this.name}-${n}`)
+      if (existsSync(path)) continue
+      try {
+        renameSync(this.draft, path)
+        return path
+      } catch (error) {
+        // Somebody else took the name between the look and the leap.
+        if (!existsSync(path)) throw error
+      }
+    }
+    throw new Error(`there are ${NAMES_MAX} reports called ${this.name}`)
+  }
+}
+
+const ADVICE = 'Choose another folder with --out, or run with --no-report.'
+
+/** Write a file whole or not at all, as far as a folder without its final name matters. */
+function writeDurably(path: string, text: string): void {
+  const file = openSync(path, 'w')
+  try {
+    writeFileSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Flush a folder's own entries, where the system knows how to. */
+function flush(folder: string): void {
+  try {
+    const handle = openSync(folder, 'r')
+    try {
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+  } catch {
+    // Windows does not open folders; there the rename is as durable as it gets.
+  }
+}
+
+/** `20261120-051207`, by the clock on the wall. */
+function stampOf(date: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}`
+  return `${day}-${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`
+}

@@ -1,0 +1,66 @@
+/** The files that `squall init` writes: one small story that passes, with a word on everything in it. */
+
+export const EXAMPLE_SCENARIO = `# yaml-language-server: $schema=schemas/scenario.schema.json
+# A scenario is a story: who asks what (workload), what goes wrong (timeline), and what must hold all the same (gates).
+# Play it:   npx squall run scenarios/first-outage.yaml
+# Watch it:  npx squall run scenarios/first-outage.yaml --pace 10x
+# For real:  npx squall run scenarios/first-outage.yaml --clock live --speed 3
+
+name: first-outage # names the folder of its reports
+summary: The cheaper provider goes dark for half a minute; chat must not notice.
+seed: 1 # the same seed gives the same run, to the last byte
+duration: 2m # how long requests keep arriving
+
+fleet: fleets/two-providers.yaml # the endpoints there are, and how they behave
+policies: { chat: policies/support-chat.yaml } # how requests are routed
+
+workload:
+  - workflow: support-chat
+    policy: chat
+    arrivals: { kind: poisson, rate: 10/s } # squall list arrivals
+    mix: short-chat # squall list mixes
+    stream: 80% # the share of requests that stream
+
+# Results are told for each window, and gates can look at one alone.
+windows: { warm-up: 0s..30s, storm: 30s..60s, recovery: 60s..120s }
+
+# What goes wrong, and when. Squall list faults has them all.
+timeline:
+  - { at: 30s, for: 30s, on: { provider: openai }, fault: outage, mode: refuse }
+
+# What must hold. A gate without evidence is inconclusive, never a pass. Squall list metrics has them all.
+gates:
+  - { id: success, metric: success_rate, where: { window: storm }, assert: ">= 99%" }
+  - { id: recovery, metric: time_to_recover, assert: "< 20s" }
+  - { id: drift, metric: cost_drift, where: { window: storm }, assert: "<= 150%" }
+`
+
+export const EXAMPLE_FLEET = `# yaml-language-server: $schema=../schemas/fleet.schema.json
+# The mock endpoints. Prices are USD per million tokens; latency is time to first token, then tokens per second.
+name: two-providers
+summary: One model at two providers, the second a little slower and dearer.
+endpoints:
+  - provider: openai
+    model: openai/gpt-5-mini
+    price: { input: 0.25, output: 2 }
+    context_length: 272000
+    latency: { ttft_p50: 340ms, ttft_p95: 860ms, tokens_per_second: 120 }
+  - provider: azure
+    model: openai/gpt-5-mini
+    price: { input: 0.275, output: 2.2 }
+    context_length: 272000
+    latency: { ttft_p50: 420ms, ttft_p95: 1100ms, tokens_per_second: 100 }
+`
+
+export const EXAMPLE_POLICY = `# yaml-language-server: $schema=../schemas/policy.schema.json
+# The first half is OpenRouter's own request fields, to be pasted from or into an application.
+name: support-chat
+summary: The cheaper provider first, the other when it fails.
+models: [openai/gpt-5-mini]
+provider:
+  order: [openai, azure]
+# The second half says what to do when things fail. Without it the router does what OpenRouter does.
+resilience:
+  timeouts: { connect: 2s, first_token: 4s, idle: 5s, total: 45s }
+  breaker: { consecutive: 5, open_for: 10s }
+`
