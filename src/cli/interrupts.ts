@@ -8,6 +8,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 export class Interrupts {
   /** What came first; null when nothing did. */
   signal: NodeJS.Signals | null = null
+  /** While the screen is up, a line of text would only tear it. */
+  isSilent = false
   private readonly stops = new Set<() => void>()
   private readonly leaves = new Set<() => void>()
   private readonly say: (text: string) => void
@@ -44,7 +46,7 @@ export class Interrupts {
   raise(signal: NodeJS.Signals): void {
     if (this.signal === null) {
       this.signal = signal
-      this.say('stopping; what there is will be judged and reported. Once more to leave at once.')
+      if (!this.isSilent) this.say('stopping; what there is will be judged and reported. Once more to leave at once.')
       for (const stop of this.stops) stop()
       return
     }

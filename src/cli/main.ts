@@ -30,7 +30,7 @@ export async function main(argv: readonly string[], around: Surroundings = ownSu
   } catch (error) {
     if (error instanceof CommanderError) return COMMANDER_FINE.has(error.code) ? EXIT.ok : EXIT.usage
     if (error instanceof Failure) {
-      shell.err(shell.paint('red', error.message, 'stderr'))
+      shell.err(error.message.includes('\n') ? error.message : shell.paint('red', error.message, 'stderr'))
       return error.exitCode
     }
     shell.err(bugReport(error, argv))

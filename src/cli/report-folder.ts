@@ -3,17 +3,8 @@
  * `.partial-…` beside where it will be, is flushed to the disk, and takes its name when it is whole. A process that is
  * killed leaves the `.partial-…` folder and nothing else.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { RunResult } from '../gates/index.ts'
 import { REPORT_FORMATS } from '../report/index.ts'
@@ -41,7 +32,8 @@ export class ReportFolder {
     this.name = `${scenario}-${seed}-${stampOf(begunAt)}`
     try {
       mkdirSync(this.out, { recursive: true })
-      this.draft = mkdtempSync(join(this.out, `.partial-${this.name}-`))
+      this.draft = join(this.out, `.partial-${this.name}-${randomBytes(4).toString('hex')}`)
+      mkdirSync(this.draft)
     } catch (error) {
       throw new Failure(
         EXIT.cannot,

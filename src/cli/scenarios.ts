@@ -51,7 +51,7 @@ export function loadAll(cwd: string, paths: readonly string[]): CompiledScenario
     }
     const loaded = loadScenario(path, scenarioFiles(cwd))
     if (loaded.ok) scenarios.push(loaded.scenario)
-    else diagnostics.push(...loaded.diagnostics)
+    else diagnostics.push(...loaded.diagnostics, ...mistakesBehind(cwd, path))
   }
   if (diagnostics.length > 0) throw new Failure(EXIT.usage, formatAll(diagnostics, 'nothing ran'))
   return scenarios
@@ -62,7 +62,7 @@ export function checkFile(cwd: string, path: string): Checked {
   const kind = kindOfFile(resolve(cwd, path)) ?? 'scenario'
   if (kind === 'scenario') {
     const loaded = loadScenario(path, scenarioFiles(cwd))
-    return { path, kind, diagnostics: loaded.ok ? [] : loaded.diagnostics }
+    return { path, kind, diagnostics: loaded.ok ? [] : [...loaded.diagnostics, ...mistakesBehind(cwd, path)] }
   }
   const found = readText(resolve(cwd, path))
   if (!found.ok) return { path, kind, diagnostics: [inFile(path, `cannot be read: ${found.message}`)] }
@@ -72,6 +72,20 @@ export function checkFile(cwd: string, path: string): Checked {
   const diagnostics =
     source.diagnostics.length > 0 || parsed.success ? source.diagnostics : diagnose(parsed.error, schema, source)
   return { path, kind, diagnostics }
+}
+
+/** Mistakes in the files that a broken scenario names: loading it stops before them, and they are to be told as well. */
+function mistakesBehind(cwd: string, path: string): readonly Diagnostic[] {
+  const files = scenarioFiles(cwd)
+  const found = files.read(path)
+  const value = found.ok ? readYaml(found.text, path).value : undefined
+  const { fleet, policies } = (value ?? {}) as { fleet?: unknown; policies?: unknown }
+  const named = [fleet, ...(typeof policies === 'object' && policies !== null ? Object.values(policies) : [])]
+  return named.flatMap((name) => {
+    const target = typeof name === 'string' ? files.resolve(path, name) : null
+    const kind = target === null ? null : kindOfFile(resolve(cwd, target))
+    return target !== null && kind !== null && kind !== 'scenario' ? checkFile(cwd, target).diagnostics : []
+  })
 }
 
 /** Every YAML file that belongs to the scenarios in `scenarios`: they themselves, fleets and policies. */

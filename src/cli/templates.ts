@@ -24,11 +24,11 @@ workload:
 # Results are told for each window, and gates can look at one alone.
 windows: { warm-up: 0s..30s, storm: 30s..60s, recovery: 60s..120s }
 
-# What goes wrong, and when. Squall list faults has them all.
+# What goes wrong, and when: squall list faults
 timeline:
   - { at: 30s, for: 30s, on: { provider: openai }, fault: outage, mode: refuse }
 
-# What must hold. A gate without evidence is inconclusive, never a pass. Squall list metrics has them all.
+# What must hold: squall list metrics. A gate without evidence is inconclusive, never a pass.
 gates:
   - { id: success, metric: success_rate, where: { window: storm }, assert: ">= 99%" }
   - { id: recovery, metric: time_to_recover, assert: "< 20s" }

@@ -81,6 +81,7 @@ async function show(engine: EngineThread, directory: Directory, shell: Shell, in
     },
   })
   const forget = interrupts.onLeave(() => void screen.close())
+  interrupts.isSilent = true
   try {
     const played = await engine.finished
     if (interrupts.signal === null) {
@@ -98,6 +99,7 @@ async function show(engine: EngineThread, directory: Directory, shell: Shell, in
     return played
   } finally {
     forget()
+    interrupts.isSilent = false
     await screen.close()
   }
 }

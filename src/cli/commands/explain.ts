@@ -182,8 +182,8 @@ function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[]
     const colored = shell.paint(outcome === 'ok' ? 'green' : 'red', ending.join(', '))
     const facts = [
       `start ${clock(startedAt)}`,
-      firstTokenMs === null ? 'no token' : `first token +${formatDuration(firstTokenMs)}`,
-      ...(durationMs === null ? [] : [`end +${formatDuration(durationMs)}`]),
+      firstTokenMs === null ? 'no token' : `first token +${clock(firstTokenMs)}`,
+      ...(durationMs === null ? [] : [`end +${clock(durationMs)}`]),
       ...(attempt.outputTokens === null || attempt.outputTokens === 0 ? [] : [`${attempt.outputTokens} tokens out`]),
       cost === null ? 'nothing charged' : `charged ${formatUsd(cost)}`,
       ...(outcome !== 'ok' && committed ? ['its text had been shown'] : []),
@@ -203,8 +203,8 @@ function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): s
   const facts = [
     shell.paint(word === 'ok' ? 'green' : 'red', errorClass === null ? word : `${word} (${errorClass})`),
     servedBy === null ? 'served by nobody' : `served by ${servedBy}`,
-    ttftMs === null ? 'no token came' : `first token after ${formatDuration(ttftMs)}`,
-    `over after ${formatDuration(latencyMs)}`,
+    ttftMs === null ? 'no token came' : `first token after ${clock(ttftMs)}`,
+    `over after ${clock(latencyMs)}`,
     `${outputTokens} tokens out`,
     `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
     ...(toolCall === null ? [] : [`tool call ${toolCall}`]),
@@ -212,7 +212,7 @@ function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): s
   return [`Outcome: ${facts.join(' · ')}`, bill]
 }
 
-/** An instant of the run, to the millisecond: `46.21s`. */
+/** An instant or a length of time, to the millisecond: `46.21s`. */
 function clock(at: number): string {
   return formatDuration(Math.round(at))
 }
