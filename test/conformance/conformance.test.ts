@@ -1,0 +1,35 @@
+/**
+ * Live and virtual are two drivers of the same Machines. Where nothing is left to luck they must take the same
+ * decisions for every request; where there is noise, their numbers must agree as closely as real sockets allow.
+ */
+import { expect, test } from 'vitest'
+import { load, metric, playLive, playVirtual } from './lab.ts'
+
+const PLAYING_MS = 120_000
+
+test('clocks: a zero-noise scenario, the same decisions for every request', { timeout: PLAYING_MS }, async () => {
+  const scenario = load('zero-noise.yaml')
+  const virtual = playVirtual(scenario)
+  const live = await playLive(scenario, 2)
+  expect(virtual.result.faults.filter(({ hits }) => hits === 0)).toEqual([])
+  expect(virtual.decisions.size).toBeGreaterThan(250)
+  const different = [...virtual.decisions].filter(([name, story]) => live.decisions.get(name) !== story)
+  expect(different.map(([name, story]) => ({ name, virtual: story, live: live.decisions.get(name) }))).toEqual([])
+  expect(live.decisions.size).toBe(virtual.decisions.size)
+})
+
+test('clocks: a noisy scenario at 50 requests per second, numbers within bounds', { timeout: PLAYING_MS }, async () => {
+  const scenario = load('noisy.yaml')
+  const virtual = playVirtual(scenario).result
+  const live = (await playLive(scenario, 2)).result
+  expect(virtual.counts.requests).toBe(live.counts.requests)
+  expect(virtual.counts.requests).toBeGreaterThan(2_500)
+  const apart = (kind: string, stat?: string): number => Math.abs(metric(virtual, kind, stat) - metric(live, kind, stat))
+  const bound = (kind: string, stat: string): number => Math.max(0.05 * metric(virtual, kind, stat), 10)
+  expect(apart('success_rate')).toBeLessThanOrEqual(0.005)
+  expect(apart('fallback_rate')).toBeLessThanOrEqual(0.01)
+  expect(apart('amplification')).toBeLessThanOrEqual(0.02 * metric(virtual, 'amplification'))
+  for (const kind of ['ttft', 'latency']) {
+    for (const stat of ['p50', 'p95']) expect(apart(kind, stat)).toBeLessThanOrEqual(bound(kind, stat))
+  }
+})
