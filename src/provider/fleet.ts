@@ -59,7 +59,7 @@ interface Endpoint {
   readonly model: ServiceModel
   readonly limits: Limits | null
   inService: number
-  /** Waiting for a slot, in order of arrival; the head is at `queueHead`. */
+  /** Waiting for a slot, in order of arrival. */
   waiting: Job[]
 }
 
@@ -116,13 +116,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         return
       }
       case 'flight.struck':
+        this.playDue(now, out) // What is said at this very instant has been said, in both grains.
         this.strikeFlight(event.fault, now, out)
         return
       case 'wake':
-        while (this.queue.nextAt() <= now) {
-          const job = this.jobAt(this.queue.pop())
-          if (job) this.play(job, now, out)
-        }
+        this.playDue(now, out)
     }
   }
 
@@ -218,6 +216,13 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     this.play(job, now, out)
   }
 
+  private playDue(now: Millis, out: Out<FleetCommand>): void {
+    while (this.queue.nextAt() <= now) {
+      const job = this.jobAt(this.queue.pop())
+      if (job) this.play(job, now, out)
+    }
+  }
+
   /** Say whatever is due, and queue the rest. */
   private play(job: Job, now: Millis, out: Out<FleetCommand>): void {
     const { cues, startedAt } = job
@@ -266,7 +271,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       else if (signal.type === 'accepted') wasAnswered = true
     }
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
-    const inputTokens = isRefused || cues.length === 0 ? 0 : job.inputTokens
+    const inputTokens = isRefused ? 0 : job.inputTokens
     out.record({
       kind: 'fleet.charged',
       at: now,
@@ -282,6 +287,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {
     for (const job of [...this.jobs.values()]) {
+      if (job.state === 'over') continue // It was let in when an earlier one broke, and needed no time at all.
       const consequence = this.weather.breaks(fault, job.attempt, now, out)
       if (consequence === null) continue
       const hasRun = job.next > 0

@@ -5,7 +5,7 @@
  */
 import { at, EventQueue, hashName, NEVER, type Machine, type Millis, type Rng } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
-import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
+import type { AttemptHandle, Call, EndpointSpec, Signal } from '../protocol/index.ts'
 import type { FaultBehaviour, FaultKind, Layer, Strike } from './fault.ts'
 import { levelAt, type Shape } from './shape.ts'
 import type { Script, Service } from './service.ts'
@@ -44,6 +44,8 @@ interface Active {
   isOn: boolean
   healedAt: Millis
 }
+
+type GatewayCall = Pick<Call, 'request' | 'number'>
 
 const EDGES = 2
 
@@ -126,13 +128,9 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
    * A call at the gateway's door: the Signals it is answered with (none: silence), or null to come in. `visit` is the
    * number of the call.
    */
-  gateway(
-    call: { readonly request: AttemptHandle['request']; readonly number: number },
-    now: Millis,
-    out: Out<unknown>,
-  ): readonly Signal[] | null {
+  gateway(call: GatewayCall, now: Millis, out: Out<unknown>): readonly Signal[] | null {
     for (const active of this.atGateway) {
-      const attempt = { request: call.request, call: call.number, number: 0, endpoint: -1, visit: call.number }
+      const attempt = atTheGate(call)
       const strike = this.strike(active, attempt, now)
       const refusal = strike && active.behaviour.onAdmit?.(strike)
       if (!refusal) continue
@@ -142,7 +140,16 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     return null
   }
 
-  /** Whether a fault that has just started takes the gateway's calls in flight down with it. */
+  /** What a fault of the gateway that has just started does to a call in flight; null for nothing. */
+  breaksCall(fault: number, call: GatewayCall, now: Millis, out: Out<unknown>): 'reset' | 'silence' | null {
+    const active = at(this.faults, fault)
+    const attempt = atTheGate(call)
+    if (!active.behaviour.inFlight || !this.strike(active, attempt, now)) return null
+    this.fired(active, attempt, now, out)
+    return active.behaviour.inFlight
+  }
+
+  /** Whether a fault that has just started may take the gateway's calls in flight down with it. */
   breaksGateway(fault: number): boolean {
     const active = at(this.faults, fault)
     return active.fault.gateway && active.behaviour.inFlight !== undefined
@@ -234,6 +241,11 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     else
       for (const endpoint of active.fault.endpoints) this.atEndpoint[endpoint] = relist(at(this.atEndpoint, endpoint))
   }
+}
+
+/** A call as dice and ledger see it at the gateway: no endpoint, and visited once a call. */
+function atTheGate({ request, number }: GatewayCall): AttemptHandle {
+  return { request, call: number, number: 0, endpoint: -1, visit: number }
 }
 
 /** The key of an endpoint's random streams: declared, or its tag and model. */

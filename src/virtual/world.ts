@@ -47,6 +47,7 @@ type Cancel =
 type Message =
   | FleetCommand
   | RouterCommand
+  | { readonly type: 'gateway.struck'; readonly fault: number }
   | { readonly type: 'gateway.failed'; readonly call: Call; readonly failure: CallFailure; readonly committed: boolean }
 
 /** A first-in-first-out list that gives its memory back when it runs empty. */
@@ -195,6 +196,9 @@ export class World {
         this.client.handle({ type: 'call.failed', call, failure, committed }, now, this.fromClient)
         return
       }
+      case 'gateway.struck':
+        this.strikeGateway(message.fault, now)
+        return
       case 'client.left':
         this.client.handle({ type: 'call.left', call: message.call }, now, this.fromClient)
         return
@@ -239,9 +243,20 @@ export class World {
       this.fleet.handle({ type: 'flight.struck', fault }, this.now, this.fromFleet)
       return
     }
+    // In line behind what endpoints say at this very instant, which has been said.
+    if (this.fleet.wakeAt() <= this.now) this.fleet.handle(WAKE, this.now, this.fromFleet)
+    this.signals.push({ type: 'gateway.struck', fault })
+  }
+
+  /** The gateway drops the calls that are struck: with a reset, or without a word until the application gives up. */
+  private strikeGateway(fault: number, now: Millis): void {
     for (const call of this.client.openCalls()) {
-      this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, this.now, this.fromRouter)
-      this.signals.push({ type: 'gateway.failed', call, failure: GATEWAY_DOWN, committed: false })
+      const consequence = this.weather.breaksCall(fault, call, now, this.fromWeather)
+      if (consequence === null) continue
+      this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
+      if (consequence === 'reset') {
+        this.signals.push({ type: 'gateway.failed', call, failure: GATEWAY_DOWN, committed: false })
+      }
     }
   }
 

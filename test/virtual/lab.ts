@@ -1,0 +1,146 @@
+/** A world on the bench: everything that is not said has a plain default, and the whole ledger comes back. */
+import { Rng, type Millis } from '../../src/base/index.ts'
+import { Log, type Entry, type EntryKind, type EntryOf } from '../../src/ledger/index.ts'
+import { endpointId, endpointSchema, offerOf, type EndpointSpec } from '../../src/protocol/index.ts'
+import { FAULTS, shapeSchema, type FaultKind, type ScheduledFault } from '../../src/provider/index.ts'
+import { policySchema, type Policy } from '../../src/router/index.ts'
+import { World, type WorldSpec } from '../../src/virtual/index.ts'
+import { ARRIVALS, clientSchema, MIXES, type Arrivals, type Workflow } from '../../src/workload/index.ts'
+import { z } from 'zod'
+
+type Fields = Readonly<Record<string, unknown>>
+
+export function endpoint(provider: string, more: Fields = {}): EndpointSpec {
+  return endpointSchema.parse({ provider, model: 'm', price: { input: 1, output: 2 }, ...more })
+}
+
+export function policyOf(more: Fields = {}): Policy {
+  return policySchema.parse({ name: 'lab', models: ['m'], ...more })
+}
+
+/** A line of a timeline: `fault('outage', 1_000, 2_000, [0], { mode: 'refuse' })`. */
+export function fault(
+  kind: string,
+  at: Millis,
+  until: Millis,
+  endpoints: readonly number[] | 'gateway',
+  params: Fields = {},
+  more: { id?: string; probability?: number; shape?: Fields } = {},
+): ScheduledFault {
+  const found = FAULTS.find((candidate) => candidate.kind === kind) as unknown as FaultKind
+  const gateway = endpoints === 'gateway'
+  return {
+    id: more.id ?? `${kind}-${at}`,
+    at,
+    until,
+    kind: found,
+    params: z.object(found.params).parse(params) as Fields,
+    endpoints: gateway ? [] : endpoints,
+    gateway,
+    probability: more.probability ?? 1,
+    shape: shapeSchema.parse(more.shape ?? { kind: 'step' }),
+  }
+}
+
+export interface WorkflowInput {
+  readonly name?: string
+  readonly policy?: number
+  readonly arrivals?: Fields & { readonly kind: string }
+  readonly mix?: string
+  readonly stream?: number
+  readonly client?: Fields
+  readonly emergency?: number
+}
+
+export interface WorldInput {
+  readonly seed?: number
+  readonly durationMs?: Millis
+  readonly drainMs?: Millis
+  readonly endpoints: readonly EndpointSpec[]
+  readonly policies?: readonly Policy[]
+  readonly workflows?: readonly WorkflowInput[]
+  readonly timeline?: readonly ScheduledFault[]
+}
+
+export function worldSpec(input: WorldInput): WorldSpec {
+  const durationMs = input.durationMs ?? 10_000
+  const { endpoints, policies = [policyOf()], workflows = [{}], timeline = [] } = input
+  return {
+    seed: input.seed ?? 1,
+    durationMs,
+    drainMs: input.drainMs ?? 120_000,
+    endpoints,
+    offers: endpoints.map(offerOf),
+    policies,
+    workflows: (rng) => workflows.map((workflow, index) => workflowOf(workflow, index, rng, durationMs)),
+    timeline,
+  }
+}
+
+function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: Millis): Workflow {
+  const name = input.name ?? `flow-${index}`
+  const mix = MIXES.find(({ kind }) => kind === (input.mix ?? 'short-chat'))
+  if (!mix) throw new Error(`no mix ${input.mix}`)
+  return {
+    index,
+    name,
+    policy: input.policy ?? 0,
+    arrivals: arrivals(input.arrivals ?? { kind: 'poisson', rate: '5/s' }, rng.named(name), durationMs),
+    mix,
+    streamShare: input.stream ?? 0.5,
+    client: clientSchema.parse(input.client ?? {}),
+    emergencyEndpoint: input.emergency ?? -1,
+  }
+}
+
+export function arrivals(input: Fields & { readonly kind: string }, rng: Rng, durationMs: Millis): Arrivals {
+  const { kind, ...params } = input
+  const found = ARRIVALS.find((candidate) => candidate.kind === kind)
+  if (!found) throw new Error(`no arrivals ${kind}`)
+  return found.begin(z.object(found.params).parse(params) as never, rng, durationMs)
+}
+
+export class Ledger {
+  readonly entries: Entry[] = []
+
+  of<Kind extends EntryKind>(kind: Kind): EntryOf<Kind>[] {
+    return this.entries.filter((entry) => entry.kind === kind) as EntryOf<Kind>[]
+  }
+}
+
+/** Play a world to its end. `during` may look at it, or touch it, at the given instants. */
+export function play(
+  input: WorldInput,
+  grain: 'run' | 'chunk' = 'run',
+  during: readonly (readonly [at: Millis, act: (world: World) => void])[] = [],
+): Ledger {
+  const ledger = new Ledger()
+  const log = new Log()
+  log.attach({ step: (entry) => void ledger.entries.push(entry) })
+  const spec = worldSpec(input)
+  const world = new World(spec, log, grain)
+  for (const [at, act] of during) {
+    world.step(at)
+    act(world)
+  }
+  world.step(spec.durationMs + spec.drainMs)
+  world.end()
+  return ledger
+}
+
+/** Names instead of numbers, so that worlds with different fleets and workflows can be compared. */
+export function renamed(ledger: Ledger, input: WorldInput, rename: (id: string) => string = (id) => id): unknown[] {
+  const ids = input.endpoints.map((spec) => rename(endpointId(spec)))
+  const idOf = (index: number): string | null => ids[index] ?? null
+  return ledger.entries.map((entry) => {
+    const copy: Record<string, unknown> = { ...entry }
+    for (const key of ['endpoint', 'firstEndpoint', 'servedBy']) {
+      if (key in copy) copy[key] = idOf(copy[key] as number)
+    }
+    if (entry.kind === 'call.routed') {
+      copy['order'] = entry.order.map((candidate) => ({ ...candidate, endpoint: idOf(candidate.endpoint) }))
+      delete copy['funnel'] // It counts all endpoints, also those that nobody asked for.
+    }
+    return copy
+  })
+}
