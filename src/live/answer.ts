@@ -74,7 +74,7 @@ export class Answer {
   reset(): void {
     this.isOver = true
     const { socket, headersSent } = this.response
-    if (headersSent) socket?.destroy()
+    if (headersSent) socket?.destroySoon()
     else socket?.resetAndDestroy()
   }
 }
