@@ -3,6 +3,7 @@
  * same fingerprint on any machine. The hasher is handed in (node:crypto outside, anything in tests), because pure
  * rooms import no node modules. Numbers are written as little-endian float64, names as indexes.
  */
+import { hashName } from '../base/index.ts'
 import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass } from '../protocol/index.ts'
 import {
   ATTEMPT_OUTCOMES,
@@ -10,7 +11,10 @@ import {
   BREAKER_STATES,
   ENTRY_KINDS,
   REQUEST_OUTCOMES,
+  type Candidate,
+  type CandidateSkipped,
   type Entry,
+  type FunnelStep,
   type RequestClosed,
 } from './entry.ts'
 import type { Fold } from './log.ts'
@@ -38,7 +42,9 @@ const attemptOutcome = numbering(ATTEMPT_OUTCOMES)
 const callOutcome = numbering(CALL_OUTCOMES)
 const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
+const skipCause = numbering(['cooling', 'breaker', 'other_model'] satisfies CandidateSkipped['cause'][])
 const NO_INSTANT = -1
+const NO_STATUS = -1
 
 export class Fingerprint implements Fold {
   private readonly numbers = new Float64Array(BUFFER_NUMBERS)
@@ -52,22 +58,22 @@ export class Fingerprint implements Fold {
   }
 
   step(entry: Entry): void {
-    if (this.used > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX) this.flush()
+    this.makeRoom()
     this.put(kindNumber(entry.kind))
     this.put(entry.at)
     switch (entry.kind) {
       case 'request.arrived':
-        this.put3(entry.request, entry.inputTokens, entry.stream ? 1 : 0)
+        this.put2(entry.request, entry.workflow)
+        this.put2(entry.inputTokens, entry.stream ? 1 : 0)
         return
       case 'call.routed':
-        this.put3(entry.request, entry.call, entry.order.length)
-        for (let index = 0; index < entry.order.length; index += 1) {
-          if (this.used === BUFFER_NUMBERS) this.flush()
-          this.put((entry.order[index] as { endpoint: number }).endpoint)
-        }
+        this.put2(entry.request, entry.call)
+        this.putFunnel(entry.funnel)
+        this.putOrder(entry.order)
         return
       case 'candidate.skipped':
-        this.put3(entry.request, entry.call, entry.endpoint)
+        this.put2(entry.request, entry.call)
+        this.put2(entry.endpoint, skipCause(entry.cause))
         return
       case 'attempt.started':
         this.put3(entry.request, entry.call, entry.attempt)
@@ -77,19 +83,24 @@ export class Fingerprint implements Fold {
         this.put3(entry.request, entry.call, entry.attempt)
         this.put3(entry.endpoint, attemptOutcome(entry.outcome), errorClassNumber(entry.errorClass))
         this.put3(entry.startedAt, entry.firstContentAt ?? NO_INSTANT, entry.outputTokens)
+        this.put2(entry.status ?? NO_STATUS, entry.committed ? 1 : 0)
         return
       case 'fleet.charged':
         this.put3(entry.request, entry.call, entry.attempt)
-        this.put3(entry.inputTokens, entry.outputTokens, entry.cost)
+        this.put2(entry.endpoint, entry.cost)
+        this.put2(entry.inputTokens, entry.outputTokens)
         return
       case 'call.closed':
         this.put3(entry.request, entry.call, callOutcome(entry.outcome))
         this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
+        this.put3(entry.status, entry.attempts, entry.firstEndpoint)
         return
       case 'request.closed':
         this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
         this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
         this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
+        this.put2(entry.workflow, entry.arrivedAt)
+        this.put3(entry.calls, entry.firstEndpoint, entry.billed)
         return
       case 'health.changed':
         this.put(entry.policy)
@@ -102,6 +113,7 @@ export class Fingerprint implements Fold {
         return
       case 'fault.fired':
         this.put3(entry.fault, entry.endpoint, entry.request)
+        this.put2(entry.call, entry.attempt)
         return
       case 'signal.late':
         this.put2(entry.request, entry.endpoint)
@@ -136,10 +148,44 @@ export class Fingerprint implements Fold {
     this.put(third)
   }
 
+  private putFunnel(funnel: readonly FunnelStep[]): void {
+    this.put(funnel.length)
+    for (const { step, left, removed } of funnel) {
+      this.makeRoom()
+      this.put3(nameNumber(step), left, removed.length)
+      for (const endpoint of removed) {
+        this.makeRoom()
+        this.put(endpoint)
+      }
+    }
+  }
+
+  private putOrder(order: readonly Candidate[]): void {
+    this.makeRoom()
+    this.put(order.length)
+    for (const { endpoint, score, reason } of order) {
+      this.makeRoom()
+      this.put3(endpoint, score, nameNumber(reason))
+    }
+  }
+
+  private makeRoom(): void {
+    if (this.used > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX) this.flush()
+  }
+
   private flush(): void {
     if (this.used > 0 && this.finished === null) this.hasher.update(this.bytes.subarray(0, this.used * 8))
     this.used = 0
   }
+}
+
+const nameNumbers = new Map<string, number>()
+
+/** Steps and reasons are a few sentences, told millions of times: hashed once each. */
+function nameNumber(name: string): number {
+  let number = nameNumbers.get(name)
+  if (number === undefined) nameNumbers.set(name, (number = hashName(name)))
+  return number
 }
 
 function toolCallNumber(toolCall: RequestClosed['toolCall']): number {

@@ -41,7 +41,7 @@ export function decodeLedger(text: string): StoredLedger {
     const entry = parseLine(line, index + 2) as Entry
     if (!kinds.has(entry.kind))
       throw new Error(`line ${index + 2}: unknown kind of entry ${JSON.stringify(entry.kind)}`)
-    return entry
+    return reviveEntry(entry)
   })
   return { directory: reviveDirectory(head.directory), entries, torn: !complete }
 }
@@ -49,6 +49,13 @@ export function decodeLedger(text: string): StoredLedger {
 /** JSON has no Infinity: a fault without an end is stored as null. */
 function reviveDirectory(directory: Directory): Directory {
   return { ...directory, faults: directory.faults.map((fault) => ({ ...fault, until: fault.until ?? Infinity })) }
+}
+
+/** An endpoint without samples has an infinite score, which is stored as null too. */
+function reviveEntry(entry: Entry): Entry {
+  if (entry.kind !== 'call.routed') return entry
+  const order = entry.order.map((candidate) => ({ ...candidate, score: candidate.score ?? Infinity }))
+  return { ...entry, order }
 }
 
 function parseLine(line: string, number: number): unknown {

@@ -1,0 +1,242 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { Fingerprint, type Entry } from '../../src/ledger/index.ts'
+
+function digest(entries: readonly Entry[]): string {
+  const hash = createHash('sha256')
+  const fingerprint = new Fingerprint({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') })
+  for (const entry of entries) fingerprint.step(entry)
+  return fingerprint.digest()
+}
+
+/** One entry of every kind, and what else may stand in each of its fields. */
+const KINDS: readonly (readonly [Entry, Record<string, unknown>])[] = [
+  [
+    { kind: 'request.arrived', at: 1, request: 7, workflow: 0, inputTokens: 9, stream: true },
+    { at: 2, request: 8, workflow: 1, inputTokens: 10, stream: false },
+  ],
+  [
+    {
+      kind: 'call.routed',
+      at: 1,
+      request: 7,
+      call: 0,
+      funnel: [{ step: 'Initial Endpoints', left: 2, removed: [] }],
+      order: [{ endpoint: 0, score: 1, reason: 'sort: price' }],
+    },
+    {
+      at: 2,
+      request: 8,
+      call: 1,
+      funnel: [{ step: 'Initial Endpoints', left: 3, removed: [] }],
+      order: [{ endpoint: 0, score: 2, reason: 'sort: price' }],
+    },
+  ],
+  [
+    { kind: 'candidate.skipped', at: 1, request: 7, call: 0, endpoint: 0, cause: 'breaker' },
+    { at: 2, request: 8, call: 1, endpoint: 1, cause: 'cooling' },
+  ],
+  [
+    { kind: 'attempt.started', at: 1, request: 7, call: 0, attempt: 0, endpoint: 0, reason: 'primary' },
+    { at: 2, request: 8, call: 1, attempt: 1, endpoint: 1, reason: 'probe' },
+  ],
+  [
+    {
+      kind: 'attempt.ended',
+      at: 9,
+      request: 7,
+      call: 0,
+      attempt: 0,
+      endpoint: 0,
+      outcome: 'ok',
+      errorClass: null,
+      status: null,
+      startedAt: 1,
+      firstContentAt: null,
+      outputTokens: 3,
+      committed: true,
+    },
+    {
+      at: 8,
+      request: 8,
+      call: 1,
+      attempt: 1,
+      endpoint: 1,
+      outcome: 'failed',
+      errorClass: 'overloaded',
+      status: 503,
+      startedAt: 2,
+      firstContentAt: 0,
+      outputTokens: 4,
+      committed: false,
+    },
+  ],
+  [
+    {
+      kind: 'fleet.charged',
+      at: 1,
+      request: 7,
+      call: 0,
+      attempt: 0,
+      endpoint: 0,
+      inputTokens: 1,
+      outputTokens: 1,
+      cost: 5,
+    },
+    { at: 2, request: 8, call: 1, attempt: 1, endpoint: 1, inputTokens: 2, outputTokens: 2, cost: 6 },
+  ],
+  [
+    {
+      kind: 'call.closed',
+      at: 1,
+      request: 7,
+      call: 0,
+      outcome: 'ok',
+      errorClass: null,
+      status: 200,
+      attempts: 1,
+      firstEndpoint: 0,
+      servedBy: 0,
+      billed: 5,
+    },
+    {
+      at: 2,
+      request: 8,
+      call: 1,
+      outcome: 'failed',
+      errorClass: 'overloaded',
+      status: 503,
+      attempts: 2,
+      firstEndpoint: 1,
+      servedBy: -1,
+      billed: 6,
+    },
+  ],
+  [
+    {
+      kind: 'request.closed',
+      at: 9,
+      request: 7,
+      workflow: 0,
+      arrivedAt: 1,
+      outcome: 'ok',
+      errorClass: null,
+      ttftMs: null,
+      latencyMs: 8,
+      outputTokens: 3,
+      calls: 1,
+      attempts: 1,
+      firstEndpoint: 0,
+      servedBy: 0,
+      billed: 5,
+      toolCall: null,
+    },
+    {
+      at: 8,
+      request: 8,
+      workflow: 1,
+      arrivedAt: 2,
+      outcome: 'failed',
+      errorClass: 'overloaded',
+      ttftMs: 0,
+      latencyMs: 7,
+      outputTokens: 4,
+      calls: 2,
+      attempts: 2,
+      firstEndpoint: 1,
+      servedBy: -1,
+      billed: 6,
+      toolCall: 'valid',
+    },
+  ],
+  [
+    { kind: 'health.changed', at: 1, policy: 0, endpoint: 0, from: 'closed', to: 'open', until: null, cause: null },
+    { at: 2, policy: 1, endpoint: 1, from: 'half_open', to: 'cooling', until: 0, cause: 'overloaded' },
+  ],
+  [
+    { kind: 'fault.started', at: 1, fault: 0 },
+    { at: 2, fault: 1 },
+  ],
+  [
+    { kind: 'fault.ended', at: 1, fault: 0 },
+    { at: 2, fault: 1 },
+  ],
+  [
+    { kind: 'fault.fired', at: 1, fault: 0, endpoint: 0, request: 7, call: 0, attempt: 0 },
+    { at: 2, fault: 1, endpoint: -1, request: 8, call: 1, attempt: 1 },
+  ],
+  [
+    { kind: 'signal.late', at: 1, request: 7, endpoint: 0 },
+    { at: 2, request: 8, endpoint: 1 },
+  ],
+  [
+    { kind: 'loop.lagged', at: 1, lagMs: 5 },
+    { at: 2, lagMs: 6 },
+  ],
+]
+
+describe('fingerprint', () => {
+  const all = KINDS.map(([entry]) => entry)
+
+  test('fingerprint: the same entries, the same digest', () => {
+    expect(digest(structuredClone(all))).toBe(digest(all))
+  })
+
+  const fields = KINDS.flatMap(([entry, others]) =>
+    Object.entries(others).map(([field, value]) => [entry.kind, field, { ...entry, [field]: value } as Entry] as const),
+  )
+
+  test.each(fields)('fingerprint: %s with another %s, another digest', (kind, _field, changed) => {
+    expect(digest(all.map((entry) => (entry.kind === kind ? changed : entry)))).not.toBe(digest(all))
+  })
+
+  test('fingerprint: every field of every kind, is looked at above', () => {
+    for (const [entry, others] of KINDS) {
+      expect(['kind', ...Object.keys(others)].sort(), entry.kind).toEqual(Object.keys(entry).sort())
+    }
+  })
+
+  const routed = all[1] as Extract<Entry, { kind: 'call.routed' }>
+  test.each([
+    { order: [{ endpoint: 1, score: 1, reason: 'sort: price' }] },
+    { order: [{ endpoint: 0, score: 1, reason: 'sort: latency' }] },
+    { order: [] },
+    { funnel: [{ step: 'Initial', left: 2, removed: [] }] },
+    { funnel: [{ step: 'Initial Endpoints', left: 2, removed: [1] }] },
+    { funnel: [] },
+  ])('fingerprint: a plan that differs in %o, another digest', (change) => {
+    expect(digest([{ ...routed, ...change }])).not.toBe(digest([routed]))
+  })
+
+  test('fingerprint: two entries swapped, another digest', () => {
+    expect(digest([all[0]!, all[2]!])).not.toBe(digest([all[2]!, all[0]!]))
+  })
+
+  test('fingerprint: no entries, and asking twice, are both fine', () => {
+    const hash = createHash('sha256')
+    const fingerprint = new Fingerprint({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') })
+    expect(fingerprint.digest()).toBe(fingerprint.digest())
+  })
+
+  test('fingerprint: bytes, do not depend on where the buffer is flushed', () => {
+    // 8,192 numbers fit the buffer; runs of entries around that size, and one entry far wider than it.
+    const wide: Entry = {
+      ...routed,
+      order: Array.from({ length: 9_000 }, (_, endpoint) => ({ endpoint, score: endpoint / 7, reason: 'sort: price' })),
+      funnel: [{ step: 'Filter by Fallback', left: 1, removed: Array.from({ length: 20_000 }, (_, index) => index) }],
+    }
+    const many = Array.from(
+      { length: 3_000 },
+      (_, index): Entry => ({ ...all[index % all.length]!, at: index }) as Entry,
+    )
+    const bytesOf = (entries: readonly Entry[]): Buffer => {
+      const parts: Buffer[] = []
+      const fingerprint = new Fingerprint({ update: (bytes) => parts.push(Buffer.from(bytes)), digest: () => '' })
+      for (const entry of entries) fingerprint.step(entry)
+      fingerprint.digest()
+      return Buffer.concat(parts)
+    }
+    const entries = [...many, wide, ...many, wide, wide]
+    expect(bytesOf(entries).equals(Buffer.concat(entries.map((entry) => bytesOf([entry]))))).toBe(true)
+  })
+})
