@@ -34,7 +34,7 @@ export class RollingQuantiles {
     let total = 0
     for (const slot of this.slots) for (const n of slot) total += n
     if (total === 0) return null
-    let left = Math.max(1, Math.ceil(q * total))
+    let left = Math.max(1, Math.ceil(q * total - 1e-9))
     for (let index = 0; index < BUCKETS; index += 1) {
       for (const slot of this.slots) left -= slot[index] as number
       if (left <= 0) return MIDPOINTS[index] as number

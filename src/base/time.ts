@@ -10,6 +10,9 @@ export const NEVER: Millis = Infinity
 
 const TICKS_PER_MILLI = 1024
 
+/** The shortest length of time there is. */
+export const TICK: Millis = 1 / TICKS_PER_MILLI
+
 /** The nearest instant (or length of time) that scenario time can express. `NEVER` stays `NEVER`. */
 export function quantize(millis: number): Millis {
   return Math.round(millis * TICKS_PER_MILLI) / TICKS_PER_MILLI

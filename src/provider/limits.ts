@@ -2,7 +2,7 @@
  * Rate limits as real token buckets: so many units a minute, filled evenly, never above one minute's worth. A request
  * is admitted when every bucket can pay; otherwise none is charged, and the hint says when the emptiest can.
  */
-import { MINUTE, quantize, type Millis } from '../base/index.ts'
+import { MINUTE, quantize, TICK, type Millis } from '../base/index.ts'
 
 export class Bucket {
   readonly perMinute: number
@@ -28,7 +28,8 @@ export class Bucket {
     this.fill(now)
     if (this.tokens >= amount) return 0
     if (amount > this.capacity) return MINUTE
-    return quantize(((amount - this.tokens) * MINUTE) / this.perMinute)
+    // At least a tick: rounded to nothing, it would admit what cannot be paid for.
+    return Math.max(TICK, quantize(((amount - this.tokens) * MINUTE) / this.perMinute))
   }
 
   take(amount: number, now: Millis): void {
