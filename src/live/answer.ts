@@ -70,11 +70,11 @@ export class Answer {
     if (frame.end === 'reset') this.reset()
   }
 
-  /** Break the connection. Before the head that is a reset (RST); after it, what was written is let through first. */
+  /** Break the connection. Before the head that is a reset (RST); after it, what was written goes out first. */
   reset(): void {
     this.isOver = true
     const { socket, headersSent } = this.response
-    if (headersSent) socket?.destroySoon()
+    if (headersSent) setImmediate(() => socket?.destroy())
     else socket?.resetAndDestroy()
   }
 }
