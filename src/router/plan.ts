@@ -31,7 +31,8 @@ const QUANTILES = [
 export class Planner {
   private readonly offers: readonly Offer[]
   private readonly half: RequestHalf
-  private readonly byShape = new Map<RequestShape, Eligibility>()
+  /** Weak: a live gateway decodes a shape of its own for every request. */
+  private readonly byShape = new WeakMap<RequestShape, Eligibility>()
   private readonly strategy: Strategy
   private readonly partition: 'model' | 'none'
   /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
@@ -73,7 +74,7 @@ export class Planner {
     let order: Candidate[] = []
     if (this.partition === 'none') order = this.strategy.rank(eligible, context)
     else {
-      for (const model of this.half.models) {
+      for (const model of new Set(this.half.models)) {
         const ofModel = eligible.filter((endpoint) => at(this.offers, endpoint).model === model)
         if (ofModel.length > 0) order.push(...this.strategy.rank(ofModel, context))
       }

@@ -8,7 +8,7 @@ export const throughput: Strategy = {
   rank(eligible, { belief, now }) {
     return orderedBy(
       eligible,
-      (endpoint) => -(belief.throughput(endpoint, 0.5, now) ?? 0),
+      (endpoint) => 0 - (belief.throughput(endpoint, 0.5, now) ?? 0),
       () => 'sort: throughput',
     )
   },
