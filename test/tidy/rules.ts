@@ -97,7 +97,7 @@ const ROOM_TABLE = 'ROOMS in test/tidy/rules.ts'
 
 export const roomImports: Rule = (file) => {
   const from = roomOf(file.path)
-  if (from === undefined) return []
+  if (from === undefined || !/\.tsx?$/.test(file.path)) return []
   const allowed = ROOMS[from]
   if (allowed === undefined) {
     return [
