@@ -28,6 +28,7 @@ export class LedgerFile implements Fold {
   private isFull = false
   private syncedAt = performance.now()
   private trouble: Error | null = null
+  private waiting: Promise<void> | null = null
 
   constructor(path: string, directory: Directory) {
     this.path = path
@@ -55,9 +56,17 @@ export class LedgerFile implements Fold {
       this.syncedAt = performance.now()
       this.gzip.flush(constants.Z_SYNC_FLUSH)
     }
-    if (!this.isFull) return
-    await Promise.race([once(this.gzip, 'drain'), once(this.file, 'close')]).catch(() => {})
+    if (this.isFull) await (this.waiting ??= this.room())
+  }
+
+  /** Whoever asks meanwhile waits for the same room; nobody is left listening afterwards. */
+  private async room(): Promise<void> {
+    const over = new AbortController()
+    const { signal } = over
+    await Promise.race([once(this.gzip, 'drain', { signal }), once(this.file, 'close', { signal })]).catch(() => {})
+    over.abort()
     this.isFull = false
+    this.waiting = null
   }
 
   /** Write the rest. Rejects when anything at all could not be written. */
