@@ -41,6 +41,7 @@ function deform(script: Script, pattern: Pattern): Script | null {
   if (!first) return null
   const args = deltas.map((delta) => delta.args).join('')
   const tokens = deltas.reduce((sum, delta) => sum + delta.tokens, 0)
+  if (!isJson(args)) return null // Something else has broken it already.
   const replacement = replace(first, args, tokens, pattern)
   let isReplaced = false
   const cues = script.cues.flatMap((cue): Cue[] => {
@@ -71,11 +72,20 @@ function replace(first: ToolDelta, args: string, tokens: number, pattern: Patter
     case 'unknown_tool':
       return [{ ...whole, name: 'execute_python' }]
     case 'duplicate_id':
-      return [whole, { ...whole, index: whole.index + 1 }]
+      return [whole, { ...whole, index: whole.index + 1, tokens: 0 }]
     case 'leaked_text': {
       const text = `<tool_call>{"name": "${first.name ?? ''}", "arguments": ${args}}</tool_call>`
       return [{ type: 'content', channel: 'text', tokens, forMs: 0, everyMs: 0, text } satisfies Content]
     }
+  }
+}
+
+function isJson(args: string): boolean {
+  try {
+    JSON.parse(args)
+    return true
+  } catch {
+    return false
   }
 }
 
