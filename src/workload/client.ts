@@ -301,8 +301,10 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     if (last?.type === 'finished') {
       const toolCall = judgeToolCalls(errand)
       const isUsable = toolCall === null || toolCall === 'valid'
-      this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', null, now, out, toolCall)
-    } else if (last?.type === 'failed') this.close(errand, 'failed', last.class, now, out)
+      const errorClass = isUsable ? null : 'invalid_tool_call'
+      this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', errorClass, now, out, toolCall)
+    } else if (last?.type === 'failed')
+      this.close(errand, errand.firstContentAt === null ? 'failed' : 'truncated', last.class, now, out)
     else if (last?.type === 'closed')
       this.close(errand, errand.firstContentAt === null ? 'failed' : 'truncated', 'stream_cut', now, out)
   }
@@ -345,7 +347,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       calls: call.number + 1,
       attempts: errand.attemptsBefore + (emergency ? 1 : 0),
       firstEndpoint: errand.firstEndpoint >= 0 ? errand.firstEndpoint : (emergency?.endpoint ?? -1),
-      servedBy: emergency ? emergency.endpoint : (call.summary?.servedBy ?? -1),
+      servedBy: emergency ? (firstContentAt === null ? -1 : emergency.endpoint) : (call.summary?.servedBy ?? -1),
       billed: errand.billedBefore,
       toolCall,
     })
@@ -441,6 +443,6 @@ function recordEmergency(
     startedAt: errand.dueAt === NEVER ? now : errand.dueAt - errand.workflow.client.timeout,
     firstContentAt,
     outputTokens,
-    committed: isOk,
+    committed: isOk || firstContentAt !== null,
   })
 }
