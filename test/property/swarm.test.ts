@@ -1,0 +1,318 @@
+/**
+ * The swarm: random fleets, policies, workloads and storms. Whatever happens in them, these must hold. On a failure
+ * fast-check prints its seed, path and the smallest world it found; put them into SWARM and run this file again.
+ */
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Fingerprint, type Entry, type EntryOf } from '../../src/ledger/index.ts'
+import { costOf, type EndpointSpec } from '../../src/protocol/index.ts'
+import type { ScheduledFault } from '../../src/provider/index.ts'
+import type { Policy } from '../../src/router/index.ts'
+import { endpoint, fault, play, policyOf, type Ledger, type WorldInput } from '../virtual/lab.ts'
+
+const SWARM = { seed: 20_261_120, numRuns: 60 }
+const ms = (value: number): string => `${value}ms`
+
+const endpoints: fc.Arbitrary<EndpointSpec[]> = fc
+  .array(
+    fc.record({
+      provider: fc.constantFrom('a', 'b', 'c', 'd'),
+      model: fc.constantFrom('m', 'm', 'm', 'n'),
+      price: fc.record({ input: fc.integer({ min: 0, max: 5 }), output: fc.integer({ min: 0, max: 9 }) }),
+      data_collection: fc.constantFrom('allow', 'deny'),
+      context_length: fc.constantFrom(1_500, 128_000),
+      capacity: fc.constantFrom(
+        {},
+        { slots: 3, queue: 2 },
+        { slots: 1, queue: 'unbounded' },
+        { service: 'exponential', time: '80ms', slots: 2, queue: 5 },
+      ),
+      limits: fc.constantFrom({}, {}, { requests_per_minute: 60 }),
+      latency: fc.record({
+        tokens_per_second: fc.constantFrom(10, 80, 300),
+        ttft_p50: fc.constantFrom('100ms', '900ms'),
+      }),
+    }),
+    { minLength: 1, maxLength: 5 },
+  )
+  .map((list) => list.map((one, index) => endpoint(one.provider, { ...one, tag: `${one.provider}/${index}` })))
+
+const providers = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'x'), { maxLength: 3 })
+const policies: fc.Arbitrary<Policy> = fc
+  .record({
+    provider: fc.record({
+      order: fc.option(providers, { nil: null }),
+      ignore: fc.option(providers, { nil: null }),
+      data_collection: fc.constantFrom('allow', 'deny', null),
+      allow_fallbacks: fc.constantFrom(true, true, false, null),
+      sort: fc.constantFrom(null, 'price', 'latency', 'throughput', { by: 'price', partition: 'none' }),
+      max_price: fc.option(fc.record({ prompt: fc.integer({ min: 1, max: 5 }) }), { nil: null }),
+    }),
+    resilience: fc.record(
+      {
+        timeouts: fc.record({
+          connect: fc.constantFrom('1s', '5s'),
+          first_token: fc.constantFrom('800ms', '3s'),
+          idle: fc.constantFrom('150ms', '2s'),
+          attempt: fc.constantFrom('3s', '30s'),
+          total: fc.constantFrom('4s', '45s'),
+        }),
+        retry: fc.record({
+          attempts: fc.integer({ min: 0, max: 3 }),
+          base: fc.integer({ min: 1, max: 3_000 }).map(ms),
+        }),
+        breaker: fc.record({
+          consecutive: fc.integer({ min: 1, max: 4 }),
+          open_for: fc.integer({ min: 1, max: 3_000 }).map(ms),
+          min_requests: fc.constantFrom(2, 20),
+        }),
+        cooldown: fc.record({
+          rate_limited: fc.integer({ min: 0, max: 3_000 }).map(ms),
+          account: fc.constantFrom('2s', '60s'),
+        }),
+        commit: fc.record({
+          at: fc.constantFrom('on_first_content', 'hold', 'on_finish'),
+          hold_for: fc.constantFrom('1ms', '500ms'),
+        }),
+        validation: fc.record({ tool_calls: fc.constantFrom('pass', 'fall_back', 'heal') }),
+        max_attempts: fc.integer({ min: 1, max: 5 }),
+      },
+      { requiredKeys: ['timeouts', 'max_attempts'] },
+    ),
+  })
+  .map((half) => policyOf({ models: ['m', 'n'], ...half }))
+
+const storms = (count: number): fc.Arbitrary<ScheduledFault[]> => {
+  const kinds = fc.constantFrom(
+    ['outage', { mode: 'refuse' }],
+    ['outage', { mode: 'reset' }],
+    ['outage', { mode: 'blackhole' }],
+    ['outage', { mode: 'html' }],
+    ['outage', { mode: 'status', status: 401 }],
+    ['outage', { mode: 'status', status: 503 }],
+    ['latency', { mode: 'first_token_silence', add: '5s', ping_every: '500ms' }],
+    ['latency', { mode: 'slow_tokens', factor: 20 }],
+    ['rate_limit', { requests_per_minute: 30 }],
+    ['rate_limit', { mode: 'phantom', hint: '2s' }],
+    ['stream', { mode: 'cut', after: '40%' }],
+    ['stream', { mode: 'stall', after: '10%' }],
+    ['stream', { mode: 'error_event', after: '70%' }],
+    ['context_length', { limit: 900 }],
+    ['malformed_tool_call', { pattern: 'wrong_type' }],
+    ['malformed_tool_call', { pattern: 'duplicate_id' }],
+    ['malformed_tool_call', { pattern: 'double_encoded' }],
+  ) as fc.Arbitrary<[string, Record<string, unknown>]>
+  const line = fc.record({
+    what: kinds,
+    at: fc.integer({ min: 0, max: 7_000 }),
+    span: fc.integer({ min: 1, max: 6_000 }),
+    on: fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.uniqueArray(fc.integer({ min: 0, max: count - 1 }), { minLength: 1, maxLength: count }),
+      },
+      { weight: 1, arbitrary: fc.constant('gateway' as const) },
+    ),
+    probability: fc.constantFrom(0, 0.3, 0.7, 1),
+    shape: fc.constantFrom({ kind: 'step' }, { kind: 'ramp' }, { kind: 'flap', period: '1s' }),
+  })
+  return fc.array(line, { maxLength: 5 }).map((lines) =>
+    lines.map(({ what: [kind, params], at, span, on, probability, shape }, index) => {
+      const more = { id: `line-${index}`, probability, shape }
+      // Only an outage can strike the gateway.
+      return on === 'gateway'
+        ? fault('outage', at, at + span, on, { mode: 'refuse' }, more)
+        : fault(kind, at, at + span, on, params, more)
+    }),
+  )
+}
+
+const worlds: fc.Arbitrary<WorldInput> = endpoints.chain((fleet) =>
+  fc.record({
+    seed: fc.integer({ min: 0, max: 1_000_000 }),
+    endpoints: fc.constant(fleet),
+    policies: fc.tuple(policies, policies).map((pair) => [...pair]),
+    timeline: storms(fleet.length),
+    durationMs: fc.constant(8_000),
+    drainMs: fc.constantFrom(500, 90_000),
+    workflows: fc
+      .tuple(
+        fc.record({
+          policy: fc.constantFrom(0, 1),
+          stream: fc.constantFrom(0, 0.5, 1),
+          client: fc.constantFrom({}, { timeout: '2s', retries: 2 }),
+        }),
+        fc.record({
+          mix: fc.constantFrom('tool-use', 'structured-output', 'long-context'),
+          emergency: fc.constantFrom(-1, 0),
+          client: fc.constantFrom({}, { timeout: '3s', retries: 1 }),
+        }),
+      )
+      .map(([open, closed]) => [
+        { ...open, arrivals: { kind: 'poisson', rate: '8/s' } },
+        { ...closed, policy: 1, arrivals: { kind: 'closed_loop', users: 4, think: '300ms' } },
+      ]),
+  }),
+)
+
+test('swarm: whatever the world, what must hold holds', () => {
+  fc.assert(
+    fc.property(worlds, (input) => {
+      const ledger = play(input)
+      everyRequestOnce(ledger)
+      everyAttemptOnce(ledger, input)
+      nothingAfterTheEnd(ledger)
+      onlyLegalAttempts(ledger, input)
+      noMoreThanAFullAnswer(ledger, input)
+      openBreakersGetProbesOnly(ledger, input)
+      timeNeverGoesBack(ledger)
+      expect(fingerprint(play(input).entries)).toBe(fingerprint(ledger.entries))
+    }),
+    SWARM,
+  )
+})
+
+test('swarm: whatever the world, runs and chunks tell the same story', () => {
+  fc.assert(
+    fc.property(worlds, (input) => {
+      const story = (grain: 'run' | 'chunk'): string[] =>
+        play(input, grain)
+          .entries.flatMap((entry) => (entry.kind === 'signal.late' ? [] : [JSON.stringify(entry)]))
+          .sort()
+      expect(story('chunk')).toEqual(story('run'))
+    }),
+    { ...SWARM, numRuns: 40 },
+  )
+})
+
+const attemptKey = ({ request, call, attempt }: { request: number; call: number; attempt: number }): string =>
+  `${request}/${call}/${attempt}`
+const callKey = ({ request, call }: { request: number; call: number }): string => `${request}/${call}`
+
+function everyRequestOnce(ledger: Ledger): void {
+  const arrived = ledger.of('request.arrived').map(({ request }) => request)
+  const closed = ledger.of('request.closed').map(({ request }) => request)
+  expect(new Set(arrived).size).toBe(arrived.length)
+  expect(closed.toSorted((a, b) => a - b)).toEqual(arrived.toSorted((a, b) => a - b))
+  const calls = ledger.of('call.routed').map(callKey)
+  expect(ledger.of('call.closed').map(callKey).sort()).toEqual(calls.toSorted())
+}
+
+function everyAttemptOnce(ledger: Ledger, { policies: all = [], workflows = [] }: WorldInput): void {
+  const started = ledger.of('attempt.started')
+  expect(ledger.of('attempt.ended').map(attemptKey).sort()).toEqual(started.map(attemptKey).sort())
+  const made = new Map<string, number>()
+  for (const one of started) made.set(callKey(one), (made.get(callKey(one)) ?? 0) + 1)
+  for (const [key, count] of made) {
+    const policy = all[workflows[Math.floor(Number(key.split('/')[0]) / 4294967296)]?.policy ?? 0]
+    expect(count).toBeLessThanOrEqual(policy!.resilience.max_attempts)
+  }
+  const committed = ledger
+    .of('attempt.ended')
+    .filter((one) => one.committed)
+    .map(callKey)
+  expect(new Set(committed).size).toBe(committed.length)
+  for (const closed of ledger.of('call.closed')) expect(closed.attempts).toBe(made.get(callKey(closed)) ?? 0)
+}
+
+/** After an attempt has ended there is nothing of it but, at the same instant, its charge; and late signals. */
+function nothingAfterTheEnd(ledger: Ledger): void {
+  const ended = new Map<string, number>()
+  for (const entry of ledger.entries) {
+    if (entry.kind === 'attempt.ended') ended.set(attemptKey(entry), entry.at)
+    else if (entry.kind === 'fleet.charged') {
+      const at = ended.get(attemptKey(entry))
+      expect(at === undefined || at === entry.at, `charged at ${entry.at}, over at ${at}`).toBe(true)
+    } else if (entry.kind === 'fault.fired' && entry.endpoint >= 0) {
+      // A slot freed by a cancel is taken at once, maybe by an attempt whose own cancel comes at this very instant.
+      expect(ended.get(attemptKey(entry)) ?? entry.at).toBe(entry.at)
+    } else if (entry.kind === 'attempt.started') expect(ended.has(attemptKey(entry))).toBe(false)
+  }
+}
+
+function onlyLegalAttempts(ledger: Ledger, { endpoints: fleet, policies: all = [], workflows = [] }: WorldInput): void {
+  for (const { request, endpoint: index, reason } of ledger.of('attempt.started')) {
+    if (reason === 'emergency') continue
+    const spec = fleet[index]!
+    const { provider } = all[workflows[Math.floor(request / 4294967296)]?.policy ?? 0]!
+    expect(provider.ignore ?? []).not.toContain(spec.provider)
+    if (provider.data_collection === 'deny') expect(spec.data_collection).toBe('deny')
+    if (provider.max_price?.prompt != null)
+      expect(spec.price.input).toBeLessThanOrEqual(Number(provider.max_price.prompt))
+    if (provider.allow_fallbacks === false && provider.order && provider.order.length > 0)
+      expect(provider.order).toContain(spec.provider)
+  }
+}
+
+/** No attempt is charged more than its whole answer would cost, and those that ended well exactly that. */
+function noMoreThanAFullAnswer(ledger: Ledger, { endpoints: fleet }: WorldInput): void {
+  const charges = new Map<string, EntryOf<'fleet.charged'>>()
+  for (const charge of ledger.of('fleet.charged')) {
+    expect(charges.has(attemptKey(charge))).toBe(false)
+    charges.set(attemptKey(charge), charge)
+    const { price } = fleet[charge.endpoint]!
+    expect(charge.cost).toBe(
+      charge.inputTokens + charge.outputTokens === 0 ? 0 : costOf(price, charge.inputTokens, charge.outputTokens),
+    )
+    expect(charge.outputTokens).toBeLessThanOrEqual(2_048)
+  }
+  for (const attempt of ledger.of('attempt.ended')) {
+    const charge = charges.get(attemptKey(attempt))
+    if (attempt.outcome === 'ok') expect(charge?.outputTokens).toBe(attempt.outputTokens)
+    else expect(charge?.outputTokens ?? 0).toBeGreaterThanOrEqual(attempt.outputTokens)
+  }
+  for (const closed of ledger.of('call.closed')) expect(closed.billed === 0 || closed.outcome === 'ok').toBe(true)
+  for (const closed of ledger.of('request.closed')) {
+    if (closed.outcome !== 'ok') continue
+    const served = ledger
+      .of('attempt.ended')
+      .filter(({ request, committed }) => request === closed.request && committed)
+    expect(served.map(({ outputTokens }) => outputTokens)).toEqual([closed.outputTokens])
+  }
+}
+
+/** While a breaker is open nobody is let in; while it is half open one probe at a time is, and each such is a probe. */
+function openBreakersGetProbesOnly(ledger: Ledger, { workflows = [] }: WorldInput): void {
+  const states = new Map<string, string>()
+  const until = new Map<string, number>()
+  const probes = new Map<string, string>()
+  const guardOf = (request: number, endpointIndex: number): string =>
+    `${workflows[Math.floor(request / 4294967296)]?.policy ?? 0}@${endpointIndex}`
+  for (const entry of ledger.entries) {
+    if (entry.kind === 'health.changed') {
+      const guard = `${entry.policy}@${entry.endpoint}`
+      if (entry.to === 'cooling') continue
+      expect(entry.from).toBe(states.get(guard) ?? 'closed')
+      if (entry.to === 'half_open') expect(entry.at).toBeGreaterThanOrEqual(until.get(guard) ?? Infinity)
+      states.set(guard, entry.to)
+      until.set(guard, entry.until ?? 0)
+    } else if (entry.kind === 'attempt.started' && entry.call >= 0) {
+      const guard = guardOf(entry.request, entry.endpoint)
+      const state = states.get(guard) ?? 'closed'
+      expect(state).not.toBe('open')
+      expect(entry.reason === 'probe').toBe(state === 'half_open')
+      if (entry.reason !== 'probe') continue
+      expect(probes.has(guard), `two probes at ${guard}`).toBe(false)
+      probes.set(guard, attemptKey(entry))
+    } else if (entry.kind === 'attempt.ended') {
+      const guard = guardOf(entry.request, entry.endpoint)
+      if (probes.get(guard) === attemptKey(entry)) probes.delete(guard)
+    }
+  }
+}
+
+function timeNeverGoesBack(ledger: Ledger): void {
+  let last = 0
+  for (const { at } of ledger.entries) {
+    expect(at).toBeGreaterThanOrEqual(last)
+    last = at
+  }
+}
+
+function fingerprint(entries: readonly Entry[]): string {
+  const hash = createHash('sha256')
+  const it = new Fingerprint({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') })
+  for (const entry of entries) it.step(entry)
+  return it.digest()
+}
