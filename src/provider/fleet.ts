@@ -286,8 +286,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 
   private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {
-    for (const job of [...this.jobs.values()]) {
-      if (job.state === 'over') continue // It was let in when an earlier one broke, and needed no time at all.
+    // One that is let in when an earlier one breaks, and needs no time at all, is over before its turn and not met.
+    for (const job of this.jobs.values()) {
       const consequence = this.weather.breaks(fault, job.attempt, now, out)
       if (consequence === null) continue
       const hasRun = job.next > 0

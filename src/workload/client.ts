@@ -166,7 +166,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         }
         return
       case 'run.ended':
-        for (const errand of [...this.byRequest.values()]) {
+        for (const errand of this.byRequest.values()) {
           if (errand.phase === 'calling') out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
           if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
           this.close(errand, 'unfinished', null, now, out)

@@ -85,7 +85,7 @@ describe('rng', () => {
 
   test('rng: below, every number below and no other', () => {
     const rng = Rng.fromSeed(1)
-    expect([...new Set(Array.from({ length: 1_000 }, () => rng.below(7)))].sort()).toEqual([0, 1, 2, 3, 4, 5, 6])
+    expect(new Set(Array.from({ length: 1_000 }, () => rng.below(7)))).toEqual(new Set([0, 1, 2, 3, 4, 5, 6]))
   })
 })
 

@@ -165,7 +165,7 @@ describe.each(STRATEGIES.map((strategy) => [strategy.kind, strategy] as const))(
       for (const eligible of [[], [2], [0, 1, 2, 3, 4]]) {
         const rank = () => strategy.rank(eligible, { offers: fleet, belief, rng: Rng.fromSeed(1).fork(1), now: 0 })
         const order = rank()
-        expect(order.map(({ endpoint: index }) => index).sort()).toEqual(eligible)
+        expect(order.map(({ endpoint: index }) => index).sort((a, b) => a - b)).toEqual(eligible)
         for (const { reason, score } of order) {
           expect(reason.length).toBeGreaterThan(3)
           expect(score).not.toBeNaN()

@@ -238,8 +238,8 @@ function onlyLegalAttempts(ledger: Ledger, { endpoints: fleet, policies: all = [
     const { provider } = all[workflows[Math.floor(request / 4294967296)]?.policy ?? 0]!
     expect(provider.ignore ?? []).not.toContain(spec.provider)
     if (provider.data_collection === 'deny') expect(spec.data_collection).toBe('deny')
-    if (provider.max_price?.prompt != null)
-      expect(spec.price.input).toBeLessThanOrEqual(Number(provider.max_price.prompt))
+    if (typeof provider.max_price?.prompt === 'number')
+      expect(spec.price.input).toBeLessThanOrEqual(provider.max_price.prompt)
     if (provider.allow_fallbacks === false && provider.order && provider.order.length > 0)
       expect(provider.order).toContain(spec.provider)
   }

@@ -33,11 +33,11 @@ describe('an answer', () => {
       const it = new FleetLab([spec])
       const attempt = it.send(0, question({ maxTokens }))
       it.at(LONG)
-      return [it.of('fleet.charged')[0]?.outputTokens, (it.said(attempt).at(-1)?.signal as { reason: string }).reason]
+      return [it.of('fleet.charged')[0]?.outputTokens, it.said(attempt).at(-1)?.signal]
     }
-    expect(reason(A, 40)).toEqual([40, 'stop'])
-    expect(reason(A, 39)).toEqual([39, 'length'])
-    expect(reason(endpoint('a', { latency: EXACT, max_output: 10 }), null)).toEqual([10, 'length'])
+    expect(reason(A, 40)).toMatchObject([40, { reason: 'stop' }])
+    expect(reason(A, 39)).toMatchObject([39, { reason: 'length' }])
+    expect(reason(endpoint('a', { latency: EXACT, max_output: 10 }), null)).toMatchObject([10, { reason: 'length' }])
   })
 
   test('the same visit: the same answer in another fleet and at another time', () => {
@@ -190,6 +190,15 @@ describe('a strike in flight', () => {
     const attempt = it.send()
     it.at(LONG).cancel(attempt)
     expect(it.of('fleet.charged')).toMatchObject([{ outputTokens: 9 }])
+  })
+
+  test('reset: whoever moves up and needs no time at all, is over once', () => {
+    // Of thousands of exponential service times of a millisecond in the mean, some round to nothing.
+    const spec = endpoint('a', { capacity: { service: 'exponential', time: '1ms', slots: 1, queue: 'unbounded' } })
+    const it = new FleetLab([spec], [fault('outage', 1, 2, [0], { mode: 'reset' }, { probability: 0.5 })])
+    for (let n = 0; n < 20_000; n += 1) it.send()
+    it.at(LONG)
+    expect(it.fleet.inFlight).toBe(0)
   })
 
   test('struck at the instant of its end: has ended', () => {

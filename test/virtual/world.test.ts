@@ -185,9 +185,8 @@ describe('the gateway itself', () => {
     const open = ledger.of('request.closed').filter(({ at, arrivedAt }) => at > 3_000 && arrivedAt < 2_900)
     expect(broken.length).toBeGreaterThan(0)
     expect(open.length).toBeGreaterThan(0)
-    expect(fired.map(({ request }) => request).sort()).toEqual(
-      expect.arrayContaining(broken.map(({ request }) => request).sort()),
-    )
+    const struck = new Set(fired.map(({ request }) => request))
+    expect(broken.every(({ request }) => struck.has(request))).toBe(true)
   })
 
   test('gateway: a black hole, its calls hear nothing until they give up', () => {
