@@ -104,6 +104,9 @@ export class Engine {
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
   private readonly notesSeen = new Set<string>()
   private isStopped = false
+  private areDoorsClosed = false
+  /** Requests that came after the doors were closed; they are in no ledger. */
+  cameTooLate = 0
 
   private readonly fromFleet: Out<FleetCommand>
   private readonly fromRouter: Out<RouterCommand>
@@ -242,6 +245,11 @@ export class Engine {
     this.loop.enter((now) => this.weather.handle({ type: 'fault.healed', fault }, now, this.fromWeather))
   }
 
+  /** From now on nobody new is let in; who is inside is served. */
+  closeDoors(): void {
+    this.areDoorsClosed = true
+  }
+
   /** Resolves when no outside client is in flight any more, or after `wallMsMax`. */
   async whenQuiet(wallMsMax: number): Promise<void> {
     const until = performance.now() + wallMsMax
@@ -337,6 +345,10 @@ export class Engine {
   // ── the gateway ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   private receive(visitor: Visitor): void {
+    if (this.areDoorsClosed) {
+      this.cameTooLate += 1 // Left waiting: whoever asks after closing time is about to hang up.
+      return
+    }
     const known = visitor.mark === null ? undefined : this.application.callOf(visitor.mark)
     if (visitor.mark !== null && !known) {
       visitor.reply.raw.destroy() // The application hung up before it was heard.
@@ -520,7 +532,7 @@ export class Engine {
       this.fleet.handle({ type: 'flight.struck', fault }, now, this.fromFleet)
       return
     }
-    for (const [call, { answer }] of [...this.atGateway]) {
+    for (const [call, { answer }] of this.atGateway) {
       this.atGateway.delete(call)
       this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
       this.outside.failed(call, GATEWAY_DOWN, false, now)

@@ -118,7 +118,7 @@ export class Outside {
   }
 
   endAll(now: Millis): void {
-    for (const [call, guest] of [...this.guests]) this.close(call, guest, 'unfinished', null, now)
+    for (const [call, guest] of this.guests) this.close(call, guest, 'unfinished', null, now)
   }
 
   private close(

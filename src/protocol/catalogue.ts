@@ -34,13 +34,10 @@ const slug = z
 
 const capacity = z
   .strictObject({
-    service: z
-      .enum(['llm', 'constant', 'exponential', 'lognormal'])
-      .default('llm')
-      .meta({
-        description:
-          'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.',
-      }),
+    service: z.enum(['llm', 'constant', 'exponential', 'lognormal']).default('llm').meta({
+      description:
+        'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.',
+    }),
     time: duration({ min: 1 })
       .optional()
       .meta({ description: 'Mean service time; needed unless `service` is `llm`.', examples: ['100ms'] }),
@@ -119,12 +116,10 @@ export const endpointSchema = z.strictObject({
     .string()
     .regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' })
     .meta({ examples: ['openai/gpt-5-mini'] }),
-  tag: slug
-    .optional()
-    .meta({
-      description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
-      examples: ['deepinfra/turbo'],
-    }),
+  tag: slug.optional().meta({
+    description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
+    examples: ['deepinfra/turbo'],
+  }),
   stream: z
     .string()
     .min(1)

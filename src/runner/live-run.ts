@@ -89,6 +89,17 @@ export class LiveRun {
     this.engine.stop()
   }
 
+  /** Let nobody new in, and wait until everybody inside has been served, for at most the scenario's drain time. */
+  async closeDoors(): Promise<void> {
+    this.engine.closeDoors()
+    await this.engine.whenQuiet(this.scenario.drainMs / this.speed)
+  }
+
+  /** Requests that came after closing time. They are in no ledger. */
+  get cameTooLate(): number {
+    return this.engine.cameTooLate
+  }
+
   /** End because everything that was to be done is done, as soon as the last client has left: the run is whole. */
   async complete(): Promise<void> {
     await this.engine.whenQuiet(LEAVING_MS_MAX)

@@ -25,11 +25,17 @@ export interface LoadResult {
   readonly ledgerResponses: number
   /** Of these, the ones that were ok. */
   readonly ledgerComplete: number
+  /** Requests that the generator sent after closing time; nobody answered them, and no ledger holds them. */
+  readonly afterClosing: number
   readonly agrees: boolean
 }
 
 /** Outcomes for which the client was given a whole response, good or bad. */
 const ANSWERED: readonly RequestOutcome[] = ['ok', 'truncated', 'invalid_tool_call', 'failed']
+
+/** Bytes that have left the gateway are counted by the generator well within this. */
+const DELIVERY_MS = 250
+const NET_SECONDS = 60
 
 export class LoadRun {
   readonly live: LiveRun
@@ -37,6 +43,7 @@ export class LoadRun {
   private readonly options: LoadOptions
   private readonly counts = new Map<RequestOutcome, number>()
   private generator: LoadGenerator | null = null
+  private end: () => void = () => {}
 
   constructor(scenario: CompiledScenario, options: LoadOptions) {
     this.scenario = scenario
@@ -62,33 +69,64 @@ export class LoadRun {
 
   async start(): Promise<{ gateway: string }> {
     const { gateway } = await this.live.start()
-    const { durationMs, seed, policies } = this.scenario
+    const { durationMs, drainMs, seed, policies } = this.scenario
     const workflow = at(this.scenario.workflows(Rng.fromSeed(seed).named('arrivals')), this.options.workflow)
     this.generator = startLoad({
       origin: gateway,
       connections: this.options.connections,
-      durationSeconds: Math.max(1, Math.round(durationMs / SECOND)),
+      // Only a safety net: the generator is told to stop when everybody has been answered.
+      durationSeconds: Math.ceil((durationMs + drainMs) / SECOND) + NET_SECONDS,
       timeoutSeconds: Math.ceil(workflow.client.timeout / SECOND),
       requests: loadRequests(workflow, at(policies, workflow.policy), seed),
     })
     return { gateway }
   }
 
+  /** End before the time is up. */
   stop(): void {
     this.live.stop()
-    this.generator?.stop()
+    this.end()
   }
 
-  /** Wait for the generator, close everything, and compare. */
+  /**
+   * Wait until the time is up, close the doors, and compare. A generator that is cut off in the middle of an answer has
+   * not counted what the gateway has; so first everybody inside is served, then the generator is stopped.
+   */
   async finish(): Promise<LoadResult> {
-    if (!this.generator) throw new Error('a load run is started before it is finished')
-    const tally = await this.generator.done
-    await this.live.complete()
-    const run = await this.live.finish()
+    const { generator, live } = this
+    if (!generator) throw new Error('a load run is started before it is finished')
+    await this.timeUp()
+    await live.closeDoors()
+    await new Promise((resolve) => setTimeout(resolve, DELIVERY_MS))
+    generator.stop()
+    const tally = await generator.done
+    const afterClosing = live.cameTooLate
+    await live.complete()
+    const run = { ...(await live.finish()), reproduce: this.reproduceCommand() }
     const ledgerResponses = ANSWERED.reduce((sum, outcome) => sum + (this.counts.get(outcome) ?? 0), 0)
     const ledgerComplete = (this.counts.get('ok') ?? 0) + (this.counts.get('invalid_tool_call') ?? 0)
-    const { reported, responses, complete } = tally
-    const agrees = reported === responses && responses === ledgerResponses && complete === ledgerComplete
-    return { run, tally, ledgerResponses, ledgerComplete, agrees }
+    const { sent, reported, responses, complete } = tally
+    const agrees =
+      sent === run.counts.requests + afterClosing &&
+      reported === responses &&
+      responses === ledgerResponses &&
+      complete === ledgerComplete
+    return { run, tally, ledgerResponses, ledgerComplete, afterClosing, agrees }
+  }
+
+  private reproduceCommand(): string {
+    const { file, durationMs } = this.scenario
+    return `npx squall load ${file} --connections ${this.options.connections} --duration ${durationMs / SECOND}s`
+  }
+
+  private timeUp(): Promise<void> {
+    const left = Math.max(0, this.scenario.durationMs - this.live.now)
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, left)
+      this.end = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 }

@@ -41,6 +41,7 @@ export class Stage {
   private fresh: Entry[] = []
   /** Faults started by hand that are still at work, by provider. */
   private readonly byHand = new Map<string, number>()
+  private handUsed = false
 
   constructor(scenario: CompiledScenario, { hasher, sinks = [], watched = false, outsiders = false }: StageOptions) {
     this.scenario = scenario
@@ -90,12 +91,14 @@ export class Stage {
     if (fault.endpoints.length === 0) return null
     this.directory.faults.push(faultName(fault, this.scenario.endpoints, 0))
     this.byHand.set(provider, index)
+    this.handUsed = true
     return fault
   }
 
   /** The faults to end when a provider is healed by hand: the one started by hand, and any of the timeline. */
   faultsToHeal(provider: string): number[] {
     this.byHand.delete(provider)
+    this.handUsed = true
     const mine = new Set(this.scenario.endpoints.flatMap((spec, index) => (spec.provider === provider ? [index] : [])))
     return this.directory.faults.flatMap((fault, index) =>
       fault.endpoints.some((endpoint) => mine.has(endpoint)) ? [index] : [],
@@ -124,7 +127,9 @@ export class Stage {
       expect,
       windows: this.directory.windows,
       reproduce: reproduceCommand(file, seed, clock, speed),
-      notes,
+      notes: this.handUsed
+        ? [...notes, 'faults were started or healed by hand: the command below plays without them']
+        : notes,
     }
   }
 

@@ -86,7 +86,11 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
     gates: scenario.gates,
     expect: scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline),
-    isLegal: legality(policies, drafts.map(({ policy }) => policy), endpoints),
+    isLegal: legality(
+      policies,
+      drafts.map(({ policy }) => policy),
+      endpoints,
+    ),
   }
   return { compiled, misfits }
 }
@@ -94,6 +98,11 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
 /** The same storm, with nothing happening: what drift is measured against. */
 export function withoutFaults<T extends { readonly timeline: readonly ScheduledFault[] }>(scenario: T): T {
   return { ...scenario, timeline: [] }
+}
+
+/** The same scenario, over sooner or later. What would begin after the end does not happen. */
+export function lasting(scenario: CompiledScenario, durationMs: Millis): CompiledScenario {
+  return { ...scenario, durationMs, directory: () => ({ ...scenario.directory(), durationMs }) }
 }
 
 function directoryOf(
@@ -170,7 +179,10 @@ function windowsOf(scenario: Scenario, misfits: Misfit[]): WindowName[] {
   windows.forEach((window, index) => {
     const next = windows[index + 1]
     if (next && next.from < window.to) {
-      misfits.push({ path: ['windows', next.name], message: `begins before "${window.name}" ends; windows must not overlap` })
+      misfits.push({
+        path: ['windows', next.name],
+        message: `begins before "${window.name}" ends; windows must not overlap`,
+      })
     }
     if (window.to > scenario.duration) {
       misfits.push({
@@ -216,7 +228,11 @@ function workflowDrafts(
         index,
         name: line.workflow,
         policy,
-        arrivals: (arrivalKind as (typeof ARRIVALS)[0]).begin(line.arrivals as never, rng.named(line.workflow), scenario.duration),
+        arrivals: (arrivalKind as (typeof ARRIVALS)[0]).begin(
+          line.arrivals as never,
+          rng.named(line.workflow),
+          scenario.duration,
+        ),
         mix: mix as (typeof MIXES)[number],
         streamShare: line.stream,
         client: line.client,
@@ -240,18 +256,25 @@ function timelineOf(scenario: Scenario, endpoints: readonly EndpointSpec[], misf
       })
     }
     const fault = scheduled(line, id, endpoints)
-    if (!fault.gateway && fault.endpoints.length === 0) misfits.push({ path: [...path, 'on'], ...nobody(line.on, endpoints) })
+    if (!fault.gateway && fault.endpoints.length === 0)
+      misfits.push({ path: [...path, 'on'], ...nobody(line.on, endpoints) })
     if (fault.gateway && !fault.kind.gateway) {
       misfits.push({
         path: [...path, 'fault'],
         message: `${line.fault} cannot strike the gateway`,
-        allowed: FAULTS.filter(({ gateway }) => gateway === true).map(({ kind }) => kind).join(', '),
+        allowed: FAULTS.filter(({ gateway }) => gateway === true)
+          .map(({ kind }) => kind)
+          .join(', '),
       })
     }
     if (line.fault === 'rate_limit' && params(line)['mode'] === 'bucket') {
       const { requests_per_minute: rpm, tokens_per_minute: tpm } = params(line)
       if (rpm === undefined && tpm === undefined) {
-        misfits.push({ path, message: 'a bucket needs a limit', fix: 'add "requests_per_minute: 300", or say "mode: phantom"' })
+        misfits.push({
+          path,
+          message: 'a bucket needs a limit',
+          fix: 'add "requests_per_minute: 300", or say "mode: phantom"',
+        })
       }
     }
     return fault
@@ -319,7 +342,10 @@ function checkGates(
       }
     }
     if (metricOf(gate.metric).scope === 'faults' && timeline.length === 0) {
-      misfits.push({ path: [...path, 'metric'], message: `${gate.metric} is told per fault, and the timeline has none` })
+      misfits.push({
+        path: [...path, 'metric'],
+        message: `${gate.metric} is told per fault, and the timeline has none`,
+      })
     }
   })
 }
@@ -330,7 +356,11 @@ function checkGates(
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
  * from the router's funnel on purpose: what checks the router must not be the router.
  */
-function legality(policies: readonly Policy[], workflowPolicies: readonly number[], endpoints: readonly EndpointSpec[]): IsLegal {
+function legality(
+  policies: readonly Policy[],
+  workflowPolicies: readonly number[],
+  endpoints: readonly EndpointSpec[],
+): IsLegal {
   const verdicts = policies.map((policy) => endpoints.map((spec) => violation(policy, spec)))
   return (_request, workflow, endpoint) => {
     const policy = workflowPolicies[workflow]
@@ -345,7 +375,8 @@ function violation({ models, provider: asked }: Policy, spec: EndpointSpec): str
   if (!models.includes(spec.model)) return `model ${spec.model} is not in the policy`
   if (asked.only && !isNamed(asked.only)) return `provider ${spec.provider} is not in \`only\``
   if (asked.ignore && isNamed(asked.ignore)) return `provider ${spec.provider} is in \`ignore\``
-  if (asked.data_collection === 'deny' && spec.data_collection === 'allow') return `provider ${spec.provider} keeps prompts`
+  if (asked.data_collection === 'deny' && spec.data_collection === 'allow')
+    return `provider ${spec.provider} keeps prompts`
   if (asked.zdr === true && !spec.zdr) return `endpoint of ${spec.provider} has no zero data retention`
   if (asked.allow_fallbacks === false && asked.order && asked.order.length > 0 && !isNamed(asked.order)) {
     return `provider ${spec.provider} is not in \`order\`, and fallbacks are off`
@@ -383,4 +414,3 @@ function nobody(target: Target, endpoints: readonly EndpointSpec[]): Omit<Misfit
   }
   return { message: 'no endpoint of the fleet matches all of these', fix: 'drop a key of the selector' }
 }
-

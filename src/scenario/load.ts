@@ -31,7 +31,9 @@ export function loadScenario(file: string, files: Files): Loaded {
     if (typeof reference !== 'string') return reference
     const target = files.resolve(file, reference)
     if (target === null) {
-      diagnostics.push(...misfit(main.source, { path, message: `"${reference}" leads out of the folder that holds the scenarios` }))
+      diagnostics.push(
+        ...misfit(main.source, { path, message: `"${reference}" leads out of the folder that holds the scenarios` }),
+      )
       return null
     }
     const found = files.read(target)
@@ -49,7 +51,9 @@ export function loadScenario(file: string, files: Files): Loaded {
 
   const { compiled, misfits } = compile({ file, scenario, fleet, policies: known })
   for (const mistake of misfits) diagnostics.push(...misfit(main.source, mistake))
-  return diagnostics.length > 0 ? { ok: false, diagnostics: sortDiagnostics(diagnostics) } : { ok: true, scenario: compiled }
+  return diagnostics.length > 0
+    ? { ok: false, diagnostics: sortDiagnostics(diagnostics) }
+    : { ok: true, scenario: compiled }
 }
 
 function readDocument<T>(

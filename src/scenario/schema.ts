@@ -13,9 +13,9 @@ import { ARRIVALS, clientSchema, MIXES, streamShare } from '../workload/index.ts
 const DURATION_MAX_MS = 366 * 24 * 3_600_000
 const TIMELINE_MAX = 10_000
 
-const id = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,63}$/, { error: 'an id has lower-case letters, digits and "-", starts with a letter, and has at most 64 characters' })
+const id = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, {
+  error: 'an id has lower-case letters, digits and "-", starts with a letter, and has at most 64 characters',
+})
 
 const slug = z.string().min(1).max(128)
 
@@ -29,7 +29,9 @@ export const targetSchema = z
         provider: slug.optional().meta({ examples: ['openai'] }),
         model: slug.optional().meta({ examples: ['openai/gpt-5-mini'] }),
         region: slug.optional().meta({ examples: ['eu'] }),
-        endpoint: slug.optional().meta({ description: 'An endpoint id, `tag:model`.', examples: ['openai:openai/gpt-5-mini'] }),
+        endpoint: slug
+          .optional()
+          .meta({ description: 'An endpoint id, `tag:model`.', examples: ['openai:openai/gpt-5-mini'] }),
       })
       .refine((target) => Object.keys(target).length > 0, {
         error: 'an empty selector selects nobody; name a provider, model, region or endpoint',
@@ -40,15 +42,22 @@ export const targetSchema = z
 export type Target = z.infer<typeof targetSchema>
 
 const lineFields = {
-  id: id.optional().meta({ description: 'Name of this line; keys its random draws. Default: its kind and place in the timeline.' }),
+  id: id
+    .optional()
+    .meta({ description: 'Name of this line; keys its random draws. Default: its kind and place in the timeline.' }),
   at: duration().meta({ description: 'When it starts.', examples: ['60s'] }),
   for: duration({ min: 1 }).meta({ description: 'How long it lasts.', examples: ['120s'] }),
   on: targetSchema,
-  probability: ratio().default(1).meta({ description: 'Share of the attempts that it strikes.', examples: ['30%'] }),
-  shape: shapeSchema.prefault({ kind: 'step' }).meta({ description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
-  min_hits: count({ min: 0 })
+  probability: ratio()
     .default(1)
-    .meta({ description: 'Strikes below this make the verdict inconclusive: a drill must prove that it drilled. 0: it need not strike.' }),
+    .meta({ description: 'Share of the attempts that it strikes.', examples: ['30%'] }),
+  shape: shapeSchema
+    .prefault({ kind: 'step' })
+    .meta({ description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
+  min_hits: count({ min: 0 }).default(1).meta({
+    description:
+      'Strikes below this make the verdict inconclusive: a drill must prove that it drilled. 0: it need not strike.',
+  }),
 }
 
 const faultLines = FAULTS.map((kind) =>
@@ -61,7 +70,10 @@ const faultLines = FAULTS.map((kind) =>
 
 export const faultLineSchema = z
   .discriminatedUnion('fault', faultLines as unknown as [(typeof faultLines)[number], ...typeof faultLines])
-  .meta({ description: 'One fault.', examples: [{ at: '60s', for: '120s', on: { provider: 'openai' }, fault: 'outage', mode: 'refuse' }] })
+  .meta({
+    description: 'One fault.',
+    examples: [{ at: '60s', for: '120s', on: { provider: 'openai' }, fault: 'outage', mode: 'refuse' }],
+  })
 
 const arrivalLines = ARRIVALS.map((kind) =>
   z.strictObject({ kind: z.literal(kind.kind).meta({ description: kind.summary }), ...(kind.params as z.ZodRawShape) }),
@@ -71,7 +83,11 @@ const mixKinds = MIXES.map(({ kind }) => kind) as [string, ...string[]]
 
 export const workflowSchema = z.strictObject({
   workflow: id.meta({ description: 'Name of this class of traffic.', examples: ['support-chat'] }),
-  policy: z.string().min(1).max(64).meta({ description: 'A key of `policies`.', examples: ['chat'] }),
+  policy: z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({ description: 'A key of `policies`.', examples: ['chat'] }),
   arrivals: z
     .discriminatedUnion('kind', arrivalLines as unknown as [(typeof arrivalLines)[number], ...typeof arrivalLines])
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),
@@ -82,37 +98,68 @@ export const workflowSchema = z.strictObject({
 
 /** A path relative to the scenario file, or the thing itself. */
 function fileOr<T extends z.ZodType>(schema: T, example: string) {
-  return z.union([z.string().min(1).max(512).meta({ description: 'A path, relative to this file.', examples: [example] }), schema])
+  return z.union([
+    z
+      .string()
+      .min(1)
+      .max(512)
+      .meta({ description: 'A path, relative to this file.', examples: [example] }),
+    schema,
+  ])
 }
 
 export const scenarioSchema = z
   .strictObject({
     name: id.meta({ description: 'The story in a word; names the report folder.', examples: ['primary-outage'] }),
-    summary: z.string().min(1).max(500).meta({ description: 'One sentence that a manager understands.', examples: ['The preferred provider goes dark for two minutes.'] }),
+    summary: z
+      .string()
+      .min(1)
+      .max(500)
+      .meta({
+        description: 'One sentence that a manager understands.',
+        examples: ['The preferred provider goes dark for two minutes.'],
+      }),
     why: z.string().max(2_000).optional().meta({ description: 'The incident that inspired it.' }),
-    seed: count({ min: 0, max: 4_294_967_295 }).default(1).meta({ description: 'Same scenario, seed and version: same numbers.', examples: [7] }),
-    duration: duration({ min: 1_000, max: DURATION_MAX_MS }).meta({ description: 'How long requests keep arriving.', examples: ['6m'] }),
+    seed: count({ min: 0, max: 4_294_967_295 })
+      .default(1)
+      .meta({ description: 'Same scenario, seed and version: same numbers.', examples: [7] }),
+    duration: duration({ min: 1_000, max: DURATION_MAX_MS }).meta({
+      description: 'How long requests keep arriving.',
+      examples: ['6m'],
+    }),
     drain: duration({ min: 0 })
       .prefault('2m')
-      .meta({ description: 'How long open requests may take to end after that; then they count as unfinished.', examples: ['2m'] }),
+      .meta({
+        description: 'How long open requests may take to end after that; then they count as unfinished.',
+        examples: ['2m'],
+      }),
     fleet: fileOr(fleetSchema, 'fleets/three-clouds.yaml'),
     policies: z
-      .record(z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a policy is named in lower case, like `chat`' }), fileOr(policySchema, 'policies/support-chat.yaml'))
+      .record(
+        z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a policy is named in lower case, like `chat`' }),
+        fileOr(policySchema, 'policies/support-chat.yaml'),
+      )
       .refine((policies) => Object.keys(policies).length > 0, { error: 'a scenario needs at least one policy' })
       .meta({ examples: [{ chat: 'policies/support-chat.yaml' }] }),
     workload: z.array(workflowSchema).min(1, { error: 'a scenario needs at least one workflow' }).max(1_000),
     windows: z
       .record(id, timeSpan())
       .default({})
-      .meta({ description: 'Named stretches of time; requests belong to the one they arrive in.', examples: [{ 'warm-up': '0s..60s', storm: '60s..180s' }] }),
+      .meta({
+        description: 'Named stretches of time; requests belong to the one they arrive in.',
+        examples: [{ 'warm-up': '0s..60s', storm: '60s..180s' }],
+      }),
     timeline: z.array(faultLineSchema).max(TIMELINE_MAX).default([]),
     gates: z.array(gateSchema).max(1_000).default([]),
-    expect: z
-      .enum(STATUSES)
-      .default('pass')
-      .meta({ description: 'The verdict this scenario should come to. A canary that must fail says `fail`, and its run then exits 0.' }),
+    expect: z.enum(STATUSES).default('pass').meta({
+      description:
+        'The verdict this scenario should come to. A canary that must fail says `fail`, and its run then exits 0.',
+    }),
   })
-  .meta({ title: 'Squall scenario', description: 'A story about providers that misbehave, and what must hold all the same.' })
+  .meta({
+    title: 'Squall scenario',
+    description: 'A story about providers that misbehave, and what must hold all the same.',
+  })
 
 export type Scenario = z.infer<typeof scenarioSchema>
 export type FaultLine = Scenario['timeline'][number]

@@ -3,8 +3,9 @@ import type { CommandFile } from './_command.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { list } from './list.ts'
+import { load } from './load.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
 import { validate } from './validate.ts'
 
-export const COMMANDS = [run, validate, list, explain, schema, init] as const satisfies readonly CommandFile[]
+export const COMMANDS = [run, load, validate, list, explain, schema, init] as const satisfies readonly CommandFile[]

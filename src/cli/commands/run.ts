@@ -9,6 +9,7 @@ import { Interrupts } from '../interrupts.ts'
 import { factor, wholeNumber } from '../options.ts'
 import { play } from '../play.ts'
 import { ReportFolder } from '../report-folder.ts'
+import { runDocument } from '../run-document.ts'
 import { loadAll, selectScenarios } from '../scenarios.ts'
 import type { Shell } from '../shell.ts'
 import { VERSION } from '../version.ts'
@@ -71,7 +72,8 @@ async function runScenarios(shell: Shell, args: readonly string[], options: RunO
   interrupts.listen()
   try {
     const finished = await playAll(shell, scenarios, options, interrupts)
-    if (options.json) shell.json({ squall: VERSION, runs: finished.map(runDocument) })
+    if (options.json)
+      shell.json({ squall: VERSION, runs: finished.map(({ result, report }) => runDocument(result, report)) })
     const unplayed = scenarios.length - finished.length
     if (unplayed > 0) shell.err(`interrupted; ${unplayed} of ${scenarios.length} scenarios did not run`)
     return interrupts.signal === null
@@ -234,27 +236,4 @@ function totalLine(finished: readonly Finished[]): string {
   const fine = finished.filter(({ exitCode }) => exitCode === EXIT.ok).length
   const rest = finished.length - fine
   return `${fine} of ${finished.length} scenarios came out as expected${rest === 0 ? '' : `, ${rest} did not`}`
-}
-
-/** One run in the document of `--json`. In virtual time the same bytes every time, but for the name of the report. */
-function runDocument({ result, report }: Finished): object {
-  const { scenario, seed, clock, fingerprint, verdict, expect, partial, gates, metrics } = result
-  const whole = metrics.filter(({ where }) => Object.keys(where).length === 0)
-  return {
-    scenario,
-    seed,
-    clock,
-    fingerprint,
-    verdict: verdict.status,
-    causes: verdict.causes,
-    expect,
-    partial,
-    gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause }) => {
-      return { id, metric, stat, where, unit, status, observed, threshold, n, cause }
-    }),
-    metrics: Object.fromEntries(
-      whole.map(({ metric, stat, value }) => [stat === 'value' ? metric : `${metric}.${stat}`, value]),
-    ),
-    report,
-  }
 }

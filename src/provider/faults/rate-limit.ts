@@ -17,12 +17,9 @@ export const rateLimit = defineFault({
   layer: 'limit',
   sees: '429 with the native body, rate-limit headers and a Retry-After in seconds, as a date, or none.',
   params: {
-    mode: z
-      .enum(['bucket', 'phantom'])
-      .default('bucket')
-      .meta({
-        description: '`bucket`: only what exceeds the limit. `phantom`: regardless of any limit; needs no bucket.',
-      }),
+    mode: z.enum(['bucket', 'phantom']).default('bucket').meta({
+      description: '`bucket`: only what exceeds the limit. `phantom`: regardless of any limit; needs no bucket.',
+    }),
     requests_per_minute: count({ min: 1 })
       .optional()
       .meta({ examples: [300] }),
