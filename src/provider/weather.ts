@@ -6,7 +6,7 @@
 import { at, EventQueue, hashName, NEVER, type Machine, type Millis, type Rng } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { AttemptHandle, Call, EndpointSpec, Signal } from '../protocol/index.ts'
-import type { FaultBehaviour, FaultKind, Layer, Strike } from './fault.ts'
+import { LAYERS, type FaultBehaviour, type FaultKind, type Layer, type Strike } from './fault.ts'
 import { levelAt, type Shape } from './shape.ts'
 import type { Script, Service } from './service.ts'
 
@@ -231,16 +231,20 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     this.place(active)
   }
 
-  /** Keep the lists of what is at work in the order of the timeline, which is the order of precedence. */
+  /** Keep the lists of what is at work in the order of precedence: by layer, then as the timeline names them. */
   private place(active: Active): void {
     const relist = (list: Active[]): Active[] =>
       active.isOn
-        ? [...list, active].sort((left, right) => left.index - right.index)
+        ? [...list, active].sort((left, right) => layerOf(left) - layerOf(right) || left.index - right.index)
         : list.filter((other) => other !== active)
     if (active.fault.gateway) this.atGateway = relist(this.atGateway)
     else
       for (const endpoint of active.fault.endpoints) this.atEndpoint[endpoint] = relist(at(this.atEndpoint, endpoint))
   }
+}
+
+function layerOf({ fault }: Active): number {
+  return LAYERS.indexOf(fault.kind.layer)
 }
 
 /** A call as dice and ledger see it at the gateway: no endpoint, and visited once a call. */

@@ -238,6 +238,18 @@ describe('dice', () => {
     expect(it.said(attempt)[1]?.at).toBe(1_100)
   })
 
+  test('layers: asked from the connection up, in whatever order the timeline names them', () => {
+    const refuse = fault('outage', 0, LONG, [0], { mode: 'refuse' })
+    const phantom = fault('rate_limit', 0, LONG, [0], { mode: 'phantom' })
+    for (const timeline of [
+      [refuse, phantom],
+      [phantom, refuse],
+    ]) {
+      const it = new FleetLab([A], timeline)
+      expect(it.said(it.at(0).send()).map(({ signal }) => signal)).toMatchObject([{ class: 'connect_refused' }])
+    }
+  })
+
   test('edges: started and ended once each, and nothing is struck outside', () => {
     const it = new FleetLab([A], [fault('outage', 1_000, 2_000, [0], { mode: 'status' })])
     for (let now = 0; now <= 3_000; now += 250) it.at(now).send()
