@@ -43,7 +43,7 @@ export class Selection {
 
   request(entry: RequestClosed): boolean {
     if (this.isAll) return true
-    return this.matches(entry.workflow, entry.arrivedAt, entry.servedBy >= 0 ? entry.servedBy : entry.firstEndpoint)
+    return this.matches(entry.workflow, entry.arrivedAt, entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice)
   }
 
   attempt(entry: AttemptStarted | AttemptEnded): boolean {

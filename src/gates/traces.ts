@@ -184,7 +184,7 @@ export class Traces implements Fold {
     const trace = this.of(entry.request)
     if (trace === undefined || trace.isClosed) return
     trace.isClosed = true
-    trace.endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstEndpoint
+    trace.endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice
     if (trace.unsettled === 0) {
       this.leaving = trace
       return

@@ -127,7 +127,7 @@ export interface CallClosed {
   readonly errorClass: ErrorClass | null
   readonly status: number
   readonly attempts: number
-  readonly firstEndpoint: number
+  readonly firstChoice: number
   readonly servedBy: number
   readonly billed: NanoDollars
 }
@@ -148,8 +148,8 @@ export interface RequestClosed {
   readonly calls: number
   /** Attempts at endpoints, over all calls, emergency attempts included. */
   readonly attempts: number
-  /** Endpoint of the very first attempt; -1 when none was made. */
-  readonly firstEndpoint: number
+  /** Endpoint that the first plan put first, whether or not it could be asked; -1 when there was no plan. */
+  readonly firstChoice: number
   /** Endpoint whose answer the application got; -1 for none. */
   readonly servedBy: number
   readonly billed: NanoDollars

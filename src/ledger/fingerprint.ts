@@ -93,14 +93,14 @@ export class Fingerprint implements Fold {
       case 'call.closed':
         this.put3(entry.request, entry.call, callOutcome(entry.outcome))
         this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
-        this.put3(entry.status, entry.attempts, entry.firstEndpoint)
+        this.put3(entry.status, entry.attempts, entry.firstChoice)
         return
       case 'request.closed':
         this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
         this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
         this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
         this.put2(entry.workflow, entry.arrivedAt)
-        this.put3(entry.calls, entry.firstEndpoint, entry.billed)
+        this.put3(entry.calls, entry.firstChoice, entry.billed)
         return
       case 'health.changed':
         this.put(entry.policy)

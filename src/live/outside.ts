@@ -144,7 +144,7 @@ export class Outside {
       outputTokens: guest.outputTokens,
       calls: 1,
       attempts: summary?.attempts ?? 0,
-      firstEndpoint: summary?.firstEndpoint ?? -1,
+      firstChoice: summary?.firstChoice ?? -1,
       servedBy: summary?.servedBy ?? -1,
       billed: summary?.billed ?? 0,
       toolCall,

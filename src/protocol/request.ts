@@ -102,8 +102,8 @@ export interface RequestHalf {
 export interface CallSummary {
   /** Attempts made. */
   readonly attempts: number
-  /** Endpoint of the first attempt; -1 when none was made. */
-  readonly firstEndpoint: number
+  /** Endpoint that the plan put first, whether or not it could be asked; -1 for an empty plan. */
+  readonly firstChoice: number
   /** Endpoint whose answer was committed; -1 for none. */
   readonly servedBy: number
   readonly billed: NanoDollars

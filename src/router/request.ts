@@ -596,9 +596,9 @@ export class RequestLife {
     assert(this.phase !== 'closed', 'a call is closed once')
     this.phase = 'closed'
     const { call, attempts } = this
-    const firstEndpoint = attempts[0]?.endpoint ?? -1
+    const firstChoice = this.plan.order[0]?.endpoint ?? -1
     const servedBy = this.committed?.endpoint ?? -1
-    call.summary = { attempts: attempts.length, firstEndpoint, servedBy, billed }
+    call.summary = { attempts: attempts.length, firstChoice, servedBy, billed }
     out.record({
       kind: 'call.closed',
       at: now,
@@ -608,7 +608,7 @@ export class RequestLife {
       errorClass,
       status,
       attempts: attempts.length,
-      firstEndpoint,
+      firstChoice,
       servedBy,
       billed,
     })

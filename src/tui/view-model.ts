@@ -226,7 +226,7 @@ export class ViewModel {
     } else {
       this.loss(entry)
     }
-    const isServedElsewhere = entry.firstEndpoint >= 0 && entry.servedBy >= 0 && entry.servedBy !== entry.firstEndpoint
+    const isServedElsewhere = entry.firstChoice >= 0 && entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
     if (!isServedElsewhere && !hasMoved) return
     this.sums.fallbacks += 1
     this.window.add(entry.at, FALLBACK)
@@ -236,7 +236,7 @@ export class ViewModel {
   /** A request that did not end well, in words and counted by burst. */
   private loss(entry: EntryOf<'request.closed'>): void {
     if (entry.outcome === 'truncated') this.sums.truncated += 1
-    const endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstEndpoint
+    const endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice
     const where = endpoint < 0 ? '' : ` (${this.nameOf(endpoint)})`
     const why = entry.errorClass === null ? '' : `: ${spaced(entry.errorClass)}`
     const words = (count: number): string => {

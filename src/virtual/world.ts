@@ -141,6 +141,9 @@ export class World {
 
   /** Close the books: whatever is still open is unfinished. */
   end(): void {
+    for (const call of this.client.openCalls()) {
+      this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, this.now, this.fromRouter)
+    }
     this.client.handle({ type: 'run.ended' }, this.now, this.fromClient)
     this.step(this.now)
   }

@@ -88,7 +88,7 @@ interface Errand {
   /** Attempts and bill of the calls before this one. */
   attemptsBefore: number
   billedBefore: number
-  firstEndpoint: number
+  firstChoice: number
   emergency: AttemptHandle | null
   firstContentAt: Millis | null
   outputTokens: number
@@ -167,7 +167,10 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         return
       case 'run.ended':
         for (const errand of this.byRequest.values()) {
-          if (errand.phase === 'calling') out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
+          if (errand.phase === 'calling') {
+            this.book(errand) // Where the gateway has closed its books already, they count.
+            out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
+          }
           if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
           this.close(errand, 'unfinished', null, now, out)
         }
@@ -192,7 +195,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       call: callOf(request, 0, workflow),
       attemptsBefore: 0,
       billedBefore: 0,
-      firstEndpoint: -1,
+      firstChoice: -1,
       emergency: null,
       firstContentAt: null,
       outputTokens: 0,
@@ -315,7 +318,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     if (!summary) return
     errand.attemptsBefore += summary.attempts
     errand.billedBefore += summary.billed
-    if (errand.firstEndpoint < 0) errand.firstEndpoint = summary.firstEndpoint
+    if (errand.firstChoice < 0) errand.firstChoice = summary.firstChoice
   }
 
   private close(
@@ -346,7 +349,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       outputTokens: errand.outputTokens,
       calls: call.number + 1,
       attempts: errand.attemptsBefore + (emergency ? 1 : 0),
-      firstEndpoint: errand.firstEndpoint >= 0 ? errand.firstEndpoint : (emergency?.endpoint ?? -1),
+      firstChoice: errand.firstChoice >= 0 ? errand.firstChoice : (emergency?.endpoint ?? -1),
       servedBy: emergency ? (firstContentAt === null ? -1 : emergency.endpoint) : (call.summary?.servedBy ?? -1),
       billed: errand.billedBefore,
       toolCall,

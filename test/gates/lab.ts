@@ -110,7 +110,7 @@ export function closed(
     outputTokens: 10,
     calls: 1,
     attempts: 1,
-    firstEndpoint: A,
+    firstChoice: A,
     servedBy: outcome === 'ok' ? A : -1,
     billed: 0,
     toolCall: null,

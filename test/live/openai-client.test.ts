@@ -170,7 +170,7 @@ describe.each(FAMILIES)('openai client, %s', (_name, fault, stream, raises, stat
     const client = await clientOf(fault, 'two', resilience)
     expect((await ask(client, stream)).length).toBeGreaterThan(10)
     const served = house?.entries.find(({ kind }) => kind === 'call.closed')
-    expect(served).toMatchObject({ outcome: 'ok', firstEndpoint: 0, servedBy: 1 })
+    expect(served).toMatchObject({ outcome: 'ok', firstChoice: 0, servedBy: 1 })
     expect(house?.entries.some(({ kind }) => kind === 'fault.fired')).toBe(true)
   })
 })

@@ -76,7 +76,7 @@ export function closed(at: number, over: Partial<EntryOf<'request.closed'>> = {}
     outputTokens: 100,
     calls: 1,
     attempts: 1,
-    firstEndpoint: 0,
+    firstChoice: 0,
     servedBy: 0,
     billed: 0,
     toolCall: null,

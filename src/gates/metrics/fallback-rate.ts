@@ -4,12 +4,12 @@ import { NO_REQUESTS, observeShare, type Share } from './_share.ts'
 
 export const fallbackRate: Metric<Share, 'request.closed'> = {
   kind: 'fallback_rate',
-  summary: 'Requests that were tried at another endpoint than their first.',
+  summary: 'Requests that another endpoint than their first choice had to serve, or was asked to.',
   unit: 'ratio',
-  numerator: 'requests with an attempt at an endpoint other than the one of their first attempt',
+  numerator: 'requests served by, or tried at, an endpoint other than the first choice of their plan',
   denominator: 'requests that arrived, without those the client itself cancelled',
   samples: 'requests',
-  trap: 'Retries at the same endpoint are no fallback, and a fallback counts even when it failed, too.',
+  trap: 'A first choice that its breaker keeps from being asked is a fallback too. Retries at the same endpoint are none.',
   stats: ['value'],
   resolution: 1e-6,
   range: [0, 1],
@@ -22,8 +22,10 @@ export const fallbackRate: Metric<Share, 'request.closed'> = {
   step(state, entry, { selects, traces }) {
     if (entry.outcome === 'cancelled' || !selects.request(entry)) return
     state.whole += 1
-    const isServedElsewhere = entry.servedBy >= 0 && entry.servedBy !== entry.firstEndpoint
-    if (isServedElsewhere || traces.of(entry.request)?.hasMoved) state.part += 1
+    const trace = traces.of(entry.request)
+    const isServedElsewhere = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
+    const isTriedElsewhere = trace !== undefined && trace.firstEndpoint >= 0 && trace.firstEndpoint !== entry.firstChoice
+    if (isServedElsewhere || isTriedElsewhere || trace?.hasMoved) state.part += 1
   },
   finish: (state) => observeShare(state, NO_REQUESTS),
 }
