@@ -195,6 +195,16 @@ function everyRequestOnce(ledger: Ledger): void {
   const closed = ledger.of('request.closed').map(({ request }) => request)
   expect(new Set(arrived).size).toBe(arrived.length)
   expect(closed.toSorted((a, b) => a - b)).toEqual(arrived.toSorted((a, b) => a - b))
+  const attempts = Map.groupBy(ledger.of('attempt.started'), ({ request }) => request)
+  const plans = Map.groupBy(
+    ledger.of('call.routed').filter(({ order }) => order.length > 0),
+    ({ request }) => request,
+  )
+  for (const one of ledger.of('request.closed')) {
+    const made = attempts.get(one.request) ?? []
+    const planned = plans.get(one.request)?.[0]?.order[0]?.endpoint ?? made[0]?.endpoint ?? -1
+    expect([one.outcome, one.attempts, one.firstChoice]).toEqual([one.outcome, made.length, planned])
+  }
   const calls = ledger.of('call.routed').map(callKey)
   expect(ledger.of('call.closed').map(callKey).sort()).toEqual(calls.toSorted())
 }

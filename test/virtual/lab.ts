@@ -134,7 +134,7 @@ export function renamed(ledger: Ledger, input: WorldInput, rename: (id: string) 
   const idOf = (index: number): string | null => ids[index] ?? null
   return ledger.entries.map((entry) => {
     const copy: Record<string, unknown> = { ...entry }
-    for (const key of ['endpoint', 'firstEndpoint', 'servedBy']) {
+    for (const key of ['endpoint', 'firstChoice', 'servedBy']) {
       if (key in copy) copy[key] = idOf(copy[key] as number)
     }
     if (entry.kind === 'call.routed') {

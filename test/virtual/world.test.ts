@@ -217,6 +217,24 @@ describe('the end of a run', () => {
     expect(ledger.of('attempt.ended')).toHaveLength(ledger.of('attempt.started').length)
   })
 
+  test('unfinished: attempts that were made, are in the books of the request', () => {
+    const ledger = play({
+      endpoints: [endpoint('a', { latency: EXACT })],
+      workflows: [{ arrivals: STEADY, stream: 1 }],
+      durationMs: 5_000,
+      drainMs: 0,
+    })
+    const open = ledger.of('request.closed').filter(({ outcome }) => outcome === 'unfinished')
+    expect(open.map(({ attempts, firstChoice }) => [attempts, firstChoice])).toEqual(open.map(() => [1, 0]))
+    // Books are closed from the inside out: attempt, call, request.
+    const order = ledger.entries.filter((entry) => 'request' in entry && entry.request === open[0]?.request)
+    expect(order.map(({ kind }) => kind).filter((kind) => kind.endsWith('ended') || kind.endsWith('closed'))).toEqual([
+      'attempt.ended',
+      'call.closed',
+      'request.closed',
+    ])
+  })
+
   test('faults by hand: start at once, and end when healed', () => {
     const ledger = play(
       { endpoints: [endpoint('a', { latency: EXACT })], workflows: [{ arrivals: STEADY, stream: 0 }] },
