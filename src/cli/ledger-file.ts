@@ -25,10 +25,10 @@ export class LedgerFile implements Fold {
   private readonly gzip: Gzip
   private readonly file: WriteStream
   private pending = ''
-  private isFull = false
+  /** Settled when there is room again, or never will be; null: there is room. */
+  private room: PromiseWithResolvers<void> | null = null
   private syncedAt = performance.now()
   private trouble: Error | null = null
-  private waiting: Promise<void> | null = null
 
   constructor(path: string, directory: Directory) {
     this.path = path
@@ -39,7 +39,8 @@ export class LedgerFile implements Fold {
     this.file = createWriteStream(path)
     this.file.write(head)
     this.gzip = createGzip()
-    for (const stream of [this.file, this.gzip]) stream.on('error', (error) => (this.trouble ??= error))
+    for (const stream of [this.file, this.gzip]) stream.on('error', (error: Error) => this.fail(error))
+    this.gzip.on('drain', () => this.makeRoom())
     this.gzip.pipe(this.file)
   }
 
@@ -56,17 +57,7 @@ export class LedgerFile implements Fold {
       this.syncedAt = performance.now()
       this.gzip.flush(constants.Z_SYNC_FLUSH)
     }
-    if (this.isFull) await (this.waiting ??= this.room())
-  }
-
-  /** Whoever asks meanwhile waits for the same room; nobody is left listening afterwards. */
-  private async room(): Promise<void> {
-    const over = new AbortController()
-    const { signal } = over
-    await Promise.race([once(this.gzip, 'drain', { signal }), once(this.file, 'close', { signal })]).catch(() => {})
-    over.abort()
-    this.isFull = false
-    this.waiting = null
+    await this.room?.promise
   }
 
   /** Write the rest. Rejects when anything at all could not be written. */
@@ -84,8 +75,19 @@ export class LedgerFile implements Fold {
 
   private pass(): void {
     if (this.pending === '') return
-    if (this.trouble === null && !this.gzip.write(this.pending)) this.isFull = true
+    if (this.trouble === null && !this.gzip.write(this.pending)) this.room ??= Promise.withResolvers()
     this.pending = ''
+  }
+
+  private fail(error: Error): void {
+    this.trouble ??= error
+    this.file.destroy()
+    this.makeRoom()
+  }
+
+  private makeRoom(): void {
+    this.room?.resolve()
+    this.room = null
   }
 
   private async renewHead(): Promise<void> {

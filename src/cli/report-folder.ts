@@ -60,6 +60,11 @@ export class ReportFolder {
     }
   }
 
+  /** Half a ledger is none: the rest of the report does without. */
+  dropLedger(): void {
+    rmSync(this.ledgerPath, { force: true })
+  }
+
   /** Leave nothing behind. */
   discard(): void {
     try {

@@ -172,11 +172,14 @@ function publish(
   draft: ReportFolder | null,
   isLost: boolean,
 ): Finished {
-  const exitCode = exitCodeOf(result.verdict.status, result.expect)
+  const isWhole = !isLost && ledgerTrouble === null
+  const exitCode = isWhole ? exitCodeOf(result.verdict.status, result.expect) : EXIT.cannot
   try {
-    if (ledgerTrouble !== null) throw new Failure(EXIT.cannot, `the ledger could not be stored: ${ledgerTrouble}`)
-    const report = draft?.publish(result) ?? null
-    return { result, report, exitCode: isLost ? EXIT.cannot : exitCode }
+    if (ledgerTrouble !== null) {
+      shell.err(shell.paint('red', `the ledger could not be stored: ${ledgerTrouble}`, 'stderr'))
+      draft?.dropLedger()
+    }
+    return { result, report: draft?.publish(result) ?? null, exitCode }
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     draft?.discard()
