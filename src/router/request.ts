@@ -9,7 +9,7 @@
  *   racing       attempt failed, retry here                 backing_off
  *   racing       attempt failed, somebody else is left      racing
  *   racing       attempt failed, nobody is left             closed (failed)
- *   backing_off  retry deadline                             racing
+ *   backing_off  retry deadline                             racing: here, or elsewhere if its breaker closed it meanwhile
  *   streaming    the rest of the answer                     closed (ok)
  *   streaming    the stream broke, or went silent           closed (truncated): no way back after the commit
  *   any          total deadline                             closed (failed, or truncated after the commit)
