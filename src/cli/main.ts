@@ -7,7 +7,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { COMMANDS } from './commands/index.ts'
 import type { Action } from './commands/_command.ts'
-import { Breakdown, EXIT, Failure } from './exit.ts'
+import { Breakdown, EXIT, Failure, systemMessage } from './exit.ts'
 import { COLOR_CHOICES, Shell, type ColorChoice, type Surroundings } from './shell.ts'
 import { VERSION } from './version.ts'
 
@@ -83,11 +83,12 @@ function bugReport(error: unknown, argv: readonly string[]): string {
 
 /** Those of this process, for as long as it lives: a reader that goes away early is not an error. */
 function ownSurroundings(): Surroundings {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-    })
-  }
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
+    process.stderr.write(`what was found could not be printed: ${systemMessage(error)}\n`)
+    process.exit(EXIT.cannot)
+  })
   process.on('uncaughtException', (error) => {
     process.stderr.write(`${bugReport(error, process.argv.slice(2))}\n`)
     process.exit(EXIT.bug)
