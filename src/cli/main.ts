@@ -81,11 +81,11 @@ function bugReport(error: unknown, argv: readonly string[]): string {
   ].join('\n')
 }
 
-/** Those of this process, for as long as it lives: a reader that goes away early is not an error. */
+/** Those of this process, for as long as it lives: a reader or a terminal that goes away is not an error. */
 function ownSurroundings(): Surroundings {
   process.stderr.on('error', () => {})
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return
+    if (error.code === 'EPIPE' || error.code === 'EIO') return
     process.stderr.write(`what was found could not be printed: ${systemMessage(error)}\n`)
     process.exit(EXIT.cannot)
   })

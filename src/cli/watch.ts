@@ -80,7 +80,7 @@ async function show(engine: EngineThread, directory: Directory, shell: Shell, in
       return () => listeners.delete(listener)
     },
   })
-  const forget = interrupts.onLeave(() => void screen.close())
+  const forget = interrupts.onLeave(() => void screen.close().catch(() => {}))
   interrupts.isSilent = true
   try {
     const played = await engine.finished
@@ -100,7 +100,8 @@ async function show(engine: EngineThread, directory: Directory, shell: Shell, in
   } finally {
     forget()
     interrupts.isSilent = false
-    await screen.close()
+    // A terminal that is gone cannot be given back.
+    await screen.close().catch(() => {})
   }
 }
 
