@@ -74,7 +74,7 @@ export interface CandidateSkipped {
   readonly request: RequestId
   readonly call: number
   readonly endpoint: number
-  readonly cause: 'cooling' | 'breaker' | 'other_model'
+  readonly cause: 'cooling' | 'breaker' | 'ruled_out'
 }
 
 export interface AttemptStarted {

@@ -42,7 +42,7 @@ const attemptOutcome = numbering(ATTEMPT_OUTCOMES)
 const callOutcome = numbering(CALL_OUTCOMES)
 const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
-const skipCause = numbering(['cooling', 'breaker', 'other_model'] satisfies CandidateSkipped['cause'][])
+const skipCause = numbering(['cooling', 'breaker', 'ruled_out'] satisfies CandidateSkipped['cause'][])
 const NO_INSTANT = -1
 const NO_STATUS = -1
 

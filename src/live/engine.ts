@@ -129,7 +129,12 @@ export class Engine {
       rng: root.named('fleet'),
       grain: 'chunk',
     })
-    this.router = new Router({ offers: spec.offers, policies: spec.policies, rng: root.named('router') })
+    this.router = new Router({
+      offers: spec.offers,
+      policies: spec.policies,
+      rng: root.named('router'),
+      measuresSpeed: true, // Outside clients bring their own request half, and may ask for the fastest.
+    })
     this.client = new Client(this.workflows, root.named('client'))
     this.workload = options.playsWorkload
       ? new Workload({ workflows: this.workflows, rng: root.named('workload'), untilMs: spec.durationMs })
@@ -270,11 +275,12 @@ export class Engine {
   async close(): Promise<void> {
     this.stop()
     const now = this.clock.now()
-    this.client.handle({ type: 'run.ended' }, now, this.fromClient)
-    this.outside.endAll(now)
+    this.loop.stop()
+    // The router's books first, so that those of the applications can take them over.
     for (const call of this.atGateway.keys())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
-    this.loop.stop()
+    this.client.handle({ type: 'run.ended' }, now, this.fromClient)
+    this.outside.endAll(now)
     this.lagHistogram.disable()
     for (const { answer } of this.atGateway.values()) answer.reset()
     await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
@@ -533,8 +539,11 @@ export class Engine {
       return
     }
     for (const [call, { answer }] of this.atGateway) {
+      const consequence = this.weather.breaksCall(fault, call, now, this.fromWeather)
+      if (consequence === null) continue
       this.atGateway.delete(call)
       this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
+      if (consequence === 'silence') continue // Nothing more is heard, until the caller hangs up.
       this.outside.failed(call, GATEWAY_DOWN, false, now)
       answer.reset()
     }

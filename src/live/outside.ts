@@ -108,7 +108,9 @@ export class Outside {
 
   failed(call: Call, failure: CallFailure, committed: boolean, now: Millis): void {
     const guest = this.guests.get(call)
-    if (guest) this.close(call, guest, committed ? 'truncated' : 'failed', failure.class, now)
+    if (!guest) return
+    const wasShown = committed || guest.firstContentAt !== null
+    this.close(call, guest, wasShown ? 'truncated' : 'failed', failure.class, now)
   }
 
   /** The client hung up. Whether out of impatience or of its own will, nobody can tell from outside. */

@@ -40,7 +40,11 @@ const capacity = z
     }),
     time: duration({ min: 1 })
       .optional()
-      .meta({ description: 'Mean service time; needed unless `service` is `llm`.', examples: ['100ms'] }),
+      .meta({
+        description:
+          'Service time: the mean if constant or exponential, the median if lognormal. Needed unless `service` is `llm`.',
+        examples: ['100ms'],
+      }),
     time_p95: duration({ min: 1 })
       .optional()
       .meta({ description: '95th percentile of a lognormal service time.', examples: ['300ms'] }),

@@ -45,18 +45,33 @@ export function assembleToolCalls(deltas: readonly ToolDelta[]): ToolCall[] {
 
 const ajv = new Ajv2020({ strict: false, allErrors: false, logger: false })
 const validators = new WeakMap<object, ValidateFunction | null>()
+/** Schemas that came over a wire are new objects each time; the oldest text is forgotten beyond this many. */
+const TEXTS_MAX = 256
+const byText = new Map<string, ValidateFunction | null>()
 
 function validatorOf(schema: object): ValidateFunction | null {
   let validator = validators.get(schema)
+  if (validator !== undefined) return validator
+  const text = JSON.stringify(schema)
+  validator = byText.get(text)
   if (validator === undefined) {
-    try {
-      validator = ajv.compile(schema)
-    } catch {
-      validator = null // A schema that does not compile accepts everything, as OpenRouter's own measurement does.
-    }
-    validators.set(schema, validator)
+    validator = compile(schema)
+    if (byText.size >= TEXTS_MAX) byText.delete([...byText.keys()][0] as string)
+    byText.set(text, validator)
   }
+  validators.set(schema, validator)
   return validator
+}
+
+/** null for a schema that does not compile: it accepts everything, as OpenRouter's own measurement does. */
+function compile(schema: object): ValidateFunction | null {
+  try {
+    return ajv.compile(schema)
+  } catch {
+    return null
+  } finally {
+    ajv.removeSchema(schema) // Its own cache would keep every schema that ever came by.
+  }
 }
 
 /** The first defect of a set of calls made with the given tools, or null when they are fine. */

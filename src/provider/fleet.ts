@@ -8,7 +8,7 @@
  * The fleet keeps the truth about money: what was generated until the end, or until it was told to stop, is charged and
  * recorded, whatever the router makes of it. Answers that are errors cost nothing.
  */
-import { assert, at, EventQueue, hashName, type Machine, type Millis, type Rng } from '../base/index.ts'
+import { assert, at, hashName, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import {
   CONNECTED,
@@ -49,7 +49,6 @@ export interface FleetOptions {
 
 const SERVICE_STREAM = 0x7365
 const ANSWER_STREAM = 0x616e
-const SLOTS_MAX = 2097152
 const NO_CUES: readonly Cue[] = []
 
 interface Endpoint {
@@ -60,7 +59,7 @@ interface Endpoint {
   readonly limits: Limits | null
   inService: number
   /** Waiting for a slot, in order of arrival. */
-  waiting: Job[]
+  waiting: Set<Job>
 }
 
 interface Job {
@@ -81,11 +80,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private readonly weather: Weather
   private readonly rng: Rng
   private readonly grain: 'run' | 'chunk'
-  private readonly queue = new EventQueue(1024)
   private readonly jobs = new Map<AttemptHandle, Job>()
-  private readonly slots: (Job | null)[] = []
-  private readonly generations: number[] = []
-  private readonly freeSlots: number[] = []
+  private readonly roster = new Roster<Job>()
 
   constructor({ endpoints, weather, rng, grain }: FleetOptions) {
     this.weather = weather
@@ -100,7 +96,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         model: serviceModel(spec),
         limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
         inService: 0,
-        waiting: [],
+        waiting: new Set(),
       }
     })
   }
@@ -125,8 +121,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 
   wakeAt(): Millis {
-    while (this.queue.length > 0 && this.jobAt(this.queue.peek()) === null) this.queue.pop()
-    return this.queue.nextAt()
+    return this.roster.nextAt()
   }
 
   /** Attempts that the fleet has not finished with. */
@@ -147,7 +142,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const job = this.enrol(attempt, endpoint, now)
     out.push({ type: 'attempt.signalled', attempt, signals: ONLY_CONNECTED })
     const { slots } = endpoint.spec.capacity
-    if (slots !== undefined && endpoint.inService >= slots) endpoint.waiting.push(job)
+    if (slots !== undefined && endpoint.inService >= slots) endpoint.waiting.add(job)
     else this.serve(job, now, out)
   }
 
@@ -161,7 +156,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const wanted = request.inputTokens + (request.maxTokens ?? 0)
     if (wanted > spec.context_length) return [CONNECTED, contextOverflow(spec.context_length, wanted)]
     const { slots, queue } = spec.capacity
-    if (slots !== undefined && queue !== 'unbounded' && inService >= slots && waiting.length >= queue) {
+    if (slots !== undefined && queue !== 'unbounded' && inService >= slots && waiting.size >= queue) {
       return [CONNECTED, OVERLOADED]
     }
     const waitMs = limits?.admit(wanted, now) ?? 0
@@ -171,12 +166,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 
   private enrol(attempt: AttemptHandle, endpoint: Endpoint, now: Millis): Job {
-    const slot = this.freeSlots.pop() ?? this.slots.push(null) - 1
-    this.generations[slot] ??= 0
     const job: Job = {
       attempt,
       endpoint,
-      slot,
+      slot: -1,
       state: 'waiting',
       cues: NO_CUES,
       next: 0,
@@ -184,7 +177,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       inputTokens: 0,
       outputTokens: 0,
     }
-    this.slots[slot] = job
+    job.slot = this.roster.add(job)
     this.jobs.set(attempt, job)
     return job
   }
@@ -217,10 +210,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 
   private playDue(now: Millis, out: Out<FleetCommand>): void {
-    while (this.queue.nextAt() <= now) {
-      const job = this.jobAt(this.queue.pop())
-      if (job) this.play(job, now, out)
-    }
+    for (let job = this.roster.due(now); job !== null; job = this.roster.due(now)) this.play(job, now, out)
   }
 
   /** Say whatever is due, and queue the rest. */
@@ -238,25 +228,25 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       out.push({ type: 'attempt.signalled', attempt: job.attempt, signals })
       if (isOver) return
     }
-    if (next < cues.length) this.queue.push(startedAt + (cues[next] as Cue).afterMs, this.entryOf(job))
+    if (next < cues.length) this.roster.wake(job.slot, startedAt + (cues[next] as Cue).afterMs)
   }
 
   /** The attempt is over, one way or another: charge it, and let the next one in. */
   private leave(job: Job, now: Millis, out: Out<FleetCommand>): void {
     const { attempt, endpoint, slot } = job
     assert(job.state !== 'over', 'an attempt leaves once')
-    if (job.state === 'waiting') endpoint.waiting = endpoint.waiting.filter((other) => other !== job)
+    if (job.state === 'waiting') endpoint.waiting.delete(job)
     else this.charge(job, now, out)
     const wasServing = job.state === 'serving'
     job.state = 'over'
     this.jobs.delete(attempt)
-    this.slots[slot] = null
-    this.generations[slot] = (this.generations[slot] as number) + 1
-    this.freeSlots.push(slot)
+    this.roster.remove(slot)
     if (!wasServing) return
     endpoint.inService -= 1
-    const next = endpoint.waiting.shift()
-    if (next) this.serve(next, now, out)
+    const [next] = endpoint.waiting
+    if (!next) return
+    endpoint.waiting.delete(next)
+    this.serve(next, now, out)
   }
 
   /** What was said until now, at the true prices. An answer that was an error is free. */
@@ -298,20 +288,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: [...stop, CUT_RESET] })
       } else {
         // One that waits for a slot will not get it: it holds its connection, and nothing more.
-        if (job.state === 'waiting') job.endpoint.waiting = job.endpoint.waiting.filter((other) => other !== job)
+        if (job.state === 'waiting') job.endpoint.waiting.delete(job)
         job.cues = silenced(job, now)
         if (stop.length > 0) out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: stop })
       }
     }
-  }
-
-  private entryOf(job: Job): number {
-    return (this.generations[job.slot] as number) * SLOTS_MAX + job.slot
-  }
-
-  private jobAt(entry: number): Job | null {
-    const slot = entry % SLOTS_MAX
-    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.slots[slot] ?? null) : null
   }
 }
 

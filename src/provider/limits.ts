@@ -10,11 +10,11 @@ export class Bucket {
   private tokens: number
   private filledAt: Millis
 
-  /** `burst` units are there at the start and at most; default: one minute's worth. */
-  constructor(perMinute: number, now: Millis = 0, burst = perMinute) {
+  /** Holds one minute's worth at most; `initial` units are there at the start (default: all of them). */
+  constructor(perMinute: number, now: Millis = 0, initial = perMinute) {
     this.perMinute = perMinute
-    this.capacity = burst
-    this.tokens = burst
+    this.capacity = perMinute
+    this.tokens = initial
     this.filledAt = now
   }
 

@@ -42,7 +42,6 @@ interface Active {
   readonly fault: ScheduledFault
   readonly behaviour: FaultBehaviour
   isOn: boolean
-  healedAt: Millis
 }
 
 type GatewayCall = Pick<Call, 'request' | 'number'>
@@ -213,7 +212,7 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   private schedule(fault: ScheduledFault): void {
     const index = this.faults.length
     const behaviour = fault.kind.begin(fault.params)
-    this.faults.push({ index, key: hashName(fault.id), fault, behaviour, isOn: false, healedAt: NEVER })
+    this.faults.push({ index, key: hashName(fault.id), fault, behaviour, isOn: false })
     this.queue.push(fault.at, index * EDGES)
     if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + 1)
   }

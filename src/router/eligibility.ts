@@ -58,15 +58,17 @@ export function runFunnel(demand: Demand, offers: readonly Offer[]): Eligibility
 
   if (provider.data_collection === 'deny') keep('Filter by Data Policy', (offer) => !offer.collectsData)
   if (provider.zdr === true) keep('Filter by Data Policy', (offer) => offer.zdr)
-  if (provider.only || provider.ignore) {
-    const { only, ignore } = provider
+  // An empty list restricts nothing, as if it were not there.
+  const only = filled(provider.only)
+  const ignore = filled(provider.ignore)
+  if (only || ignore) {
     keep('Filter by Allowed Providers', (offer) => {
       if (ignore?.some((slug) => matchesSlug(slug, offer))) return false
       return !only || only.some((slug) => matchesSlug(slug, offer))
     })
   }
-  if (provider.quantizations) {
-    const allowed = new Set(provider.quantizations.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))
+  if (filled(provider.quantizations)) {
+    const allowed = new Set(filled(provider.quantizations)?.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))
     keep('Filter by Quantization', (offer) => allowed.has(offer.quantization))
   }
   if (provider.require_parameters === true) {
@@ -95,4 +97,8 @@ export function runFunnel(demand: Demand, offers: readonly Offer[]): Eligibility
     keep('Filter by Context Length', (offer) => needed <= offer.contextLength && output <= offer.maxOutput)
   }
   return { eligible: left, funnel, contextLength, maxOutput }
+}
+
+function filled<T>(list: readonly T[] | null | undefined): readonly T[] | null {
+  return list && list.length > 0 ? list : null
 }

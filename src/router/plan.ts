@@ -44,8 +44,10 @@ export class Planner {
     const { sort } = half.provider
     const by = typeof sort === 'string' ? sort : sort?.by
     const order = half.provider.order ?? []
-    // `order` or `sort` switch load balancing off; after `order`, the rest comes in strict price order.
-    this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : priceWeighted
+    const isAlone = half.provider.allow_fallbacks === false
+    // `order` or `sort` switch load balancing off; after `order`, the rest comes in strict price order. Without fallbacks
+    // and without an order, the one endpoint is the cheapest.
+    this.strategy = by ? SORTS[by] : order.length > 0 || isAlone ? SORTS.price : priceWeighted
     this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
     this.isPlain =
       half.models.length === 1 &&

@@ -208,14 +208,20 @@ export class RequestLife {
   signalled(handle: AttemptHandle, signals: readonly Signal[], now: Millis, out: RouterOut): void {
     const attempt = handle as Attempt
     if (attempt.isOver) {
-      out.record({ kind: 'signal.late', at: now, request: attempt.request.id, endpoint: attempt.endpoint })
+      this.late(attempt, now, out)
       return
     }
-    for (const signal of signals) {
-      this.take(attempt, signal, now, out)
-      if (attempt.isOver) return
+    for (let index = 0; index < signals.length; index += 1) {
+      this.take(attempt, signals[index] as Signal, now, out)
+      if (!attempt.isOver) continue
+      if (index < signals.length - 1) this.late(attempt, now, out)
+      return
     }
     if (this.phase === 'streaming') this.forward(attempt, now, out)
+  }
+
+  private late(attempt: Attempt, now: Millis, out: RouterOut): void {
+    out.record({ kind: 'signal.late', at: now, request: attempt.request.id, endpoint: attempt.endpoint })
   }
 
   /** The caller is gone, or the gateway is. */
@@ -259,7 +265,7 @@ export class RequestLife {
       const candidate = at(order, position)
       const isSameModel = failedModel !== null && this.modelAt(position) === failedModel
       if (reaction !== null && !(isSameModel ? reaction.nextProvider : reaction.nextModel)) {
-        this.skip(candidate, 'other_model', now, out)
+        this.skip(candidate, 'ruled_out', now, out)
         continue
       }
       const admission = this.house.health.admits(this.call.policy, candidate.endpoint, now)
@@ -297,7 +303,7 @@ export class RequestLife {
     this.advance(now, out, this.lastFailure)
   }
 
-  private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'other_model', now: Millis, out: RouterOut): void {
+  private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'ruled_out', now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { endpoint } = candidate
     out.record({ kind: 'candidate.skipped', at: now, request: request.id, call: number, endpoint, cause })
@@ -549,7 +555,7 @@ export class RequestLife {
     this.house.health.report(this.call.policy, report, now, out)
   }
 
-  /** End whatever is still running; nobody is blamed, unless its time was up. */
+  /** End whatever is still running. Nobody is blamed: an attempt that our own deadline cut off may have been in time. */
   private endAll(errorClass: 'cancelled' | 'deadline_exceeded', now: Millis, out: RouterOut): void {
     const current = this.current()
     if (!current) return

@@ -1,9 +1,8 @@
 /**
  * The router Machine: all calls in flight, one queue of deadlines, one view of health. It carries events to the life
- * they belong to and keeps the queue honest: for each life the queue holds an entry no later than its next deadline.
- * Entries are numbers (slot and generation), so a finished call leaves nothing behind but a stale number.
+ * they belong to and keeps the roster honest: for each life it holds a wake no later than its next deadline.
  */
-import { at, EventQueue, type Machine, type Millis, type Rng } from '../base/index.ts'
+import { at, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { Call, Offer } from '../protocol/index.ts'
 import { Health } from './health.ts'
@@ -15,7 +14,6 @@ import { lifeOf, RequestLife, type House } from './request.ts'
 export type { RouterCommand, RouterEvent } from './messages.ts'
 
 const PLAN_STREAM = 0x706c
-const SLOTS_MAX = 2097152
 /** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
 const FOREIGN_PLANNERS_MAX = 256
 
@@ -23,6 +21,8 @@ export interface RouterOptions {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
   readonly rng: Rng
+  /** Measure latency and throughput even if no policy sorts by them: calls may bring their own request half. */
+  readonly measuresSpeed?: boolean
 }
 
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
@@ -30,16 +30,13 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly rng: Rng
   private readonly planners: readonly Planner[]
   private readonly foreign = new Map<string, Planner>()
-  private readonly queue = new EventQueue(1024)
-  private readonly lives: (RequestLife | null)[] = []
-  private readonly generations: number[] = []
-  private readonly freeSlots: number[] = []
+  private readonly lives = new Roster<RequestLife>()
 
-  constructor({ offers, policies, rng }: RouterOptions) {
+  constructor({ offers, policies, rng, measuresSpeed = false }: RouterOptions) {
     this.rng = rng
     this.planners = policies.map((policy) => new Planner(policy, offers))
-    const measuresSpeed = this.planners.some((planner) => planner.needsStatistics)
-    this.house = { offers, policies, rng, health: new Health(offers, policies, measuresSpeed) }
+    const isMeasured = measuresSpeed || this.planners.some((planner) => planner.needsStatistics)
+    this.house = { offers, policies, rng, health: new Health(offers, policies, isMeasured) }
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
@@ -55,17 +52,17 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
         return
       }
       case 'call.cancelled': {
-        const life = this.lives[event.call.slot]
+        const life = this.lives.at(event.call.slot)
         if (!life || life.call !== event.call) return
         life.cancel(event.class, now, out)
         this.settle(life)
         return
       }
       case 'client.blocked':
-        this.lives[event.call.slot]?.block(now, out)
+        this.lives.at(event.call.slot)?.block(now, out)
         return
       case 'client.drained': {
-        const life = this.lives[event.call.slot]
+        const life = this.lives.at(event.call.slot)
         life?.drain(now, out)
         if (life) this.settle(life)
         return
@@ -76,24 +73,19 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   }
 
   wakeAt(): Millis {
-    // Entries of calls that are over would only wake us for nothing.
-    while (this.queue.length > 0 && this.lifeAt(this.queue.peek()) === null) this.queue.pop()
-    return this.queue.nextAt()
+    return this.lives.nextAt()
   }
 
   /** How many calls are in flight. */
   get inFlight(): number {
-    return this.lives.length - this.freeSlots.length
+    return this.lives.size
   }
 
   private arrive(call: Call, now: Millis, out: Out<RouterCommand>): void {
     const rng = this.rng.fork(PLAN_STREAM, call.request.weather, call.number)
     const plan = this.plannerOf(call).plan(call.request, this.house.health, rng, now)
     const life = new RequestLife(call, plan, this.house, now)
-    const slot = this.freeSlots.pop() ?? this.lives.push(null) - 1
-    this.lives[slot] = life
-    this.generations[slot] ??= 0
-    call.slot = slot
+    call.slot = this.lives.add(life)
     life.arrive(now, out)
     this.settle(life)
   }
@@ -112,9 +104,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   }
 
   private wake(now: Millis, out: Out<RouterCommand>): void {
-    while (this.queue.nextAt() <= now) {
-      const life = this.lifeAt(this.queue.pop())
-      if (life === null) continue
+    for (let life = this.lives.due(now); life !== null; life = this.lives.due(now)) {
       life.queuedAt = Infinity
       if (life.nextDeadline() <= now) life.wake(now, out)
       this.settle(life)
@@ -124,23 +114,13 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   /** After anything happened to a life: queue its next deadline, or let it go. */
   private settle(life: RequestLife): void {
     if (life.phase === 'closed') {
-      const { slot } = life.call
-      if (slot < 0) return
-      this.lives[slot] = null
-      this.generations[slot] = (this.generations[slot] as number) + 1
-      this.freeSlots.push(slot)
+      if (life.call.slot >= 0) this.lives.remove(life.call.slot)
       life.call.slot = -1
       return
     }
     const due = life.nextDeadline()
     if (due >= life.queuedAt) return
     life.queuedAt = due
-    const { slot } = life.call
-    this.queue.push(due, (this.generations[slot] as number) * SLOTS_MAX + slot)
-  }
-
-  private lifeAt(entry: number): RequestLife | null {
-    const slot = entry % SLOTS_MAX
-    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.lives[slot] ?? null) : null
+    this.lives.wake(life.call.slot, due)
   }
 }

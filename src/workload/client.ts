@@ -14,7 +14,7 @@
  *   waiting    pause over                                                 calling
  *   direct     answered, failed, or patience over                         closed
  */
-import { at, EventQueue, NEVER, quantize, type Machine, type Millis, type Rng } from '../base/index.ts'
+import { at, NEVER, quantize, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
 import type { Out, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   assembleToolCalls,
@@ -66,14 +66,8 @@ const BACKOFF_JITTER = 0.25
 /** A longer hint is ignored (openai 7). */
 const HINT_MAX_MS = 60_000
 const RETRY_STREAM = 0x636c
-const SLOTS_MAX = 2097152
-const GATEWAY_FAILURES: ReadonlySet<ErrorClass> = new Set([
-  'gateway_down',
-  'connection_reset',
-  'connect_refused',
-  'client_timeout',
-  'server_error',
-])
+/** What only a gateway that is itself in trouble gives; an upstream that fails is the gateway's to route around. */
+const GATEWAY_FAILURES: ReadonlySet<ErrorClass> = new Set(['gateway_down', 'client_timeout'])
 
 type Phase = 'calling' | 'leaving' | 'waiting' | 'direct'
 type ClientOut = Out<ClientCommand>
@@ -82,7 +76,7 @@ interface Errand {
   readonly request: ChatRequest
   readonly workflow: Workflow
   readonly arrivedAt: Millis
-  readonly slot: number
+  slot: number
   phase: Phase
   call: Call
   /** Attempts and bill of the calls before this one. */
@@ -104,10 +98,7 @@ interface Errand {
 export class Client implements Machine<ClientEvent, ClientOut> {
   private readonly workflows: readonly Workflow[]
   private readonly rng: Rng
-  private readonly queue = new EventQueue(1024)
-  private readonly errands: (Errand | null)[] = []
-  private readonly generations: number[] = []
-  private readonly freeSlots: number[] = []
+  private readonly errands = new Roster<Errand>()
   private readonly byRequest = new Map<ChatRequest, Errand>()
 
   constructor(workflows: readonly Workflow[], rng: Rng) {
@@ -157,9 +148,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         this.heardDirectly(event.attempt, event.signals, now, out)
         return
       case 'wake':
-        while (this.queue.nextAt() <= now) {
-          const errand = this.errandAt(this.queue.pop())
-          if (!errand) continue
+        for (let errand = this.errands.due(now); errand !== null; errand = this.errands.due(now)) {
           errand.queuedAt = NEVER
           if (errand.dueAt <= now) this.timeUp(errand, now, out)
           this.settle(errand)
@@ -178,19 +167,16 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   }
 
   wakeAt(): Millis {
-    while (this.queue.length > 0 && this.errandAt(this.queue.peek()) === null) this.queue.pop()
-    return this.queue.nextAt()
+    return this.errands.nextAt()
   }
 
   private arrive(request: ChatRequest, now: Millis, out: ClientOut): void {
     const workflow = at(this.workflows, request.workflow)
-    const slot = this.freeSlots.pop() ?? this.errands.push(null) - 1
-    this.generations[slot] ??= 0
     const errand: Errand = {
       request,
       workflow,
       arrivedAt: now,
-      slot,
+      slot: -1,
       phase: 'calling',
       call: callOf(request, 0, workflow),
       attemptsBefore: 0,
@@ -206,7 +192,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       dueAt: now + workflow.client.timeout,
       queuedAt: NEVER,
     }
-    this.errands[slot] = errand
+    errand.slot = this.errands.add(errand)
     this.byRequest.set(request, errand)
     const { inputTokens, stream } = request
     out.record({ kind: 'request.arrived', at: now, request: request.id, workflow: workflow.index, inputTokens, stream })
@@ -332,9 +318,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     const { request, workflow, arrivedAt, firstContentAt, emergency, call } = errand
     settleRun(errand, now)
     this.byRequest.delete(request)
-    this.errands[errand.slot] = null
-    this.generations[errand.slot] = (this.generations[errand.slot] as number) + 1
-    this.freeSlots.push(errand.slot)
+    this.errands.remove(errand.slot)
     if (emergency) recordEmergency(errand, outcome, errorClass, now, out)
     out.record({
       kind: 'request.closed',
@@ -358,20 +342,14 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   }
 
   private settle(errand: Errand): void {
-    if (this.errands[errand.slot] !== errand || errand.dueAt >= errand.queuedAt) return
+    if (this.errands.at(errand.slot) !== errand || errand.dueAt >= errand.queuedAt) return
     errand.queuedAt = errand.dueAt
-    if (errand.dueAt !== NEVER)
-      this.queue.push(errand.dueAt, (this.generations[errand.slot] as number) * SLOTS_MAX + errand.slot)
+    this.errands.wake(errand.slot, errand.dueAt)
   }
 
   private errandOf(call: Call): Errand | undefined {
     const errand = this.byRequest.get(call.request)
     return errand?.call === call && errand.phase === 'calling' ? errand : undefined
-  }
-
-  private errandAt(entry: number): Errand | null {
-    const slot = entry % SLOTS_MAX
-    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.errands[slot] ?? null) : null
   }
 }
 

@@ -24,7 +24,8 @@ test('clocks: a noisy scenario at 50 requests per second, numbers within bounds'
   const live = (await playLive(scenario, 2)).result
   expect(virtual.counts.requests).toBe(live.counts.requests)
   expect(virtual.counts.requests).toBeGreaterThan(2_500)
-  const apart = (kind: string, stat?: string): number => Math.abs(metric(virtual, kind, stat) - metric(live, kind, stat))
+  const apart = (kind: string, stat?: string): number =>
+    Math.abs(metric(virtual, kind, stat) - metric(live, kind, stat))
   const bound = (kind: string, stat: string): number => Math.max(0.05 * metric(virtual, kind, stat), 10)
   expect(apart('success_rate')).toBeLessThanOrEqual(0.005)
   expect(apart('fallback_rate')).toBeLessThanOrEqual(0.01)

@@ -14,7 +14,10 @@ export interface Played {
 
 export function load(name: string): CompiledScenario {
   const file = fileURLToPath(new URL(name, import.meta.url))
-  const loaded = loadScenario(file, { read: (path) => ({ ok: true, text: readFileSync(path, 'utf8') }), resolve: (_from, path) => path })
+  const loaded = loadScenario(file, {
+    read: (path) => ({ ok: true, text: readFileSync(path, 'utf8') }),
+    resolve: (_from, path) => path,
+  })
   if (!loaded.ok) throw new Error(loaded.diagnostics.map(formatDiagnostic).join('\n'))
   return loaded.scenario
 }
@@ -46,14 +49,17 @@ function decisionsOf(scenario: CompiledScenario, entries: readonly Entry[]): Map
   const endpoint = (index: number): string => directory.endpoints[index]?.id ?? 'nobody'
   for (const entry of entries) {
     if (entry.kind === 'attempt.started') add(entry.request, `${endpoint(entry.endpoint)} (${entry.reason})`)
-    else if (entry.kind === 'attempt.ended') add(entry.request, `${entry.outcome}${entry.errorClass ? ` ${entry.errorClass}` : ''}`)
+    else if (entry.kind === 'attempt.ended')
+      add(entry.request, `${entry.outcome}${entry.errorClass ? ` ${entry.errorClass}` : ''}`)
     else if (entry.kind === 'request.closed') add(entry.request, `= ${entry.outcome}`)
   }
   return new Map([...lines].map(([name, parts]) => [name, parts.join(' → ')]))
 }
 
 export function metric(result: RunResult, kind: string, stat = 'value'): number {
-  const row = result.metrics.find((each) => each.metric === kind && each.stat === stat && Object.keys(each.where).length === 0)
+  const row = result.metrics.find(
+    (each) => each.metric === kind && each.stat === stat && Object.keys(each.where).length === 0,
+  )
   if (row?.value == null) throw new Error(`no ${kind} ${stat}`)
   return row.value
 }

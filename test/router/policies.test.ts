@@ -238,6 +238,6 @@ test('content policy: the next model is asked, and the skipped candidates are to
   const call = it.ask()
   it.hear(call, ...OPEN.slice(0, 1), failed('content_policy'))
   expect(it.went(call)).toEqual(['a', 'c'])
-  expect(it.of('candidate.skipped')).toMatchObject([{ endpoint: 1, cause: 'other_model' }])
+  expect(it.of('candidate.skipped')).toMatchObject([{ endpoint: 1, cause: 'ruled_out' }])
   expect(it.of('attempt.started')[1]?.reason).toBe('next_model')
 })

@@ -24,7 +24,8 @@ export const fallbackRate: Metric<Share, 'request.closed'> = {
     state.whole += 1
     const trace = traces.of(entry.request)
     const isServedElsewhere = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
-    const isTriedElsewhere = trace !== undefined && trace.firstEndpoint >= 0 && trace.firstEndpoint !== entry.firstChoice
+    const isTriedElsewhere =
+      trace !== undefined && trace.firstEndpoint >= 0 && trace.firstEndpoint !== entry.firstChoice
     if (isServedElsewhere || isTriedElsewhere || trace?.hasMoved) state.part += 1
   },
   finish: (state) => observeShare(state, NO_REQUESTS),

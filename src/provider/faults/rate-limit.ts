@@ -8,8 +8,8 @@ import { CONNECTED, type RetryAfterForm } from '../../protocol/index.ts'
 import { defineFault, type Refusal } from '../fault.ts'
 import { Bucket } from '../limits.ts'
 
-/** A bucket that has just been made small is not full for a minute: it holds this share of one. */
-const BURST_SHARE = 1 / 12
+/** A quota that shrinks in the middle of traffic is all but used up: so much of a minute is left. */
+const INITIAL_SHARE = 1 / 12
 
 export const rateLimit = defineFault({
   kind: 'rate_limit',
@@ -41,7 +41,7 @@ export const rateLimit = defineFault({
   begin({ mode, requests_per_minute: rpm, tokens_per_minute: tpm, retry_after: form, hint }) {
     const buckets = new Map<string, { requests: Bucket | null; tokens: Bucket | null }>()
     const small = (perMinute: number | undefined, now: Millis): Bucket | null =>
-      perMinute === undefined ? null : new Bucket(perMinute, now, Math.max(1, perMinute * BURST_SHARE))
+      perMinute === undefined ? null : new Bucket(perMinute, now, Math.max(1, perMinute * INITIAL_SHARE))
     return {
       onAdmit({ attempt, endpoint, now }) {
         if (mode === 'phantom') return refusal(form, hint, { 'x-ratelimit-remaining-requests': '4999' })
