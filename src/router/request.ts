@@ -23,21 +23,18 @@ import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/i
 import type { AttemptOutcome, AttemptReason, Candidate, Out } from '../ledger/index.ts'
 import {
   costOf,
-  lastChunkMs,
-  nextVisit,
-  tokensSent,
   type AttemptHandle,
   type Call,
   type CallFailure,
-  type ChatRequest,
   type Content,
   type ErrorClass,
   type Finished,
   type Offer,
   type Signal,
   type ToolDelta,
-  type Usage,
 } from '../protocol/index.ts'
+import { Attempt } from './attempt.ts'
+import { failure, Failures, statusOf, type Failure } from './failures.ts'
 import type { Health } from './health.ts'
 import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
@@ -62,72 +59,6 @@ type RouterOut = Out<RouterCommand>
 
 const RETRY_STREAM = 0x7265
 
-class Attempt implements AttemptHandle {
-  readonly life: RequestLife
-  readonly request: ChatRequest
-  readonly call: number
-  readonly number: number
-  readonly endpoint: number
-  readonly visit: number
-  readonly startedAt: Millis
-  readonly isProbe: boolean
-  isOver = false
-  wasAccepted = false
-  firstContentAt: Millis | null = null
-  outputTokens = 0
-  /** The run of content that flows now, and since when. */
-  run: Content | null = null
-  runAt: Millis = 0
-  /** Signals not yet handed to the caller. */
-  held: Signal[] = []
-  toolDeltas: ToolDelta[] = []
-  usage: Usage | null = null
-  connectAt: Millis = NEVER
-  firstTokenAt: Millis = NEVER
-  idleAt: Millis = NEVER
-  attemptAt: Millis = NEVER
-
-  constructor(life: RequestLife, number: number, endpoint: number, isProbe: boolean, now: Millis) {
-    this.life = life
-    this.request = life.call.request
-    this.call = life.call.number
-    this.number = number
-    this.endpoint = endpoint
-    this.visit = nextVisit(this.request, endpoint)
-    this.startedAt = now
-    this.isProbe = isProbe
-  }
-
-  nextDeadline(): Millis {
-    return Math.min(this.connectAt, this.firstTokenAt, this.idleAt, this.attemptAt)
-  }
-
-  /** The current run is over at `now`: count what it had sent. One that is held has been said by then, not flowing. */
-  settleRun(now: Millis): void {
-    const { run } = this
-    if (run === null) return
-    const tokens = tokensSent(run, now - this.runAt)
-    this.outputTokens += tokens
-    this.run = null
-    if (run.everyMs === 0) return
-    const place = this.held.lastIndexOf(run)
-    if (place >= 0) this.held[place] = { ...run, tokens, forMs: 0, everyMs: 0 }
-  }
-}
-
-/** Why the last attempt failed, kept for the answer to the caller. */
-interface Failure {
-  readonly class: ErrorClass
-  readonly status: number | null
-  readonly retryAfterMs: Millis | null
-  readonly message: string
-}
-
-/** The life an attempt belongs to; undefined for attempts that are not the router's. */
-export function lifeOf(attempt: AttemptHandle): RequestLife | undefined {
-  return attempt instanceof Attempt ? attempt.life : undefined
-}
-
 export class RequestLife {
   phase: Phase = 'queued'
   readonly call: Call
@@ -141,10 +72,7 @@ export class RequestLife {
   private position = -1
   private retriesHere = 0
   private committed: Attempt | null = null
-  private lastFailure: Failure | null = null
-  private wereAllRateLimits = true
-  private wereAllTransient = true
-  private shortestHintMs: Millis | null = null
+  private readonly failures = new Failures()
   private isBlocked = false
   private totalAt: Millis
   private retryAt: Millis = NEVER
@@ -300,7 +228,7 @@ export class RequestLife {
       return
     }
     this.skip(candidate, health.heldBack(this.call.policy, candidate.endpoint, now).cause, now, out)
-    this.advance(now, out, this.lastFailure)
+    this.advance(now, out, this.failures.last)
   }
 
   private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'ruled_out', now: Millis, out: RouterOut): void {
@@ -398,23 +326,8 @@ export class RequestLife {
     }
   }
 
-  /** Content keeps the stream alive: count it, and set the idle clock by when the run will have ended. */
   private takeContent(attempt: Attempt, run: Content, now: Millis): void {
-    const { idle } = this.policy.resilience.timeouts
-    const runBefore = attempt.run
-    const quietSince = runBefore === null ? now : attempt.runAt + lastChunkMs(runBefore, now - attempt.runAt)
-    attempt.settleRun(now)
-    if (run.tokens > 0 && attempt.firstContentAt === null) {
-      attempt.firstContentAt = now
-      attempt.firstTokenAt = NEVER
-    }
-    attempt.run = run
-    attempt.runAt = now
-    if (attempt.firstContentAt === null || !attempt.request.stream || this.isBlocked) return
-    if (run.tokens === 0) {
-      if (runBefore !== null && runBefore.tokens > 0) attempt.idleAt = quietSince + idle
-    } else if (run.everyMs > idle) attempt.idleAt = now + idle
-    else attempt.idleAt = now + run.forMs + idle
+    attempt.take(run, this.policy.resilience.timeouts.idle, this.isBlocked, now)
   }
 
   private holdsToolCalls(): boolean {
@@ -492,7 +405,7 @@ export class RequestLife {
       this.closeTruncated(why, now, out)
       return
     }
-    this.remember(why)
+    this.failures.add(why)
     const reaction = REACTIONS[why.class]
     const { retry, max_attempts: attemptsMax } = this.policy.resilience
     const mayRetry = reaction.retryHere && this.retriesHere < retry.attempts && this.attempts.length < attemptsMax
@@ -508,15 +421,6 @@ export class RequestLife {
       }
     }
     this.advance(now, out, why)
-  }
-
-  private remember(why: Failure): void {
-    this.lastFailure = why
-    if (why.class !== 'rate_limited') this.wereAllRateLimits = false
-    if (REACTIONS[why.class].health !== 'failure' || statusOf(why) < 500) this.wereAllTransient = false
-    if (why.retryAfterMs !== null) {
-      this.shortestHintMs = Math.min(this.shortestHintMs ?? Infinity, why.retryAfterMs)
-    }
   }
 
   private endAttempt(
@@ -564,23 +468,13 @@ export class RequestLife {
     this.endAttempt(current, 'cancelled', failure(errorClass, errorClass), null, now, out)
   }
 
-  /**
-   * The answer to the caller when nothing worked: the last failure, unless all were of one kind (openrouter.md §3.8:
-   * all rate-limited is 429 with the shortest hint, all transient is 503).
-   */
   private fail(why: Failure, now: Millis, out: RouterOut): void {
     if (this.committed !== null) {
       this.closeTruncated(why, now, out)
       return
     }
-    let status = statusOf(why)
-    let retryAfterMs = why.retryAfterMs
-    if (this.lastFailure !== null && this.attempts.length > 1 && why === this.lastFailure) {
-      if (this.wereAllRateLimits) retryAfterMs = this.shortestHintMs
-      else if (this.wereAllTransient) status = 503
-    }
-    const answer: CallFailure = { class: why.class, status, retryAfterMs, message: why.message }
-    this.close('failed', why.class, status, 0, now, out)
+    const answer = this.failures.answer(why)
+    this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
   }
 
@@ -626,14 +520,6 @@ const HELD_BACK: Failure = {
   status: null,
   retryAfterMs: null,
   message: 'every eligible endpoint is held back by its circuit breaker or a cooldown',
-}
-
-function failure(errorClass: ErrorClass, message: string): Failure {
-  return { class: errorClass, status: null, retryAfterMs: null, message }
-}
-
-function statusOf(why: Failure): number {
-  return why.status ?? STATUS_OF[why.class]
 }
 
 /** Output tokens of each tool call, in order of first appearance, which is how the calls are put together. */

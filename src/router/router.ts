@@ -9,7 +9,8 @@ import { Health } from './health.ts'
 import type { RouterCommand, RouterEvent } from './messages.ts'
 import { Planner } from './plan.ts'
 import { providerPreferencesSchema, type Policy, type RequestHalf } from './policy.ts'
-import { lifeOf, RequestLife, type House } from './request.ts'
+import { lifeOf } from './attempt.ts'
+import { RequestLife, type House } from './request.ts'
 
 export type { RouterCommand, RouterEvent } from './messages.ts'
 
