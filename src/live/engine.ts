@@ -9,20 +9,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { NEVER, Rng, type Millis } from '../base/index.ts'
 import type { Entry, Log, Out } from '../ledger/index.ts'
-import type {
-  AttemptHandle,
-  Call,
-  CallFailure,
-  ChatRequest,
-  EndpointSpec,
-  Offer,
-  RequestHalf,
-  Signal,
-} from '../protocol/index.ts'
+import type { AttemptHandle, Call, CallFailure, ChatRequest, EndpointSpec, Offer, Signal } from '../protocol/index.ts'
 import { ACCEPTED, promptTokens } from '../protocol/index.ts'
 import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
-import { providerPreferencesSchema, Router, type Policy, type RouterCommand } from '../router/index.ts'
+import { Router, type Policy, type RouterCommand } from '../router/index.ts'
 import {
   Client,
   Workload,
@@ -171,7 +162,7 @@ export class Engine {
       tell: (event) => this.loop.enter((at) => this.client.handle(event, at, this.fromClient)),
       failureOf: (call) => this.failures.get(call),
     })
-    this.outside = new Outside({ record, workflow: this.workflows.length, now, rng: this.rng })
+    this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
     this.gateway = new GatewayServer({
       offers: spec.offers,
       epochMs: EPOCH_MS,
@@ -406,45 +397,19 @@ export class Engine {
     )
   }
 
-  /** An outside client's call: its body is the request half, its headers may name a workflow or a policy. */
   private callFromOutside(visitor: Visitor, now: Millis): Call | null {
-    const refuse = (status: number, message: string): null => {
-      const answer = new Answer(visitor.reply.raw, () => visitor.renderer('', ''), {}, NOBODY)
-      answer.send([
-        { type: 'failed', class: 'invalid_request', status, retryAfterMs: null, where: 'response', message },
-      ])
-      return null
+    const { speed } = this.clock
+    const received =
+      speed === 1
+        ? this.outside.receive(visitor.wire, visitor.headers, now)
+        : { status: 409, message: `This run plays at ${speed} times real time; outside clients need --speed 1.` }
+    if ('request' in received) {
+      this.note('outside clients called the gateway: this run cannot be reproduced')
+      return received
     }
-    if (this.clock.speed !== 1) {
-      return refuse(409, `This run plays at ${this.clock.speed} times real time; outside clients need --speed 1.`)
-    }
-    const { wire, headers } = visitor
-    const policyName = headers['x-squall-policy'] ?? this.spec.policyNames[0]
-    const policy = this.spec.policyNames.indexOf(String(policyName))
-    if (policy < 0)
-      return refuse(400, `There is no policy "${String(policyName)}"; there are: ${this.spec.policyNames.join(', ')}.`)
-    const half = this.halfOf(wire, policy)
-    if ('problem' in half) return refuse(400, half.problem)
-    this.note('outside clients called the gateway: this run cannot be reproduced')
-    return this.outside.arrive(wire, policy, half, headers['x-squall-workflow'], this.workflows, now)
-  }
-
-  /** What the caller asks for; where it asks for nothing but a model the policy routes, the policy's own half. */
-  private halfOf(wire: WireRequest, policy: number): RequestHalf | { problem: string } {
-    const { models, provider } = this.spec.policies[policy] as Policy
-    const offered = new Set(this.spec.offers.map(({ model }) => model))
-    const strange = wire.models.find((model) => !offered.has(model))
-    if (strange !== undefined) return { problem: `${strange} is not a valid model ID` }
-    if (wire.provider === null) {
-      const isRouted = wire.models.length === 1 && models.includes(wire.models[0] as string)
-      return isRouted ? { models, provider } : { models: wire.models, provider: {} }
-    }
-    const parsed = providerPreferencesSchema.safeParse(wire.provider)
-    if (parsed.success) return { models: wire.models, provider: wire.provider }
-    const [issue] = parsed.error.issues
-    if (issue?.code === 'unrecognized_keys')
-      return { problem: `Unrecognized key(s) in object: '${issue.keys.join("', '")}'` }
-    return { problem: `provider.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is not valid'}` }
+    const answer = new Answer(visitor.reply.raw, () => visitor.renderer('', ''), {}, NOBODY)
+    answer.send([{ type: 'failed', class: 'invalid_request', retryAfterMs: null, where: 'response', ...received }])
+    return null
   }
 
   private callerLeft(call: Call, now: Millis): void {

@@ -3,7 +3,7 @@
  * an application would keep, so that their requests are in the ledger like any other. They have no twin, and a run with
  * them cannot be reproduced.
  */
-import type { Millis, Rng } from '../base/index.ts'
+import { at, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   assembleToolCalls,
@@ -12,20 +12,29 @@ import {
   type Call,
   type CallFailure,
   type ErrorClass,
+  type Offer,
   type RequestHalf,
   type Signal,
   type ToolDelta,
 } from '../protocol/index.ts'
-import type { WireRequest } from '../protocol/dialects/index.ts'
+import { headerOf, type HeaderBag, type WireRequest } from '../protocol/dialects/index.ts'
+import { providerPreferencesSchema, type Policy } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
 import { requestFromOutside } from './wire.ts'
 
 export interface OutsideOptions {
   record(entry: Entry): void
-  /** Index of the workflow that strangers belong to. */
-  readonly workflow: number
-  readonly now: () => Millis
+  readonly workflows: readonly Workflow[]
+  readonly offers: readonly Offer[]
+  readonly policies: readonly Policy[]
+  readonly policyNames: readonly string[]
   readonly rng: Rng
+}
+
+/** Why somebody is not let in. */
+export interface Refusal {
+  readonly status: number
+  readonly message: string
 }
 
 interface Guest {
@@ -56,18 +65,43 @@ export class Outside {
     return this.guests.has(call)
   }
 
-  /** `workflowName` is what the caller says it belongs to; anything else is the workflow `outside`. */
-  arrive(
-    wire: WireRequest,
-    policy: number,
-    half: RequestHalf,
-    workflowName: string | string[] | undefined,
-    workflows: readonly Workflow[],
-    now: Millis,
-  ): Call {
-    const { options } = this
-    const named = workflows.find(({ name }) => name === workflowName)
-    const workflow = named?.index ?? options.workflow
+  /**
+   * A stranger's call. Its body is the request half; header `x-squall-policy` names a policy (default: the first), and
+   * `x-squall-workflow` the workflow that it says it belongs to (otherwise `outside`).
+   */
+  receive(wire: WireRequest, headers: HeaderBag, now: Millis): Call | Refusal {
+    const { policyNames, policies, workflows } = this.options
+    const policyName = headerOf(headers, 'x-squall-policy') ?? policyNames[0] ?? ''
+    const named = workflows.find(({ name }) => name === headerOf(headers, 'x-squall-workflow'))
+    const policy = named?.policy ?? policyNames.indexOf(policyName)
+    if (policy < 0) {
+      return { status: 400, message: `There is no policy "${policyName}"; there are: ${policyNames.join(', ')}.` }
+    }
+    const half = this.halfOf(wire, at(policies, policy))
+    return 'status' in half ? half : this.admit(wire, half, policy, named, now)
+  }
+
+  /** What the caller asks for; where it asks for nothing but a model the policy routes, the policy's own half. */
+  private halfOf(wire: WireRequest, { models, provider }: Policy): RequestHalf | Refusal {
+    const strange = wire.models.find((model) => !this.options.offers.some((offer) => offer.model === model))
+    if (strange !== undefined) return { status: 400, message: `${strange} is not a valid model ID` }
+    if (wire.provider === null) {
+      const isRouted = wire.models.length === 1 && models.includes(at(wire.models, 0))
+      return isRouted ? { models, provider } : { models: wire.models, provider: {} }
+    }
+    const parsed = providerPreferencesSchema.safeParse(wire.provider)
+    if (parsed.success) return { models: wire.models, provider: wire.provider }
+    const [issue] = parsed.error.issues
+    const message =
+      issue?.code === 'unrecognized_keys'
+        ? `Unrecognized key(s) in object: '${issue.keys.join("', '")}'`
+        : `provider.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is not valid'}`
+    return { status: 400, message }
+  }
+
+  private admit(wire: WireRequest, half: RequestHalf, policy: number, named: Workflow | undefined, now: Millis): Call {
+    const { workflows, record, rng } = this.options
+    const workflow = named?.index ?? workflows.length
     const ordinal = this.arrived
     this.arrived += 1
     const request = requestFromOutside(
@@ -75,12 +109,12 @@ export class Outside {
       workflow,
       requestId(workflow, named ? STRANGERS_FROM + ordinal : ordinal),
       ordinal,
-      options.rng,
+      rng,
     )
-    const call: Call = { request, number: 0, policy: named?.policy ?? policy, half, summary: null, slot: -1 }
+    const call: Call = { request, number: 0, policy, half, summary: null, slot: -1 }
     this.guests.set(call, { arrivedAt: now, workflow, firstContentAt: null, outputTokens: 0, toolDeltas: [] })
     const { id, inputTokens, stream } = request
-    options.record({ kind: 'request.arrived', at: now, request: id, workflow, inputTokens, stream })
+    record({ kind: 'request.arrived', at: now, request: id, workflow, inputTokens, stream })
     return call
   }
 

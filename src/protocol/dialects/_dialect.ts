@@ -16,7 +16,7 @@ import type { ToolSpec } from '../tool-call.ts'
 import type { DialectId } from '../catalogue.ts'
 import { type HeaderBag, utf8Bytes } from './_wire.ts'
 
-export type { HeaderBag } from './_wire.ts'
+export { headerOf, type HeaderBag } from './_wire.ts'
 
 export interface Dialect {
   readonly id: DialectId
