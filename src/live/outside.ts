@@ -23,7 +23,7 @@ import type { Workflow } from '../workload/index.ts'
 import { requestFromOutside } from './wire.ts'
 
 export interface OutsideOptions {
-  record(entry: Entry): void
+  readonly record: (entry: Entry) => void
   readonly workflows: readonly Workflow[]
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
