@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { REPORT_FORMATS } from '../../src/report/index.ts'
 import { policySchema } from '../../src/router/index.ts'
 import { scenarioSchema } from '../../src/scenario/index.ts'
 import { withLists } from './generate.ts'
+import { sample } from './sample.ts'
 
 const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
 const examples = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(
@@ -20,5 +22,13 @@ test('README: its examples are valid as they stand', () => {
   for (const example of examples) {
     const schema = example.workload === undefined ? policySchema : scenarioSchema
     expect(schema.safeParse(example).error?.issues).toBeUndefined()
+  }
+})
+
+test('sample report: what the demo scenario gives today (npm run docs writes it)', () => {
+  const { result, envelope } = sample()
+  for (const { fileName, render } of REPORT_FORMATS) {
+    const stored = readFileSync(fileURLToPath(new URL(`../../reports/sample/${fileName}`, import.meta.url)), 'utf8')
+    expect(stored).toBe(render(result, envelope))
   }
 })

@@ -1,7 +1,18 @@
-/** npm run docs: write the generated lists into README.md. */
+/**
+ * npm run docs: everything in the repository that is made from the code. The lists of the README, the JSON Schemas of
+ * scenarios/schemas, and the sample report.
+ */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { main } from '../../src/cli/main.ts'
+import { REPORT_FORMATS } from '../../src/report/index.ts'
 import { withLists } from './generate.ts'
+import { sample } from './sample.ts'
 
-const path = fileURLToPath(new URL('../../README.md', import.meta.url))
-writeFileSync(path, withLists(readFileSync(path, 'utf8')))
+const at = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const readme = at('README.md')
+writeFileSync(readme, withLists(readFileSync(readme, 'utf8')))
+await main(['schema', '--write'])
+const { result, envelope } = sample()
+for (const { fileName, render } of REPORT_FORMATS)
+  writeFileSync(at(`reports/sample/${fileName}`), render(result, envelope))
