@@ -14,5 +14,6 @@ const readme = at('README.md')
 writeFileSync(readme, withLists(readFileSync(readme, 'utf8')))
 await main(['schema', '--write'])
 const { result, envelope } = sample()
-for (const { fileName, render } of REPORT_FORMATS)
-  writeFileSync(at(`reports/sample/${fileName}`), render(result, envelope))
+for (const format of REPORT_FORMATS) {
+  writeFileSync(at(`reports/sample/${format.fileName}`), format.render(result, envelope))
+}

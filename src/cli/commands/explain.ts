@@ -148,11 +148,11 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
 const SKIPPED: Readonly<Record<string, string>> = {
   cooling: 'it was cooling down',
   breaker: 'its breaker was open',
-  other_model: 'it offers another model, and this failure stays with the model',
+  ruled_out: 'the failure before is not one to go on with there',
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  primary: 'first choice',
+  primary: 'asked first',
   retry: 'once more',
   next_endpoint: 'next endpoint',
   next_model: 'next model',
