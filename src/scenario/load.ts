@@ -23,22 +23,22 @@ export type Loaded =
 
 export function loadScenario(file: string, files: Files): Loaded {
   const diagnostics: Diagnostic[] = []
-  const main = readDocument(file, scenarioSchema, files, diagnostics)
-  if (!main) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-  const scenario: Scenario = main.value
+  const source = readSource(file, files, diagnostics)
+  const draft = source && draftOf(source, diagnostics)
+  if (!draft) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
+  const { scenario, places } = draft
 
   const include = <T>(reference: string | T, path: readonly PropertyKey[], schema: z.ZodType<T>): T | null => {
     if (typeof reference !== 'string') return reference
     const target = files.resolve(file, reference)
     if (target === null) {
-      diagnostics.push(
-        ...misfit(main.source, { path, message: `"${reference}" leads out of the folder that holds the scenarios` }),
-      )
+      const message = `"${reference}" leads out of the folder that holds the scenarios`
+      diagnostics.push(...misfit(source, { path, message }))
       return null
     }
     const found = files.read(target)
-    if (found.ok) return readDocument(target, schema, files, diagnostics)?.value ?? null
-    diagnostics.push(...misfit(main.source, { path, message: `cannot read "${reference}": ${found.message}` }))
+    if (found.ok) return readDocument(target, schema, files, diagnostics)
+    diagnostics.push(...misfit(source, { path, message: `cannot read "${reference}": ${found.message}` }))
     return null
   }
 
@@ -50,30 +50,69 @@ export function loadScenario(file: string, files: Files): Loaded {
   if (fleet === null || known.length < policies.length) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
 
   const { compiled, misfits } = compile({ file, scenario, fleet, policies: known })
-  for (const mistake of misfits) diagnostics.push(...misfit(main.source, mistake))
-  return diagnostics.length > 0
-    ? { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-    : { ok: true, scenario: compiled }
+  for (const mistake of misfits) diagnostics.push(...misfit(source, { ...mistake, path: places(mistake.path) }))
+  if (diagnostics.length > 0) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
+  return { ok: true, scenario: compiled }
 }
 
-function readDocument<T>(
-  file: string,
-  schema: z.ZodType<T>,
-  files: Files,
-  diagnostics: Diagnostic[],
-): { value: T; source: Source } | null {
+/** A scenario to look further at, and where its parts stand in the file. */
+interface Draft {
+  readonly scenario: Scenario
+  places(path: readonly PropertyKey[]): readonly PropertyKey[]
+}
+
+/** Lists whose members stand alone: without the broken ones, the rest can still be checked against the whole. */
+const LISTS = ['timeline', 'gates'] as const
+
+/**
+ * The scenario in a file, or what is left of it without the broken lines of its timeline and gates: a mistake in the
+ * form of one line must not hide that another names a provider nobody has.
+ */
+function draftOf(source: Source, diagnostics: Diagnostic[]): Draft | null {
+  const parsed = scenarioSchema.safeParse(source.value)
+  if (parsed.success) return { scenario: parsed.data, places: (path) => path }
+  diagnostics.push(...diagnose(parsed.error, scenarioSchema, source))
+
+  const rest = { ...(source.value as Record<string, unknown>) }
+  const kept = new Map<PropertyKey, number[]>()
+  for (const name of LISTS) {
+    const list = rest[name]
+    if (!Array.isArray(list)) continue
+    const broken = new Set(parsed.error.issues.filter(({ path }) => path[0] === name).map(({ path }) => path[1]))
+    const sound = list.map((_, index) => index).filter((index) => !broken.has(index))
+    if (sound.length === 0) delete rest[name]
+    else rest[name] = sound.map((index) => list[index] as unknown)
+    kept.set(name, sound)
+  }
+  for (const issue of parsed.error.issues) {
+    if (issue.code === 'unrecognized_keys' && issue.path.length === 0) for (const key of issue.keys) delete rest[key]
+  }
+  const again = scenarioSchema.safeParse(rest)
+  if (!again.success) return null
+  const places = ([name, index, ...deeper]: readonly PropertyKey[]): readonly PropertyKey[] => {
+    const places = name === undefined ? undefined : kept.get(name)
+    const place = typeof index === 'number' ? (places?.[index] ?? index) : index
+    return [name, place, ...deeper].filter((step) => step !== undefined)
+  }
+  return { scenario: again.data, places }
+}
+
+function readSource(file: string, files: Files, diagnostics: Diagnostic[]): Source | null {
   const found = files.read(file)
   if (!found.ok) {
     diagnostics.push({ file, line: 1, col: 1, path: '', message: `cannot be read: ${found.message}`, frame: '' })
     return null
   }
   const source = readYaml(found.text, file)
-  if (source.diagnostics.length > 0) {
-    diagnostics.push(...source.diagnostics)
-    return null
-  }
+  diagnostics.push(...source.diagnostics)
+  return source.diagnostics.length > 0 ? null : source
+}
+
+function readDocument<T>(file: string, schema: z.ZodType<T>, files: Files, diagnostics: Diagnostic[]): T | null {
+  const source = readSource(file, files, diagnostics)
+  if (!source) return null
   const parsed = schema.safeParse(source.value)
-  if (parsed.success) return { value: parsed.data, source }
+  if (parsed.success) return parsed.data
   diagnostics.push(...diagnose(parsed.error, schema, source))
   return null
 }
