@@ -4,8 +4,19 @@
  * killed leaves the `.partial-…` folder and nothing else.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import type { RunResult } from '../gates/index.ts'
 import { REPORT_FORMATS } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
@@ -37,7 +48,7 @@ export class ReportFolder {
     } catch (error) {
       throw new Failure(
         EXIT.cannot,
-        `cannot write reports into ${shownPath(cwd, out)}: ${systemMessage(error)}. ${ADVICE}`,
+        `cannot write reports into ${shownPath(cwd, out)}: ${systemMessage(obstacle(error, this.out))}. ${ADVICE}`,
       )
     }
     this.ledgerPath = join(this.draft, LEDGER_FILE)
@@ -87,6 +98,19 @@ export class ReportFolder {
       }
     }
     throw new Error(`there are ${NAMES_MAX} reports called ${this.name}`)
+  }
+}
+
+/** Node says ENOENT when a folder cannot be made on a read-only file system; what is in the way is further up. */
+function obstacle(error: unknown, path: string): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error
+  let ancestor = path
+  while (!existsSync(ancestor) && dirname(ancestor) !== ancestor) ancestor = dirname(ancestor)
+  try {
+    accessSync(ancestor, constants.W_OK)
+    return error
+  } catch (deeper) {
+    return deeper
   }
 }
 
