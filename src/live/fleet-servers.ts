@@ -47,9 +47,11 @@ export class FleetServers {
   }
 
   async start(): Promise<void> {
-    for (const index of this.options.endpoints.keys()) {
+    for (const [index, spec] of this.options.endpoints.entries()) {
       const server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
-      server.post('/v1/chat/completions', (request, reply) => this.answer(index, request, reply))
+      for (const path of dialectOf(spec.dialect).paths) {
+        server.post(path, (request, reply) => this.answer(index, request, reply))
+      }
       await server.listen({ host: HOST, port: 0 })
       this.servers.push(server)
       const address = server.server.address()
@@ -95,7 +97,7 @@ export class FleetServers {
   private answer(index: number, request: FastifyRequest, reply: FastifyReply): void {
     const spec = at(this.options.endpoints, index)
     const dialect = dialectOf(spec.dialect)
-    const decoded = dialect.decodeRequest(request.body, request.headers)
+    const decoded = dialect.decodeRequest(request.body, request.headers, request.url)
     const mark = request.headers[ATTEMPT_MARK]
     const visit = typeof mark === 'string' ? this.byMark.get(mark) : undefined
     reply.hijack()
@@ -127,10 +129,11 @@ export class FleetServers {
     const { weather, stream } = attempt?.request ?? { weather: 0, stream: false }
     let words: ((from: number, tokens: number) => string) | null = null
     return {
-      id: `chatcmpl-${(weather >>> 0).toString(36)}${attempt?.visit ?? 0}${attempt?.endpoint ?? 0}`,
+      id: `${dialectOf(spec.dialect).idPrefix}${(weather >>> 0).toString(36)}${attempt?.visit ?? 0}${attempt?.endpoint ?? 0}`,
       model: spec.model,
       createdAtSeconds: Math.floor((epochMs + now()) / 1_000),
       stream,
+      inputTokens: Math.round((attempt?.request.inputTokens ?? 0) * spec.input_tokenizer),
       includeUsage,
       textOf: (_channel: string, from: number, tokens: number) => {
         words ??= answerText(rng.fork(WORDS_STREAM, weather, attempt?.endpoint ?? 0, attempt?.visit ?? 0))

@@ -83,7 +83,7 @@ export class GatewayServer {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const decoded = dialect.decodeRequest(request.body, request.headers)
+    const decoded = dialect.decodeRequest(request.body, request.headers, request.url)
     const mark = request.headers[CALL_MARK]
     const renderer = (stream: boolean, includeUsage: boolean) => (model: string, providerName: string) => {
       this.answers += 1

@@ -15,8 +15,9 @@ import {
   type WireRequest,
 } from '../../src/protocol/dialects/index.ts'
 import { utf8Bytes } from '../../src/protocol/dialects/_wire.ts'
-import { classOfError, partsOfBody, statusOf } from '../../src/protocol/dialects/openai-chat/errors.ts'
-import { EVENT_LENGTH_MAX } from '../../src/protocol/dialects/openai-chat/parser.ts'
+import { EVENT_LENGTH_MAX } from '../../src/protocol/dialects/_answer-parser.ts'
+import { classOfError, partsOfBody, statusOf } from '../../src/protocol/dialects/_errors.ts'
+import { VOCABULARY, WORDING } from '../../src/protocol/dialects/openai-chat/errors.ts'
 import {
   DIALECT_IDS,
   ERROR_CLASSES,
@@ -173,7 +174,7 @@ function failed(where: 'response' | 'stream'): fc.Arbitrary<Failed> {
     })
     .map(({ class: errorClass, hasStatus, retryAfterMs, form, headers, message }) => {
       const bare: Failed = { type: 'failed', class: errorClass, status: null, retryAfterMs, where, message }
-      const status = where === 'response' || hasStatus ? statusOf(bare) : null
+      const status = where === 'response' || hasStatus ? statusOf(bare, WORDING) : null
       const hint = form === undefined ? {} : { retryAfterForm: form }
       return where === 'stream' ? { ...bare, status } : { ...bare, status, ...hint, ...(headers && { headers }) }
     })
@@ -856,11 +857,11 @@ describe('classification', () => {
     const bare: Failed = { type: 'failed', class: name, status: null, retryAfterMs: null, where: 'stream', message: '' }
     const frames = render([ACCEPTED, bare]).body
     expect(streamed(frames)).toEqual([ACCEPTED, bare])
-    expect(statusOf(bare)).toBeGreaterThanOrEqual(400)
+    expect(statusOf(bare, WORDING)).toBeGreaterThanOrEqual(400)
   })
 
   test('openai-chat: an error with nothing to go by, has no class', () => {
-    expect(classOfError(partsOfBody('{"error":{}}'), null)).toBeNull()
+    expect(classOfError(partsOfBody('{"error":{}}'), null, VOCABULARY)).toBeNull()
   })
 
   test.each<[situation: string, headers: HeaderBag, expected: number | null]>([
@@ -941,7 +942,7 @@ describe('requests', () => {
     marks: {},
     promptBytes: 2,
   }
-  const decode = (body: unknown, headers: HeaderBag = {}) => chat.decodeRequest(body, headers)
+  const decode = (body: unknown, headers: HeaderBag = {}) => chat.decodeRequest(body, headers, '/v1/chat/completions')
 
   test.each([
     full,

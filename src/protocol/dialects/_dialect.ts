@@ -7,6 +7,7 @@
  *
  * The law that every dialect keeps, however the bytes are chopped:
  *   comparable(parse(render(signals)))  equals  comparable(signals)
+ * up to what a way of writing has no place for, which the header of its renderer lists.
  * A renderer and a parser serve one answer each and are then thrown away.
  */
 import type { ErrorClass } from '../error-class.ts'
@@ -22,10 +23,17 @@ export interface Dialect {
   readonly id: DialectId
   /** One sentence for lists and the README. */
   readonly summary: string
+  /** Paths on which a server of this dialect is asked; a `*` at the end stands for any rest. */
+  readonly paths: readonly string[]
+  /** How the ids of its answers begin. */
+  readonly idPrefix: string
   /** The request as it goes out. Pure text: base URL and credentials are the transport's. */
   encodeRequest(request: WireRequest): EncodedRequest
-  /** Read a request's parsed JSON body. The caller's mistake comes back as a RequestProblem; never throws. */
-  decodeRequest(body: unknown, headers: HeaderBag): WireRequest | RequestProblem
+  /**
+   * Read a request's parsed JSON body. `path` is what it was sent to, with its query: some dialects name the model, or
+   * ask for a stream, there. The caller's mistake comes back as a RequestProblem; never throws.
+   */
+  decodeRequest(body: unknown, headers: HeaderBag, path: string): WireRequest | RequestProblem
   /** Turns the Signals of one answer into bytes. */
   renderer(context: RenderContext): Renderer
   /** Turns the bytes of one answer into Signals. */
@@ -35,7 +43,7 @@ export interface Dialect {
 }
 
 export interface EncodedRequest {
-  /** Path below the endpoint's base URL, for example `/v1/chat/completions`. */
+  /** Path below the endpoint's base URL, with its query, for example `/v1/chat/completions`. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -89,6 +97,8 @@ export interface RenderContext {
   /** Unix time of the answer, in whole seconds. */
   readonly createdAtSeconds: number
   readonly stream: boolean
+  /** Size of the prompt, for dialects that tell it before the answer. Absent: not known, and told with the usage. */
+  readonly inputTokens?: number
   /** Whether a stream carries its usage. An answer in one piece always does. */
   readonly includeUsage: boolean
   /** The words of `tokens` tokens from the `fromToken`-th of that channel on: 4 UTF-8 bytes per token. Asked lazily. */

@@ -210,3 +210,30 @@ export function titleOf(html: string): string {
 export function looksLikeHtml(text: string): boolean {
   return text.trimStart().startsWith('<')
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// JSON
+
+export type Fields = Readonly<Record<string, unknown>>
+
+export function recordOf(value: unknown): Fields | null {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null
+}
+
+/** An empty list for anything that is not a list. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : []
+}
+
+/** The object that a JSON text says; null when it does not parse, or says something else. */
+export function objectOf(json: string): Fields | null {
+  try {
+    return recordOf(JSON.parse(json))
+  } catch {
+    return null
+  }
+}
+
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}

@@ -5,16 +5,31 @@
  */
 import type { ToolSpec } from '../../tool-call.ts'
 import type { EncodedRequest, RequestProblem, WireMessage, WireRequest } from '../_dialect.ts'
-import { type HeaderBag, headerOf, utf8Bytes } from '../_wire.ts'
-import { recordOf } from './errors.ts'
+import {
+  asBoolean,
+  asPositiveInteger,
+  asString,
+  fieldReader,
+  isAbsent,
+  isName,
+  MESSAGES_MAX,
+  Mistake,
+  promptBytesOf,
+  reading,
+  readMarks,
+  requestHeaders,
+  shown,
+  TOOLS_MAX,
+} from '../_request.ts'
+import { type Fields, type HeaderBag, recordOf } from '../_wire.ts'
 
-type Fields = Readonly<Record<string, unknown>>
-
-const PATH = '/v1/chat/completions'
-const MARK = 'x-squall-'
+export const CHAT_PATH = '/v1/chat/completions'
 const ROLES = ['developer', 'system', 'user', 'assistant', 'tool', 'function']
-const MESSAGES_MAX = 100_000
-const TOOLS_MAX = 128
+
+const { missing, wrongType, optional } = fieldReader({
+  missing: (param) => `Missing required parameter: '${param}'.`,
+  wrongType: (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
+})
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Out
@@ -33,15 +48,7 @@ export function encodeRequest(request: WireRequest): EncodedRequest {
     ...(request.toolChoice !== 'auto' && { tool_choice: choiceBody(request.toolChoice) }),
     ...(request.responseFormat !== 'text' && { response_format: formatBody(request) }),
   }
-  return {
-    path: PATH,
-    headers: {
-      'content-type': 'application/json',
-      accept: request.stream ? 'text/event-stream' : 'application/json',
-      ...request.marks,
-    },
-    body: JSON.stringify(body),
-  }
+  return { path: CHAT_PATH, headers: requestHeaders(request), body: JSON.stringify(body) }
 }
 
 function toolBody({ name, description, parameters }: ToolSpec): object {
@@ -60,23 +67,8 @@ function formatBody({ responseFormat, responseSchema }: WireRequest): object {
 // ---------------------------------------------------------------------------------------------------------------------
 // In
 
-/** Thrown and caught in this file only: the first mistake ends the reading. */
-class Mistake extends Error {
-  readonly param: string | null
-
-  constructor(message: string, param: string | null) {
-    super(message)
-    this.param = param
-  }
-}
-
 export function decodeRequest(body: unknown, headers: HeaderBag): WireRequest | RequestProblem {
-  try {
-    return decode(body, headers)
-  } catch (error) {
-    if (error instanceof Mistake) return { problem: error.message, param: error.param }
-    throw error
-  }
+  return reading(() => decode(body, headers))
 }
 
 function decode(body: unknown, headers: HeaderBag): WireRequest {
@@ -118,7 +110,7 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
       recordOf(usage)?.['include'] === true,
     parameters,
     marks: readMarks(headers),
-    promptBytes: read.reduce((bytes, message) => bytes + bytesOf(message), 0),
+    promptBytes: promptBytesOf(read),
   }
 }
 
@@ -161,14 +153,6 @@ function readMessage(message: unknown, index: number): WireMessage {
     throw wrongType(`${param}.content`, 'a string or an array of objects', content)
   }
   return Object.keys(extra).length > 0 ? { role, content: said, extra } : { role, content: said }
-}
-
-function bytesOf({ content }: WireMessage): number {
-  if (typeof content === 'string') return utf8Bytes(content)
-  return (content ?? []).reduce<number>((bytes, part) => {
-    const text = recordOf(part)?.['text']
-    return typeof text === 'string' ? bytes + utf8Bytes(text) : bytes
-  }, 0)
 }
 
 function readTools(tools: unknown): ToolSpec[] {
@@ -243,52 +227,4 @@ function checkSampling(parameters: Fields): void {
       throw new Mistake(`Invalid '${name}': expected a value from ${min} to ${max}, but got ${value} instead.`, name)
     }
   }
-}
-
-function readMarks(headers: HeaderBag): Record<string, string> {
-  const marks: Record<string, string> = {}
-  for (const name in headers) {
-    const value = name.startsWith(MARK) ? headerOf(headers, name) : undefined
-    if (value !== undefined) marks[name] = value
-  }
-  return marks
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Small readers and their complaints
-
-/** Null when the value is absent or null; otherwise what `read` makes of it, which must not be null. */
-function optional<T>(value: unknown, param: string, expected: string, read: (value: unknown) => T | null): T | null {
-  if (isAbsent(value)) return null
-  const result = read(value)
-  if (result === null) throw wrongType(param, expected, value)
-  return result
-}
-
-const asBoolean = (value: unknown): boolean | null => (typeof value === 'boolean' ? value : null)
-const asString = (value: unknown): string | null => (typeof value === 'string' ? value : null)
-const asPositiveInteger = (value: unknown): number | null =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 1 ? value : null
-
-/** JSON's null counts as not given, as OpenAI has it. */
-function isAbsent(value: unknown): value is null | undefined {
-  return value === null || value === undefined
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
-}
-
-function missing(param: string): Mistake {
-  return new Mistake(`Missing required parameter: '${param}'.`, param)
-}
-
-function wrongType(param: string, expected: string, value: unknown): Mistake {
-  return new Mistake(`Invalid type for '${param}': expected ${expected}, but got ${shown(value)} instead.`, param)
-}
-
-const SHOWN_LENGTH_MAX = 40
-
-function shown(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_LENGTH_MAX)
 }

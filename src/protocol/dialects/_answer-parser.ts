@@ -1,0 +1,327 @@
+/**
+ * Bytes to Signals, as far as it is the same in every dialect: what kind of body this is, SSE framing, how errors, cuts
+ * and defects are told apart. A dialect adds what an event and a whole body say. Incremental, lenient where imitators
+ * differ harmlessly, strict where a body is not what was asked for.
+ *
+ *   phase      entered by              does                                          left by
+ *   waiting    the start               nothing                                       head
+ *   sniffing   2xx, stream asked       looks for the first SSE field, `{` or `<`     the first few characters
+ *   stream     an SSE field            one event at a time                           the last event, an error, the end
+ *   whole      2xx, no stream asked    collects the JSON body                        the end
+ *   misfit     JSON instead of SSE     collects it: it may at least be an error      the end
+ *   error      any other status        collects the error body                       the end
+ *   over       anything final          nothing, for ever
+ */
+import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
+import type { ErrorClass } from '../error-class.ts'
+import { ACCEPTED, PING, type Content, type FinishReason, type GarbledPattern, type Signal } from '../signal.ts'
+import type { ParseContext, Parser } from './_dialect.ts'
+import { classOfError, firstOf, partsOfBody, partsOfError, statusOfCode, type Vocabulary } from './_errors.ts'
+import {
+  type Fields,
+  type HeaderBag,
+  headerOf,
+  isCount,
+  isCutShort,
+  looksLikeHtml,
+  ownHeaders,
+  recordOf,
+  retryAfterOf,
+  TokenEstimate,
+} from './_wire.ts'
+
+/** One event, in UTF-16 units. More is not a conversation, but somebody filling our memory. */
+export const EVENT_LENGTH_MAX = 1_048_576
+/** A whole answer, in UTF-16 units: over a million tokens. */
+const WHOLE_LENGTH_MAX = 16 * 1_048_576
+/** What is read of an error's body, in UTF-16 units. */
+const ERROR_LENGTH_MAX = 65_536
+
+const NONE: readonly Signal[] = []
+
+type Phase = 'waiting' | 'sniffing' | 'stream' | 'whole' | 'misfit' | 'error' | 'over'
+
+export abstract class AnswerParser implements Parser {
+  protected reason: FinishReason | null = null
+  /** Pieces of tool arguments are counted together. */
+  protected readonly args = new TokenEstimate()
+  private readonly isStreamAsked: boolean
+  private readonly vocabulary: Vocabulary
+  private phase: Phase = 'waiting'
+  private out: Signal[] = []
+  private status = 0
+  private headers: HeaderBag = {}
+  private readonly decoder = new TextDecoder()
+  private readonly events: EventSourceParser
+  /** Body text that is not yet understood. */
+  private pieces: string[] = []
+  private length = 0
+  private hasEvents = false
+  private usage: { readonly inputTokens: number; readonly outputTokens: number } | null = null
+  private readonly said = { text: new TokenEstimate(), reasoning: new TokenEstimate() }
+
+  constructor(context: ParseContext, vocabulary: Vocabulary) {
+    this.isStreamAsked = context.stream
+    this.vocabulary = vocabulary
+    this.events = createParser({
+      onEvent: (event) => this.readFrame(event),
+      onComment: () => this.emit(PING),
+      onError: (error) => {
+        if (error.type === 'max-buffer-size-exceeded') this.garble('not_sse')
+      },
+      maxBufferSize: EVENT_LENGTH_MAX,
+    })
+  }
+
+  /** The JSON of one event of a stream. Ends with `garble`, `failInBand`, `conclude`, or nothing yet. */
+  protected abstract readEvent(body: Fields): void
+  /** A whole JSON answer; the same, and it must end. A body with `error` never comes here. */
+  protected abstract readWhole(body: Fields, how: 'clean' | 'reset'): void
+  /** Data that is no JSON and ends the stream. */
+  protected isLast(_data: string): boolean {
+    return false
+  }
+  /** When to come back, where the body of an error says so. */
+  protected hintInBody(_body: string): ReturnType<typeof retryAfterOf> {
+    return null
+  }
+
+  head(status: number, headers: HeaderBag): Signal[] {
+    if (this.phase !== 'waiting') return []
+    this.status = status
+    this.headers = headers
+    if (status < 200 || status >= 300) {
+      this.phase = 'error'
+      return []
+    }
+    const own = ownHeaders(headers)
+    this.emit(status === 200 && own === null ? ACCEPTED : { type: 'accepted', status, headers: own })
+    this.phase = this.isStreamAsked ? 'sniffing' : 'whole'
+    if (headerOf(headers, 'content-type')?.startsWith('text/html')) this.garble('html_page')
+    return this.take() as Signal[]
+  }
+
+  push(chunk: Uint8Array): readonly Signal[] {
+    if (this.phase === 'over' || this.phase === 'waiting') return NONE
+    const text = this.decoder.decode(chunk, { stream: true })
+    if (text === '') return NONE
+    if (this.phase === 'stream') this.events.feed(text)
+    else if (this.phase === 'sniffing') this.sniff(text)
+    else this.collect(text)
+    return this.take()
+  }
+
+  end(how: 'clean' | 'reset'): Signal[] {
+    if (this.phase === 'over') return []
+    const body = this.pieces.join('')
+    switch (this.phase) {
+      case 'waiting':
+        this.lose()
+        break
+      case 'error':
+        this.failAnswer(body)
+        break
+      case 'stream':
+      case 'sniffing':
+        if (how === 'clean' && !this.hasEvents && body.trim() === '') this.garble('empty_body')
+        else this.conclude(how)
+        break
+      case 'misfit':
+        this.readMisfit(body, how)
+        break
+      case 'whole':
+        this.readBody(body, how)
+    }
+    this.phase = 'over'
+    return this.take() as Signal[]
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // A stream
+
+  /** Decide by its first characters what this body is. Blank lines before it are harmless. */
+  private sniff(text: string): void {
+    this.pieces.push(text)
+    const start = this.pieces.join('')
+    const kind = kindOf(start)
+    if (kind === 'unknown') {
+      this.pieces = [start.trimStart()]
+      return
+    }
+    this.pieces = []
+    if (kind === 'sse') {
+      this.phase = 'stream'
+      this.events.feed(start.trimStart())
+    } else if (kind === 'json') {
+      this.phase = 'misfit'
+      this.collect(start)
+    } else this.garble(kind)
+  }
+
+  private readFrame({ event, data }: EventSourceMessage): void {
+    if (this.phase === 'over') return
+    if (event === 'ping' || data === '') return this.emit(PING)
+    this.hasEvents = true
+    if (this.isLast(data)) return this.conclude('clean')
+    if (data.length > EVENT_LENGTH_MAX) return this.garble('not_sse')
+    let chunk: unknown
+    try {
+      chunk = JSON.parse(data)
+    } catch {
+      return this.garble(patternOf(data))
+    }
+    const body = recordOf(chunk)
+    if (body) this.readEvent(body)
+    else this.garble('broken_json')
+  }
+
+  /** The stream is over: finished if it gave a reason, else cut. */
+  protected conclude(how: 'clean' | 'reset'): void {
+    this.emitUsage()
+    this.emit(this.reason === null ? { type: 'closed', how } : { type: 'finished', reason: this.reason })
+    this.phase = 'over'
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // A body in one piece
+
+  private collect(text: string): void {
+    if (this.phase === 'whole' && this.length === 0 && text.trim() === '') return this.emit(PING)
+    if (this.phase === 'error') {
+      if (this.length < ERROR_LENGTH_MAX) this.pieces.push(text.slice(0, ERROR_LENGTH_MAX - this.length))
+      this.length += text.length
+      return
+    }
+    this.pieces.push(text)
+    this.length += text.length
+    if (this.length > WHOLE_LENGTH_MAX) this.garble('broken_json')
+  }
+
+  private readBody(text: string, how: 'clean' | 'reset'): void {
+    let body: Fields | null = null
+    try {
+      body = recordOf(JSON.parse(text))
+    } catch {
+      if (how === 'reset') return this.emit({ type: 'closed', how })
+      if (text.trimStart().startsWith('{') && isCutShort(text)) return this.emit({ type: 'closed', how })
+      return this.garble(text.trim() === '' ? 'empty_body' : patternOf(text))
+    }
+    if (!body) this.garble('broken_json')
+    else if (body['error']) this.failInBand(body['error'])
+    else this.readWhole(body, how)
+  }
+
+  /** JSON where a stream was asked for: an error that came with status 200, or simply the wrong thing. */
+  private readMisfit(text: string, how: 'clean' | 'reset'): void {
+    try {
+      const error = recordOf(firstOf(JSON.parse(text)))?.['error']
+      if (error) this.failInBand(error)
+      else this.garble('not_sse')
+    } catch {
+      if (how === 'reset' || isCutShort(text)) this.emit({ type: 'closed', how })
+      else this.garble('broken_json')
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // What ends everything
+
+  private lose(): void {
+    const message = 'the connection closed before any answer'
+    this.emit({
+      type: 'failed',
+      class: 'connection_reset',
+      status: null,
+      retryAfterMs: null,
+      where: 'connect',
+      message,
+    })
+  }
+
+  private failAnswer(body: string): void {
+    const parts = partsOfBody(body)
+    const hint = retryAfterOf(this.headers) ?? this.hintInBody(body)
+    const headers = ownHeaders(this.headers)
+    const isHtml = looksLikeHtml(body)
+    this.emit({
+      type: 'failed',
+      class: classOfError(parts, this.status, this.vocabulary) ?? 'server_error',
+      status: this.status,
+      retryAfterMs: hint?.ms ?? null,
+      where: 'response',
+      message: parts.message,
+      ...(hint && { retryAfterForm: hint.form }),
+      ...(isHtml && { html: true }),
+      ...(headers && { headers }),
+    })
+  }
+
+  protected failInBand(error: unknown): void {
+    const parts = partsOfError(error)
+    const status = statusOfCode(parts.code)
+    this.failWith(classOfError(parts, status, this.vocabulary) ?? 'stream_error', status, parts.message)
+  }
+
+  protected failWith(errorClass: ErrorClass, status: number | null, message: string): void {
+    if (this.phase === 'over') return
+    this.emitUsage()
+    this.emit({ type: 'failed', class: errorClass, status, retryAfterMs: null, where: 'stream', message })
+    this.phase = 'over'
+  }
+
+  protected garble(pattern: GarbledPattern): void {
+    if (this.phase === 'over') return
+    this.emit({ type: 'garbled', pattern })
+    this.phase = 'over'
+    this.pieces = []
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+  // What is said
+
+  protected say(channel: Content['channel'], text: unknown): void {
+    if (typeof text !== 'string' || text === '') return
+    const tokens = this.said[channel].add(text)
+    this.emit({ type: 'content', channel, tokens, forMs: 0, everyMs: 0, text })
+  }
+
+  /** The last counts given are the ones that hold; they come out with the end. */
+  protected noteUsage(inputTokens: unknown, outputTokens: unknown): void {
+    if (isCount(inputTokens) && isCount(outputTokens)) this.usage = { inputTokens, outputTokens }
+  }
+
+  private emitUsage(): void {
+    if (this.usage) this.emit({ type: 'usage', ...this.usage })
+    this.usage = null
+  }
+
+  protected emit(signal: Signal): void {
+    if (this.phase !== 'over') this.out.push(signal)
+  }
+
+  private take(): readonly Signal[] {
+    if (this.out.length === 0) return NONE
+    const taken = this.out
+    this.out = []
+    return taken
+  }
+}
+
+const SSE_STARTS = ['data:', ':', 'event:', 'id:', 'retry:', 'data\n', 'data\r']
+
+/** What a body is by its beginning; `unknown` while that could still be several things. */
+function kindOf(start: string): 'sse' | 'json' | 'html_page' | 'not_sse' | 'unknown' {
+  const text = start.trimStart() // Also takes off a byte-order mark.
+  if (text === '') return 'unknown'
+  if (SSE_STARTS.some((field) => text.startsWith(field))) return 'sse'
+  if (SSE_STARTS.some((field) => field.startsWith(text))) return 'unknown'
+  if (text.startsWith('{') || text.startsWith('[')) return 'json'
+  return text.startsWith('<') ? 'html_page' : 'not_sse'
+}
+
+/** What unparsable text is instead of JSON. */
+function patternOf(text: string): GarbledPattern {
+  const start = text.trimStart()
+  if (start.startsWith('<')) return 'html_page'
+  return start.startsWith('{') || start.startsWith('[') ? 'broken_json' : 'not_sse'
+}

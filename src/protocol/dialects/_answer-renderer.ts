@@ -1,0 +1,239 @@
+/**
+ * Signals to bytes, as far as it is the same in every dialect: one head, batches, error answers, cuts and defects. A
+ * dialect adds how an event of a stream and a whole answer are written. A stream is written as it comes; an answer in
+ * one piece comes whole with its end, and only its head goes out early, with `accepted`.
+ *
+ * What a defect looks like depends on whether body bytes are out already:
+ *
+ *   garbled       nothing out yet                          inside a stream
+ *   html_page     an HTML page                             a frame that holds one
+ *   not_sse       a line of plain text                     a frame that holds it
+ *   broken_json   a frame, or a body, of broken JSON       a frame of broken JSON
+ *   empty_body    nothing at all                           a clean cut: no longer empty
+ *
+ * After any of them the answer ends cleanly.
+ */
+import { assertNever } from '../../base/index.ts'
+import type { Accepted, Closed, Content, Failed, FinishReason, Garbled, Signal, ToolDelta, Usage } from '../signal.ts'
+import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
+import { edgePage, PORTAL_PAGE, PROXY_TEXT, retryAfterHeaders } from './_wire.ts'
+
+const NOTHING: Frame = { body: '', end: null }
+const JSON_PING = '\n' // White space before a JSON body keeps the connection alive, as DeepSeek does it.
+
+/** What a dialect's answers are made of, beyond their events. */
+export interface AnswerStyle {
+  readonly jsonType: string
+  readonly streamType: string
+  /** Header with the answer's id; null: none. */
+  readonly idHeader: string | null
+  /** A body of JSON that is broken, and one that ends too early. */
+  readonly brokenWhole: string
+  readonly cutWhole: string
+  /** A frame whose JSON is broken. */
+  readonly brokenFrame: string
+}
+
+/** A tool call put together. */
+export interface WholeCall {
+  readonly id?: string
+  readonly name?: string
+  readonly args: string
+}
+
+export abstract class AnswerRenderer implements Renderer {
+  protected readonly context: RenderContext
+  private readonly style: AnswerStyle
+  protected usage: Usage | null = null
+  /** Text of an answer in one piece, until it is whole. */
+  protected readonly whole = { text: '', reasoning: '' }
+
+  private head: ResponseHead | null = null
+  private isHeadSent = false
+  private body = ''
+  private hasBody = false
+  private end: Frame['end'] = null
+  private readonly sent = { text: 0, reasoning: 0 }
+  private readonly calls = new Map<number, WholeCall>()
+
+  constructor(context: RenderContext, style: AnswerStyle) {
+    this.context = context
+    this.style = style
+  }
+
+  /** One frame that holds such text. */
+  protected abstract frame(text: string): string
+  protected abstract pingFrame(): string
+  protected abstract streamText(channel: Content['channel'], text: string): void
+  protected abstract streamTool(delta: ToolDelta): void
+  protected abstract streamFinish(reason: FinishReason): void
+  protected abstract streamFailed(failed: Failed): void
+  /** The connection is about to end too early: say what would have been said by now. */
+  protected abstract streamCut(how: Closed['how']): void
+  /** An answer in one piece; with `failed`, one that broke off late. */
+  protected abstract wholeBody(reason: FinishReason, failed: Failed | null): string
+  protected abstract statusOf(failed: Failed): number
+  /** The body of an error status. */
+  protected abstract errorBody(failed: Failed): string
+  /** When to come back: in headers, unless the dialect says it in the body. */
+  protected hintHeaders(failed: Failed): Readonly<Record<string, string>> {
+    const { retryAfterMs, retryAfterForm = 'seconds' } = failed
+    return retryAfterMs === null ? {} : retryAfterHeaders(retryAfterMs, retryAfterForm, this.context.createdAtSeconds)
+  }
+
+  render(signals: readonly Signal[]): Frame {
+    if (this.end !== null) return NOTHING
+    for (let index = 0; index < signals.length && this.end === null; index += 1) {
+      this.take(signals[index] as Signal, signals[index + 1])
+    }
+    const frame: Frame =
+      this.head !== null && !this.isHeadSent
+        ? { head: this.head, body: this.body, end: this.end }
+        : { body: this.body, end: this.end }
+    this.isHeadSent = this.head !== null
+    if (this.body !== '') this.hasBody = true
+    this.body = ''
+    return frame
+  }
+
+  protected write(text: string): void {
+    this.body += text
+  }
+
+  private take(signal: Signal, next: Signal | undefined): void {
+    switch (signal.type) {
+      case 'connected':
+        return
+      case 'accepted':
+        return this.open(next?.type === 'garbled' ? next : null, signal)
+      case 'ping':
+        this.open()
+        return this.write(this.context.stream ? this.pingFrame() : JSON_PING)
+      case 'content':
+        return this.takeContent(signal)
+      case 'toolDelta':
+        this.open()
+        return this.context.stream ? this.streamTool(signal) : this.collect(signal)
+      case 'usage':
+        this.usage = signal
+        return
+      case 'garbled':
+        return this.garble(signal)
+      case 'finished':
+        this.open()
+        if (this.context.stream) this.streamFinish(signal.reason)
+        else this.write(this.wholeBody(signal.reason, null))
+        this.end = 'clean'
+        return
+      case 'failed':
+        return this.fail(signal)
+      case 'closed':
+        return this.close(signal)
+      default:
+        return assertNever(signal)
+    }
+  }
+
+  /** The head of an answer that has begun, once. The coming defect, if any, chooses its content type. */
+  private open(defect: Garbled | null = null, accepted: Accepted | null = null): void {
+    if (this.head !== null) return
+    this.head = {
+      status: accepted?.status ?? 200,
+      headers: {
+        'content-type': this.contentType(defect),
+        ...(this.context.stream && { 'cache-control': 'no-cache' }),
+        ...this.idHeader(),
+        ...accepted?.headers,
+      },
+    }
+  }
+
+  private contentType(defect: Garbled | null): string {
+    if (defect?.pattern === 'html_page') return 'text/html; charset=UTF-8'
+    return this.context.stream ? this.style.streamType : this.style.jsonType
+  }
+
+  private idHeader(): Readonly<Record<string, string>> {
+    return this.style.idHeader === null ? {} : { [this.style.idHeader]: `req_${this.context.id}` }
+  }
+
+  private takeContent(content: Content): void {
+    if (content.tokens <= 0 && !content.text) return
+    this.open()
+    const { channel, tokens } = content
+    const from = this.sent[channel]
+    this.sent[channel] = from + tokens
+    const text = content.text ?? this.context.textOf(channel, from, tokens)
+    if (this.context.stream) this.streamText(channel, text)
+    else this.whole[channel] += text
+  }
+
+  /** Keep a piece of a tool call until the call is whole. */
+  protected collect({ index, id, name, args }: ToolDelta): void {
+    const call = this.calls.get(index) ?? { args: '' }
+    this.calls.set(index, {
+      ...call,
+      ...(id !== undefined && { id }),
+      ...(name !== undefined && { name }),
+      args: call.args + args,
+    })
+  }
+
+  /** The calls collected so far, by index. */
+  protected collected(): WholeCall[] {
+    return [...this.calls].toSorted(([left], [right]) => left - right).map(([, call]) => call)
+  }
+
+  private garble(garbled: Garbled): void {
+    this.open(garbled)
+    this.end = 'clean'
+    const isInside = this.context.stream && (this.hasBody || this.body !== '')
+    const bare = (text: string): string => (isInside ? this.frame(text.trim().replaceAll('\n', '')) : text)
+    switch (garbled.pattern) {
+      case 'html_page':
+        return this.write(bare(PORTAL_PAGE))
+      case 'not_sse':
+        return this.write(bare(PROXY_TEXT))
+      case 'broken_json':
+        return this.write(this.context.stream ? this.style.brokenFrame : this.style.brokenWhole)
+      case 'empty_body':
+        return
+      default:
+        assertNever(garbled.pattern)
+    }
+  }
+
+  private fail(failed: Failed): void {
+    if (failed.where === 'connect') {
+      this.end = 'reset'
+      return
+    }
+    if (failed.where === 'response' && this.head === null) return this.answerError(failed)
+
+    this.open()
+    if (this.context.stream) this.streamFailed(failed)
+    else this.write(this.wholeBody('error', failed))
+    this.end = 'clean'
+  }
+
+  private answerError(failed: Failed): void {
+    const status = this.statusOf(failed)
+    const ray = `${(failed.message.length + 0x8f3a2).toString(16)}c1d97e0b4a-FRA`
+    this.write(failed.html ? edgePage(status, ray) : this.errorBody(failed))
+    const speaker = failed.html
+      ? { 'content-type': 'text/html; charset=UTF-8', server: 'cloudflare', 'cf-ray': ray }
+      : { 'content-type': this.style.jsonType, ...this.idHeader() }
+    this.head = { status, headers: { ...speaker, ...this.hintHeaders(failed), ...failed.headers } }
+    this.end = 'clean'
+  }
+
+  private close(closed: Closed): void {
+    if (this.head === null) {
+      this.end = 'reset' // Nothing was answered: the connection is simply gone.
+      return
+    }
+    this.end = closed.how
+    if (this.context.stream) this.streamCut(closed.how)
+    else if (closed.how === 'clean') this.write(this.style.cutWhole)
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What dialects share about errors: finding the parts of an error body, and what they mean. The words a provider uses
+ * decide first, because statuses lie (out of quota is a 429, too long a prompt a 400); then known phrases; then the
+ * status; vague words come last. Each dialect brings its own words; phrases are for all, because hosts quote each other.
+ */
+import { ERROR_CLASSES, type ErrorClass } from '../error-class.ts'
+import type { Failed } from '../signal.ts'
+import { classOfStatus, looksLikeHtml, recordOf, titleOf } from './_wire.ts'
+
+/** Whatever an error has under its known names. */
+export interface ErrorParts {
+  readonly message: string
+  /** OpenAI's and Anthropic's `type`, Google's `status`. */
+  readonly type: unknown
+  readonly code: unknown
+  /** OpenRouter's `metadata.error_type`, Google's `reason`. */
+  readonly errorType: unknown
+}
+
+/** The words of one dialect. */
+export interface Vocabulary {
+  /** Words that say exactly what happened. */
+  readonly clear: ReadonlyMap<unknown, ErrorClass>
+  /** Words that are used for anything: they count only when the status says nothing. */
+  readonly vague: ReadonlyMap<unknown, ErrorClass>
+}
+
+/** Words by class, separated by spaces, as a map from word to class. */
+export function wordsOf(byClass: Partial<Record<ErrorClass, string>>): ReadonlyMap<unknown, ErrorClass> {
+  const words = new Map<unknown, ErrorClass>()
+  for (const name of ERROR_CLASSES) for (const word of byClass[name]?.split(' ') ?? []) words.set(word, name)
+  return words
+}
+
+/** One request above a whole minute's tokens: OpenAI calls it a rate limit, but waiting does not help. */
+const OVER_LIMIT = /request too large for/i
+
+const OVER_CONTEXT =
+  /maximum context length|context (?:length|window|size|limit)|input tokens exceed|(?:prompt|input) is too long|`inputs` tokens|input token count \S+ exceeds/i
+
+/** Phrases of providers that reuse one code for everything, read only on these statuses (or where there is none). */
+const PHRASES: readonly (readonly [phrase: RegExp, statuses: readonly number[], means: ErrorClass])[] = [
+  [OVER_CONTEXT, [400, 403, 422], 'context_length'],
+  [
+    /out of credits|available credits|insufficient balance|current quota|more credits|credit balance is too low|API usage limits/i,
+    [400, 403, 429],
+    'payment_required',
+  ],
+  [/violating our usage policy|content management policy|safety measures that flagged/i, [400, 403], 'content_policy'],
+  [/model not exist|does not exist or you do not have access/i, [400], 'not_found'],
+  [/API key not valid/i, [400], 'authentication'],
+]
+
+/** The class of an error; null when neither its words nor a status say anything. */
+export function classOfError(parts: ErrorParts, status: number | null, vocabulary: Vocabulary): ErrorClass | null {
+  if (status === 402) return 'payment_required'
+  if (status === 413) return OVER_CONTEXT.test(parts.message) ? 'context_length' : 'payload_too_large'
+  if (status === 429 && OVER_LIMIT.test(parts.message)) return 'payload_too_large'
+  const words = [parts.errorType, parts.code, parts.type]
+  for (const word of words) {
+    const clear = vocabulary.clear.get(word)
+    if (clear) return clear
+  }
+  for (const [phrase, statuses, means] of PHRASES) {
+    if ((status === null || statuses.includes(status)) && phrase.test(parts.message)) return means
+  }
+  if (status !== null) return classOfStatus(status)
+  for (const word of words) {
+    const vague = vocabulary.vague.get(word)
+    if (vague) return vague
+  }
+  return null
+}
+
+/** The provider's words are for people, and people stop reading. In UTF-16 units. */
+const MESSAGE_LENGTH_MAX = 500
+
+/** Read the body of an error status: `{ error }`, or one of the flat, nested, listed and textual shapes of others. */
+export function partsOfBody(text: string): ErrorParts {
+  if (looksLikeHtml(text)) return partsOfError(titleOf(text))
+  let body: unknown = null
+  try {
+    body = JSON.parse(text)
+  } catch {
+    // Plain text, then.
+  }
+  const outer = recordOf(firstOf(body))
+  if (!outer) return partsOfError(text.trim())
+  return partsOfError(outer['error'] ?? outer['detail'] ?? outer, outer['code'])
+}
+
+/** The parts of what stands under `error`, which may be an object, a list of objects, or prose. */
+export function partsOfError(error: unknown, outerCode: unknown = null): ErrorParts {
+  if (typeof error === 'string') {
+    return { message: error.slice(0, MESSAGE_LENGTH_MAX), type: null, code: outerCode, errorType: null }
+  }
+  const inner = recordOf(firstOf(error)) ?? {}
+  const message = inner['message'] ?? inner['msg'] ?? inner['error']
+  const { details } = inner
+  return {
+    message: typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH_MAX) : '',
+    type: inner['type'] ?? inner['status'],
+    code: inner['code'] ?? recordOf(details)?.['error_code'],
+    errorType: errorTypeOf(recordOf(inner['metadata'])) ?? reasonOf(details),
+  }
+}
+
+function errorTypeOf(metadata: Readonly<Record<string, unknown>> | null): unknown {
+  return metadata?.['error_type'] ?? (metadata?.['flagged_input'] ? 'content_policy_violation' : null)
+}
+
+/** The reason among Google's details. */
+function reasonOf(details: unknown): unknown {
+  if (!Array.isArray(details)) return null
+  return details.map((detail) => recordOf(detail)?.['reason']).find((reason) => typeof reason === 'string') ?? null
+}
+
+/** The first of a list; anything else as it is. */
+export function firstOf(value: unknown): unknown {
+  return Array.isArray(value) ? (value as unknown[])[0] : value
+}
+
+/** A status that an error carries as its code, as OpenRouter's and Google's do; null for any other code. */
+export function statusOfCode(code: unknown): number | null {
+  const status = typeof code === 'string' && /^\d{3}$/.test(code) ? Number(code) : code
+  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599 ? status : null
+}
+
+/** The status of an error answer: its own, else the one its class has in this dialect. */
+export function statusOf(failed: Failed, wording: Readonly<Record<ErrorClass, { readonly status: number }>>): number {
+  return failed.status ?? wording[failed.class].status
+}
+
+/** Statuses of the classes that only a gateway reports: no provider has words of its own for them. */
+export const GATEWAY_STATUSES = {
+  connect_refused: 502,
+  connect_timeout: 504,
+  connection_reset: 502,
+  first_token_timeout: 504,
+  idle_timeout: 504,
+  attempt_timeout: 504,
+  deadline_exceeded: 504,
+  invalid_response: 502,
+  stream_cut: 502,
+  stream_error: 502,
+  invalid_tool_call: 502,
+  no_endpoint: 503,
+  circuit_open: 503,
+  gateway_down: 503,
+  client_timeout: 408,
+  cancelled: 499,
+} as const satisfies Partial<Record<ErrorClass, number>>
+
+export type GatewayClass = keyof typeof GATEWAY_STATUSES
+
+/** The wording of the gateway's classes: `own` makes words of a name. */
+export function gatewayWording<T>(own: (status: number, name: GatewayClass) => T): Record<GatewayClass, T> {
+  const made: Partial<Record<GatewayClass, T>> = {}
+  for (const name of Object.keys(GATEWAY_STATUSES) as GatewayClass[]) made[name] = own(GATEWAY_STATUSES[name], name)
+  return made as Record<GatewayClass, T>
+}
+
+/** What an answer with an error status means, by its body's text. */
+export function classOfBody(status: number, body: string, vocabulary: Vocabulary): ErrorClass {
+  return classOfError(partsOfBody(body), status, vocabulary) ?? 'server_error'
+}
