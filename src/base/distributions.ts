@@ -1,7 +1,8 @@
 /**
  * Distributions as quantile functions of one uniform draw, so that a draw costs one random number and two policies
  * under one seed get comparable values. The normal and exponential quantiles are tables with linear interpolation,
- * finer towards the tails; nothing here calls a transcendental function of the engine.
+ * finer towards the tails, and computed where no table is fine enough; nothing here calls a transcendental function of
+ * the engine.
  */
 import { exp, ln } from './portable-math.ts'
 import type { Rng } from './rng.ts'
@@ -9,6 +10,11 @@ import type { Rng } from './rng.ts'
 const TABLE_SIZE = 4096
 /** Below this probability (and above one minus it) the tail table takes over. */
 const TAIL = 1 / 64
+/**
+ * Below this probability (and above one minus it) the quantile is computed: over the last cell of a tail it bends so
+ * sharply that a straight line would add a fifth to the second moment of a wide lognormal.
+ */
+const OUTERMOST = TAIL / TABLE_SIZE
 
 /** Standard normal quantile by Acklam's rational approximation (relative error below 1.2e-9). */
 function normalQuantileExact(p: number): number {
@@ -56,6 +62,8 @@ function tabulate(quantile: (p: number) => number): (u: number) => number {
     return left + ((table[index + 1] ?? 0) - left) * (position - index)
   }
   return (u) => {
+    if (u < OUTERMOST) return quantile(Math.max(floor, u))
+    if (u > 1 - OUTERMOST) return quantile(Math.min(1 - floor, u))
     if (u < TAIL) return interpolate(lower, (u / TAIL) * TABLE_SIZE)
     if (u > 1 - TAIL) return interpolate(upper, ((u - (1 - TAIL)) / TAIL) * TABLE_SIZE)
     return interpolate(body, u * TABLE_SIZE)

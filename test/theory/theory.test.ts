@@ -1,0 +1,6 @@
+/** All checks against theory, in one file, so that their rows stand in one table. */
+import { afterAll } from 'vitest'
+import { table } from './lab.ts'
+import './distributions.ts'
+
+afterAll(() => console.log(`\n${table()}\n`))
