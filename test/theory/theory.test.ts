@@ -2,5 +2,6 @@
 import { afterAll } from 'vitest'
 import { table } from './lab.ts'
 import './distributions.ts'
+import './queueing.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))
