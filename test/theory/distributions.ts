@@ -81,9 +81,9 @@ describe('arrivals', () => {
     check(rowOf('arrivals', what, expected, { mean: sum(list), error: Math.sqrt(expected) }))
 
   test('poisson: count, and dispersion of the counts per second', () => {
-    const seconds = 2_000
+    const seconds = 1_500
     const list = counts('kind: poisson, rate: 20/s', seconds, 1)
-    poissonRow('poisson 20/s for 2000 s: arrivals', 40_000, list)
+    poissonRow('poisson 20/s for 1500 s: arrivals', 30_000, list)
     const mean = sum(list) / seconds
     const dispersion = sum(list.map((count) => (count - mean) ** 2)) / (seconds - 1) / mean
     // The variance of a Poisson count's dispersion over n counts is 2/(n−1).
@@ -114,7 +114,7 @@ describe('the fleet that we ship', () => {
     const { endpoints } = parse(fleet) as {
       endpoints: { provider: string; model: string; latency: { ttft_p50: string; ttft_p95: string } }[]
     }
-    const seconds = 2_000
+    const seconds = 1_500
     // Two a second on hundreds of slots: idle, as the fields promise too.
     const scenario = load(
       `

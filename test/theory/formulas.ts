@@ -21,6 +21,15 @@ export function lossOfK(rho: number, k: number): number {
   return rho === 1 ? 1 / (k + 1) : ((1 - rho) * rho ** k) / (1 - rho ** (k + 1))
 }
 
+/**
+ * Share that is not done within τ services in M/M/1, when whoever runs out of time leaves with his work, served or not:
+ * the finite dam, whose content has the density of M/M/1 below τ (Barrer 1957 for the queue with limited patience).
+ */
+export function lossOfPatience(rho: number, tau: number): number {
+  const decay = Math.exp(-(1 - rho) * tau)
+  return ((1 - rho) * decay) / (1 - rho * decay)
+}
+
 /** Trials until k failures in a row, each failing with probability p (Feller, vol. 1, XIII.7): mean and variance. */
 export function trialsToRun(p: number, k: number): { mean: number; variance: number } {
   const q = 1 - p

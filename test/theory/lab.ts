@@ -2,14 +2,17 @@
  * A story told in the scenario language, played in virtual time, and held against a formula. Every check is a row:
  * what theory says, what the ledger says, and how far apart the two may be; the rows are printed when all are in.
  */
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { RunResult } from '../../src/gates/index.ts'
 import type { Entry } from '../../src/ledger/index.ts'
 import { VirtualRun } from '../../src/runner/index.ts'
 import { formatDiagnostic, loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
 import type { Estimate } from './statistics.ts'
 
-/** How many standard errors apart expectation and measurement may be. By chance, one honest row in 16,000 is. */
+// A slow machine must not look like a wrong formula.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** How many standard errors apart the two may be: further, by chance, is one honest row in thousands. */
 export const SIGMAS = 4
 
 export interface Story {

@@ -3,5 +3,8 @@ import { afterAll } from 'vitest'
 import { table } from './lab.ts'
 import './distributions.ts'
 import './queueing.ts'
+import './retries.ts'
+import './breakers.ts'
+import './limits.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))
