@@ -22,7 +22,7 @@ export const PARAMETERS = [
 export type Parameter = (typeof PARAMETERS)[number]
 
 /** The wire formats a mock endpoint can speak. The dialect of each is in protocol/dialects/. */
-export const DIALECT_IDS = ['openai-chat'] as const
+export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini'] as const
 export type DialectId = (typeof DIALECT_IDS)[number]
 
 const slug = z

@@ -1,104 +1,21 @@
-/** The OpenAI dialect: the round-trip law, every chop of the bytes, the quirks of imitators, errors, and requests. */
+/** The OpenAI dialect: what goes out, the quirks of imitators, errors, and requests. The law is in law.test.ts. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  comparable,
-  dialectOf,
-  DIALECTS,
   isRequestProblem,
   problemSignal,
   shapeOf,
-  type Frame,
   type HeaderBag,
-  type RenderContext,
-  type ResponseHead,
   type WireRequest,
 } from '../../src/protocol/dialects/index.ts'
-import { utf8Bytes } from '../../src/protocol/dialects/_wire.ts'
 import { EVENT_LENGTH_MAX } from '../../src/protocol/dialects/_answer-parser.ts'
-import { classOfError, partsOfBody, statusOf } from '../../src/protocol/dialects/_errors.ts'
-import { VOCABULARY, WORDING } from '../../src/protocol/dialects/openai-chat/errors.ts'
-import {
-  DIALECT_IDS,
-  ERROR_CLASSES,
-  GARBLED_PATTERNS,
-  type ErrorClass,
-  type Failed,
-  type FinishReason,
-  type Signal,
-} from '../../src/protocol/index.ts'
+import { classOfError, partsOfBody } from '../../src/protocol/dialects/_errors.ts'
+import { utf8Bytes } from '../../src/protocol/dialects/_wire.ts'
+import { VOCABULARY } from '../../src/protocol/dialects/openai-chat/errors.ts'
+import { GARBLED_PATTERNS, type ErrorClass, type Failed, type Signal } from '../../src/protocol/index.ts'
+import { ACCEPTED, bytesOf, CONTEXT, CUT, finished, FIXED, inBand, labOf, OK_JSON, OK_STREAM, text } from './lab.ts'
 
-const chat = dialectOf('openai-chat')
-const encoder = new TextEncoder()
-const bytesOf = (text: string) => encoder.encode(text)
-const FIXED = { seed: 7, numRuns: 500 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// The lab
-
-/** Four bytes each, of every width of UTF-8. */
-const WORDS = [' abc', 'éé', '→ ', '😀', '日!', '"\\\n\t']
-
-function words(fromToken: number, tokens: number): string {
-  return Array.from({ length: tokens }, (_, index) => WORDS[(fromToken + index) % WORDS.length]).join('')
-}
-
-const CONTEXT: RenderContext = {
-  id: 'chatcmpl-1',
-  model: 'openai/gpt-5-mini',
-  createdAtSeconds: 1_760_000_000,
-  stream: true,
-  includeUsage: true,
-  textOf: (_channel, fromToken, tokens) => words(fromToken, tokens),
-}
-
-interface Rendered {
-  head: ResponseHead | null
-  body: string
-  end: Frame['end']
-}
-
-/** Render in batches of the given sizes; what is left over goes in one more. */
-function render(signals: readonly Signal[], context = CONTEXT, batches: readonly number[] = []): Rendered {
-  const renderer = chat.renderer(context)
-  const rendered: Rendered = { head: null, body: '', end: null }
-  let from = 0
-  for (const size of [...batches, signals.length]) {
-    const frame = renderer.render(signals.slice(from, from + size))
-    from += size
-    if (frame.head) {
-      expect(rendered.head, 'the head goes out once').toBeNull()
-      rendered.head = frame.head
-    }
-    if (rendered.end !== null) expect(frame).toEqual({ body: '', end: null })
-    rendered.body += frame.body
-    rendered.end ??= frame.end
-  }
-  return rendered
-}
-
-/** Parse the body in pieces of the given sizes, over and over. */
-function parse(answer: Rendered, stream = true, sizes: readonly number[] = [Infinity]): Signal[] {
-  const parser = chat.parser({ stream })
-  const signals: Signal[] = answer.head ? [...parser.head(answer.head.status, answer.head.headers)] : []
-  const bytes = bytesOf(answer.body)
-  for (let from = 0, turn = 0; from < bytes.length; turn += 1) {
-    const size = sizes[turn % sizes.length] ?? Infinity
-    signals.push(...parser.push(bytes.subarray(from, from + size)))
-    from += size
-  }
-  if (answer.end) signals.push(...parser.end(answer.end))
-  expect(parser.push(bytesOf('data: {}\n\n')), 'nothing follows the end').toEqual([])
-  expect(parser.end('reset')).toEqual([])
-  return signals
-}
-
-const OK_STREAM: ResponseHead = { status: 200, headers: { 'content-type': 'text/event-stream' } }
-const OK_JSON: ResponseHead = { status: 200, headers: { 'content-type': 'application/json' } }
-const streamed = (body: string, end: Frame['end'] = 'clean') => parse({ head: OK_STREAM, body, end })
-const jsoned = (body: string, end: Frame['end'] = 'clean') => parse({ head: OK_JSON, body, end }, false)
-const answered = (status: number, body: string, headers: HeaderBag = {}) =>
-  parse({ head: { status, headers: headers as Record<string, string> }, body, end: 'clean' })
+const { dialect: chat, render, parse, streamed, jsoned, answered } = labOf('openai-chat')
 
 const sse = (...chunks: readonly (object | string)[]) =>
   chunks.map((chunk) => `data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`).join('')
@@ -107,209 +24,7 @@ const delta = (fields: object, finish: string | null = null, beside: object = {}
   ...beside,
 })
 
-const ACCEPTED: Signal = { type: 'accepted', status: 200, headers: null }
-const text = (said: string, tokens: number, channel: 'text' | 'reasoning' = 'text'): Signal => ({
-  type: 'content',
-  channel,
-  tokens,
-  forMs: 0,
-  everyMs: 0,
-  text: said,
-})
-const finished = (reason: FinishReason): Signal => ({ type: 'finished', reason })
-const CUT: Signal = { type: 'closed', how: 'clean' }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Legal conversations
-
-const ownHeaders = fc.option(
-  fc.dictionary(
-    fc.constantFrom('x-ratelimit-remaining-requests', 'x-ratelimit-reset-tokens', 'x-should-retry'),
-    fc.stringMatching(/^[a-z0-9.]{1,8}$/),
-    { minKeys: 1, noNullPrototype: true },
-  ),
-)
-const words40 = fc.string({ unit: 'grapheme', maxLength: 40 })
-
-const accepted: fc.Arbitrary<Signal> = fc.record({
-  type: fc.constant('accepted'),
-  status: fc.constant(200),
-  headers: ownHeaders,
-})
-
-const content: fc.Arbitrary<Signal> = fc.record({
-  type: fc.constant('content'),
-  channel: fc.constantFrom('text', 'reasoning'),
-  tokens: fc.integer({ min: 0, max: 40 }),
-  forMs: fc.integer({ min: 0, max: 5000 }),
-  everyMs: fc.integer({ min: 0, max: 500 }),
-})
-
-/** A tool call in pieces, some of them empty; its index is given later, so that calls count up. */
-const toolCall = fc
-  .tuple(fc.stringMatching(/^[a-z_]{1,12}$/), words40, fc.array(words40, { maxLength: 4 }))
-  .map(([name, first, rest]) => (index: number): Signal[] => [
-    { type: 'toolDelta', index, id: `call_${index}`, name, args: first, tokens: 3 },
-    ...rest.map((args): Signal => ({ type: 'toolDelta', index, args, tokens: 1 })),
-  ])
-
-const usage: fc.Arbitrary<Signal> = fc.record({
-  type: fc.constant('usage'),
-  inputTokens: fc.nat(),
-  outputTokens: fc.nat(),
-})
-
-/** Classes an answer can have; a connection that was lost is no answer. */
-const ANSWERED = ERROR_CLASSES.filter((name) => name !== 'connection_reset')
-
-function failed(where: 'response' | 'stream'): fc.Arbitrary<Failed> {
-  return fc
-    .record({
-      class: fc.constantFrom(...ANSWERED),
-      hasStatus: fc.boolean(),
-      retryAfterMs: fc.option(fc.integer({ min: 0, max: 600_000 })),
-      form: fc.constantFrom('seconds', 'date', 'milliseconds', undefined),
-      headers: ownHeaders,
-      message: words40,
-    })
-    .map(({ class: errorClass, hasStatus, retryAfterMs, form, headers, message }) => {
-      const bare: Failed = { type: 'failed', class: errorClass, status: null, retryAfterMs, where, message }
-      const status = where === 'response' || hasStatus ? statusOf(bare, WORDING) : null
-      const hint = form === undefined ? {} : { retryAfterForm: form }
-      return where === 'stream' ? { ...bare, status } : { ...bare, status, ...hint, ...(headers && { headers }) }
-    })
-}
-
-const end: fc.Arbitrary<Signal> = fc.oneof(
-  fc.record({
-    type: fc.constant('finished'),
-    reason: fc.constantFrom<FinishReason>('stop', 'length', 'tool_calls', 'content_filter', 'error'),
-  }),
-  fc.record({ type: fc.constant('closed'), how: fc.constantFrom<'clean' | 'reset'>('clean', 'reset') }),
-  failed('stream'),
-)
-
-/** A defect of the whole body comes first; inside a stream a body is no longer empty. */
-const garbled: fc.Arbitrary<Signal> = fc.record({
-  type: fc.constant('garbled'),
-  pattern: fc.constantFrom(...GARBLED_PATTERNS),
-})
-const garbledInside = garbled.filter((signal) => signal.type === 'garbled' && signal.pattern !== 'empty_body')
-
-const middle: fc.Arbitrary<Signal[]> = fc
-  .array(
-    fc.oneof(
-      { weight: 4, arbitrary: content.map((signal) => () => [signal]) },
-      { weight: 1, arbitrary: fc.constant(() => [{ type: 'ping' } as Signal]) },
-      { weight: 2, arbitrary: toolCall },
-    ),
-    { maxLength: 8 },
-  )
-  .map((makers) => {
-    let calls = 0
-    return makers.flatMap((make) => {
-      const made = make(calls)
-      if (made[0]?.type === 'toolDelta') calls += 1
-      return made
-    })
-  })
-
-const answer: fc.Arbitrary<Signal[]> = fc.oneof(
-  fc
-    .tuple(accepted, middle, fc.option(usage), end)
-    .map(([first, inside, counts, last]) => [first, ...inside, ...(counts ? [counts] : []), last]),
-  fc.tuple(accepted, garbled).map(([first, defect]) => [first, defect]),
-  fc.tuple(accepted, content, garbledInside).map(([first, run, defect]) => [first, run, defect]),
-  failed('response').map((signal) => [signal]),
-  fc.constant<Signal[]>([
-    {
-      type: 'failed',
-      class: 'connection_reset',
-      status: null,
-      retryAfterMs: null,
-      where: 'connect',
-      message: 'the connection closed before any answer',
-    },
-  ]),
-)
-
-const conversation = answer.map((signals): Signal[] => [{ type: 'connected' }, ...signals])
-const batches = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 8 })
-const chops = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 6 })
-const surfaces = fc.constantFrom<Partial<RenderContext>>({}, { surface: 'openrouter' }, { providerName: 'OpenAI "EU"' })
-
-describe('the law', () => {
-  test('openai-chat: a stream of any legal Signals, comes back the same', () => {
-    fc.assert(
-      fc.property(conversation, batches, chops, surfaces, (signals, sizes, chop, surface) => {
-        const parsed = parse(render(signals, { ...CONTEXT, ...surface }, sizes), true, chop)
-        expect(comparable(parsed)).toEqual(comparable(signals))
-      }),
-      FIXED,
-    )
-  })
-
-  test('openai-chat: a JSON answer of any legal Signals, comes back the same', () => {
-    fc.assert(
-      fc.property(conversation, batches, chops, surfaces, (signals, sizes, chop, surface) => {
-        const parsed = parse(render(signals, { ...CONTEXT, stream: false, ...surface }, sizes), false, chop)
-        expect(comparable(parsed, 'json')).toEqual(comparable(signals, 'json'))
-      }),
-      FIXED,
-    )
-  })
-
-  const reset: Signal = { type: 'closed', how: 'reset' }
-  const ping: Signal = { type: 'ping' }
-  const empty: Signal = { type: 'garbled', pattern: 'empty_body' }
-
-  test.each<{ signals: Signal[] }>([
-    { signals: [ACCEPTED, CUT] },
-    { signals: [ACCEPTED, reset] },
-    { signals: [ACCEPTED, ping, CUT] },
-    { signals: [ACCEPTED, empty] },
-    { signals: [ACCEPTED, ping, empty] },
-    { signals: [ACCEPTED, finished('stop')] },
-  ])('openai-chat: an answer that says nothing ($signals), is told from the others', ({ signals }) => {
-    for (const stream of [true, false]) {
-      expect(comparable(parse(render(signals, { ...CONTEXT, stream }), stream))).toEqual(comparable(signals))
-    }
-  })
-
-  test('openai-chat: text that somebody set, crosses as it is', () => {
-    const said = '{"answer": "naïve 😀"}'
-    const run: Signal = { type: 'content', channel: 'text', tokens: 7, forMs: 0, everyMs: 0, text: said }
-    const signals = [ACCEPTED, run, finished('stop')]
-    for (const stream of [true, false]) {
-      expect(parse(render(signals, { ...CONTEXT, stream }), stream)).toEqual([
-        ACCEPTED,
-        text(said, 7),
-        finished('stop'),
-      ])
-    }
-  })
-
-  test('openai-chat: words made lazily, are asked for in order and without gaps', () => {
-    const asked: [string, number, number][] = []
-    const textOf: RenderContext['textOf'] = (channel, from, count) => {
-      asked.push([channel, from, count])
-      return words(from, count)
-    }
-    const run = (channel: 'text' | 'reasoning', tokens: number): Signal => ({
-      type: 'content',
-      channel,
-      tokens,
-      forMs: 9,
-      everyMs: 3,
-    })
-    render([ACCEPTED, run('reasoning', 5), run('text', 2), run('text', 3), finished('stop')], { ...CONTEXT, textOf })
-    expect(asked).toEqual([
-      ['reasoning', 0, 5],
-      ['text', 0, 2],
-      ['text', 2, 3],
-    ])
-  })
-
+describe('what is not told', () => {
   test('openai-chat: usage that was not asked for, is not streamed but is in a JSON answer', () => {
     const counts: Signal = { type: 'usage', inputTokens: 3, outputTokens: 4 }
     const signals = [ACCEPTED, counts, finished('stop')]
@@ -321,42 +36,7 @@ describe('the law', () => {
 // ---------------------------------------------------------------------------------------------------------------------
 // Bytes
 
-const RECORDED =
-  ': OPENROUTER PROCESSING\n\n' +
-  'data: {"id":"gen-1","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\r\n\r\n' +
-  'data: {"id":"gen-1","choices":[{"index":0,"delta":{"reasoning":"思考…"},"finish_reason":null}]}\n\n' +
-  'data:{"id":"gen-1","choices":[{"index":0,"delta":{"content":"Grüße 👋🏽, "}}],"obfuscation":"a8Kd"}\n\n' +
-  'data: {"id":"gen-1",\ndata: "choices":[{"index":0,"delta":{"content":"世界"},"finish_reason":null}]}\n\n' +
-  'event: message\nid: 7\nretry: 10\ndata: {"id":"gen-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n' +
-  'data: {"id":"gen-1","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21}}\n\n' +
-  'data: [DONE]\n\n'
-
-const RECORDED_SIGNALS: Signal[] = [
-  ACCEPTED,
-  { type: 'ping' },
-  text('思考…', 3, 'reasoning'),
-  text('Grüße 👋🏽, ', 5),
-  text('世界', 1),
-  { type: 'usage', inputTokens: 12, outputTokens: 9 },
-  finished('stop'),
-]
-
 describe('bytes', () => {
-  test('openai-chat: a stream split in two at every byte, means the same', () => {
-    const length = bytesOf(RECORDED).length
-    for (let at = 1; at < length; at += 1) {
-      expect(parse({ head: OK_STREAM, body: RECORDED, end: 'clean' }, true, [at, length])).toEqual(RECORDED_SIGNALS)
-    }
-  })
-
-  test.each([1, 2, 3, 5, 7, 64, 4096])('openai-chat: a stream in pieces of %d bytes, means the same', (size) => {
-    expect(parse({ head: OK_STREAM, body: RECORDED, end: 'clean' }, true, [size])).toEqual(RECORDED_SIGNALS)
-  })
-
-  test('openai-chat: a byte-order mark and blank lines before the stream, are harmless', () => {
-    expect(streamed(`\uFEFF\n\n${RECORDED}`)).toEqual(RECORDED_SIGNALS)
-  })
-
   test('openai-chat: content, comes out with the byte that completes its event', () => {
     const parser = chat.parser({ stream: true })
     parser.head(200, OK_STREAM.headers)
@@ -396,27 +76,6 @@ describe('bytes', () => {
     fc.assert(
       fc.property(units, (said) => {
         expect(utf8Bytes(said)).toBe(bytesOf(said).length)
-      }),
-      FIXED,
-    )
-  })
-
-  test('openai-chat: any bytes at all, give Signals and never an exception', () => {
-    const pieces = fc.array(
-      fc.oneof(
-        fc.uint8Array({ maxLength: 40 }),
-        fc.constantFrom(...RECORDED.split('\n')).map((line) => bytesOf(`${line}\n`)),
-      ),
-    )
-    fc.assert(
-      fc.property(pieces, fc.boolean(), fc.constantFrom(200, 302, 429, 500), (chunks, stream, status) => {
-        const parser = chat.parser({ stream })
-        const signals = [...parser.head(status, {})]
-        for (const chunk of chunks) signals.push(...parser.push(chunk))
-        signals.push(...parser.end('clean'))
-        const ends = signals.filter((signal) => ['finished', 'failed', 'closed', 'garbled'].includes(signal.type))
-        expect(ends).toHaveLength(1)
-        expect(signals.at(-1)).toBe(ends[0])
       }),
       FIXED,
     )
@@ -695,15 +354,6 @@ describe('what comes in', () => {
     expect(streamed(body)).toEqual([ACCEPTED, ...signals])
   })
 
-  const inBand = (errorClass: ErrorClass, status: number | null, message: string): Signal => ({
-    type: 'failed',
-    class: errorClass,
-    status,
-    retryAfterMs: null,
-    where: 'stream',
-    message,
-  })
-
   test.each<[situation: string, error: unknown, signal: Signal]>([
     ['in prose', 'oh no', inBand('stream_error', null, 'oh no')],
     ['of no known kind', { message: 'oh no', type: 'weird' }, inBand('stream_error', null, 'oh no')],
@@ -851,13 +501,6 @@ describe('classification', () => {
   ])('openai-chat: %d %s, is %s', (status, body, expected) => {
     expect(chat.classify(status, {}, body)).toBe(expected)
     expect(answered(status, body)).toMatchObject([{ type: 'failed', class: expected, status, where: 'response' }])
-  })
-
-  test.each(ERROR_CLASSES)('openai-chat: %s, is told by its own words even without a status', (name) => {
-    const bare: Failed = { type: 'failed', class: name, status: null, retryAfterMs: null, where: 'stream', message: '' }
-    const frames = render([ACCEPTED, bare]).body
-    expect(streamed(frames)).toEqual([ACCEPTED, bare])
-    expect(statusOf(bare, WORDING)).toBeGreaterThanOrEqual(400)
   })
 
   test('openai-chat: an error with nothing to go by, has no class', () => {
@@ -1032,25 +675,4 @@ describe('requests', () => {
       { class: 'invalid_request', status: 400, message: decoded.problem },
     ])
   })
-
-  test('openai-chat: any JSON as a request, gives a request or a problem and never an exception', () => {
-    const body = fc.oneof(
-      fc.jsonValue(),
-      fc.record({ model: fc.jsonValue(), messages: fc.jsonValue(), tools: fc.jsonValue(), stream: fc.jsonValue() }),
-      fc.array(fc.jsonValue()).map((messages) => ({ model: 'm', messages })),
-    )
-    fc.assert(
-      fc.property(body, (value) => {
-        const decoded = decode(value)
-        if (isRequestProblem(decoded)) expect(decoded.problem).not.toBe('')
-        else expect(decoded.models.length).toBeGreaterThan(0)
-      }),
-      FIXED,
-    )
-  })
-})
-
-test('dialects: every id of the catalogue, has its dialect', () => {
-  expect(DIALECTS.map((dialect) => dialect.id)).toEqual([...DIALECT_IDS])
-  for (const id of DIALECT_IDS) expect(dialectOf(id).id).toBe(id)
 })

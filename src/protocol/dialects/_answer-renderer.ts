@@ -169,7 +169,7 @@ export abstract class AnswerRenderer implements Renderer {
   }
 
   /** Keep a piece of a tool call until the call is whole. */
-  protected collect({ index, id, name, args }: ToolDelta): void {
+  private collect({ index, id, name, args }: ToolDelta): void {
     const call = this.calls.get(index) ?? { args: '' }
     this.calls.set(index, {
       ...call,

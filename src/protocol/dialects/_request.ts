@@ -37,12 +37,17 @@ export interface Complaints {
 }
 
 export interface FieldReader {
-  missing(param: string): Mistake
-  wrongType(param: string, expected: string, value: unknown): Mistake
+  readonly missing: (param: string) => Mistake
+  readonly wrongType: (param: string, expected: string, value: unknown) => Mistake
   /** Null when the value is absent or null; otherwise what `read` makes of it, which must not be null. */
-  optional<T>(value: unknown, param: string, expected: string, read: (value: unknown) => T | null): T | null
+  readonly optional: <T>(
+    value: unknown,
+    param: string,
+    expected: string,
+    read: (value: unknown) => T | null,
+  ) => T | null
   /** The same for a value that must be there. */
-  required<T>(value: unknown, param: string, expected: string, read: (value: unknown) => T | null): T
+  readonly required: <T>(value: unknown, param: string, expected: string, read: (value: unknown) => T | null) => T
 }
 
 export function fieldReader(complaints: Complaints): FieldReader {
@@ -188,7 +193,7 @@ export function partsOfMessage({ content }: WireMessage): Part[] {
 }
 
 /** Parts as OpenAI has them: one string where there is nothing but one text. */
-export function contentOf(parts: readonly Part[]): string | object[] {
+function contentOf(parts: readonly Part[]): string | object[] {
   const [first] = parts
   if (parts.length === 0) return ''
   if (parts.length === 1 && first?.type === 'text') return first.text
@@ -200,6 +205,29 @@ export function contentOf(parts: readonly Part[]): string | object[] {
           image_url: { url: part.type === 'url' ? part.url : `data:${part.mime};base64,${part.data}` },
         },
   )
+}
+
+/** A user's blocks as messages: results of tools are messages of their own, in their place. */
+export function userMessages(
+  blocks: readonly Fields[],
+  resultOf: (block: Fields) => WireMessage | null,
+  partsOf: (block: Fields) => readonly Part[],
+): WireMessage[] {
+  const messages: WireMessage[] = []
+  let parts: Part[] = []
+  const flush = (): void => {
+    if (parts.length > 0) messages.push({ role: 'user', content: contentOf(parts) })
+    parts = []
+  }
+  for (const block of blocks) {
+    const result = resultOf(block)
+    if (result) {
+      flush()
+      messages.push(result)
+    } else parts.push(...partsOf(block))
+  }
+  flush()
+  return messages.length > 0 ? messages : [{ role: 'user', content: '' }]
 }
 
 /** Neighbours of one role as one message: what dialects want whose roles must take turns. */

@@ -77,11 +77,13 @@ export function headerOf(headers: HeaderBag, name: string): string | undefined {
   return typeof value === 'string' ? value : value?.[0]
 }
 
-/** The provider's own `x-…` headers (rate limits, retry advice); null when there are none. Request ids say nothing. */
+const OWN = /^(?:x-(?!request-id$)|anthropic-ratelimit-)/
+
+/** The provider's own headers (rate limits, retry advice); null when there are none. Request ids say nothing. */
 export function ownHeaders(headers: HeaderBag): Record<string, string> | null {
   let own: Record<string, string> | null = null
   for (const name in headers) {
-    if (!name.startsWith('x-') || name === 'x-request-id') continue
+    if (!OWN.test(name)) continue
     const value = headerOf(headers, name)
     if (value !== undefined) (own ??= {})[name] = value
   }

@@ -5,11 +5,13 @@
 import { assert } from '../../base/index.ts'
 import type { DialectId } from '../catalogue.ts'
 import type { Dialect } from './_dialect.ts'
+import { anthropicMessages } from './anthropic-messages.ts'
+import { gemini } from './gemini.ts'
 import { openaiChat } from './openai-chat.ts'
 
 export * from './_dialect.ts'
 
-export const DIALECTS = [openaiChat] as const satisfies readonly Dialect[]
+export const DIALECTS = [openaiChat, anthropicMessages, gemini] as const satisfies readonly Dialect[]
 
 /** The dialect an endpoint speaks. */
 export function dialectOf(id: DialectId): Dialect {
