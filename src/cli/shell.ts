@@ -76,6 +76,11 @@ export class Shell {
     return this.hasColor(stream) ? `\u001b[${on}m${text}\u001b[${off}m` : text
   }
 
+  /** How wide text for people may be: as the terminal, and as it comes where nobody looks. */
+  get textColumns(): number {
+    return this.around.stdout.isTTY === true ? this.columns : Infinity
+  }
+
   get columns(): number {
     return this.around.stdout.columns ?? COLUMNS_DEFAULT
   }

@@ -2,9 +2,9 @@
 
 export const EXAMPLE_SCENARIO = `# yaml-language-server: $schema=schemas/scenario.schema.json
 # A scenario is a story: who asks what (workload), what goes wrong (timeline), and what must hold all the same (gates).
-# Play it:   npx squall run scenarios/first-outage.yaml
-# Watch it:  npx squall run scenarios/first-outage.yaml --pace 10x
-# For real:  npx squall run scenarios/first-outage.yaml --clock live --speed 3
+# Play it:   squall run scenarios/first-outage.yaml
+# Watch it:  squall run scenarios/first-outage.yaml --pace 10x
+# For real:  squall run scenarios/first-outage.yaml --clock live --speed 3
 
 name: first-outage # names the folder of its reports
 summary: The cheaper provider goes dark for half a minute; chat must not notice.
@@ -12,7 +12,7 @@ seed: 1 # the same seed gives the same run, to the last byte
 duration: 2m # how long requests keep arriving
 
 fleet: fleets/two-providers.yaml # the endpoints there are, and how they behave
-policies: { chat: policies/support-chat.yaml } # how requests are routed
+policies: { chat: policies/first-policy.yaml } # how requests are routed
 
 workload:
   - workflow: support-chat
@@ -54,7 +54,7 @@ endpoints:
 
 export const EXAMPLE_POLICY = `# yaml-language-server: $schema=../schemas/policy.schema.json
 # The first half is OpenRouter's own request fields, to be pasted from or into an application.
-name: support-chat
+name: first-policy
 summary: The cheaper provider first, the other when it fails.
 models: [openai/gpt-5-mini]
 provider:

@@ -270,8 +270,9 @@ export class Engine {
     // The router's books first, so that those of the applications can take them over.
     for (const call of this.atGateway.keys())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
-    this.client.handle({ type: 'run.ended' }, now, this.fromClient)
-    this.outside.endAll(now)
+    const wasStopped = now < this.spec.durationMs + this.spec.drainMs
+    this.client.handle({ type: 'run.ended', wasStopped }, now, this.fromClient)
+    this.outside.endAll(wasStopped ? 'cancelled' : 'unfinished', now)
     this.lagHistogram.disable()
     for (const { answer } of this.atGateway.values()) answer.reset()
     await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])

@@ -153,8 +153,8 @@ export class Outside {
     if (guest) this.close(call, guest, 'cancelled', 'cancelled', now)
   }
 
-  endAll(now: Millis): void {
-    for (const [call, guest] of this.guests) this.close(call, guest, 'unfinished', null, now)
+  endAll(outcome: 'cancelled' | 'unfinished', now: Millis): void {
+    for (const [call, guest] of this.guests) this.close(call, guest, outcome, null, now)
   }
 
   private close(

@@ -35,8 +35,19 @@ export function whereOf(where: Selector): string {
     .join(', ')
 }
 
+/** What a reader must know first: how it came out, against what was expected, and whether it was played to the end. */
+export function headline(result: RunResult): string {
+  const told = expectation(result) ?? outcomeOf(result)
+  return result.partial ? `${told} (stopped at ${formatDuration(result.endedAt)})` : told
+}
+
+/** Fine or not: a canary that fails as it should is fine. */
+export function markOf({ verdict, expect }: RunResult): string {
+  return verdict.status === expect ? MARKS.pass : MARKS[verdict.status === 'inconclusive' ? 'inconclusive' : 'fail']
+}
+
 /** `2 of 5 gates failed`, `all 5 gates passed`, `inconclusive`. */
-export function headline({ verdict, gates }: RunResult): string {
+function outcomeOf({ verdict, gates }: RunResult): string {
   const count = gates.filter(({ status }) => status === verdict.status).length
   const noun = gates.length === 1 ? 'gate' : 'gates'
   switch (verdict.status) {
@@ -49,11 +60,11 @@ export function headline({ verdict, gates }: RunResult): string {
   }
 }
 
-/** Null for a run that came out as the scenario expects, and expects a pass. */
+/** Null where a pass is expected: there is nothing to add. */
 export function expectation({ verdict, expect }: RunResult): string | null {
-  if (expect === 'pass' && verdict.status === 'pass') return null
+  if (expect === 'pass') return null
   if (verdict.status === expect) return `${VERDICTS[expect]}, as the scenario expects`
-  return expect === 'pass' ? null : `the scenario expects it to be ${VERDICTS[expect]}`
+  return `${VERDICTS[verdict.status]}, and the scenario expects it to be ${VERDICTS[expect]}`
 }
 
 /** `virtual clock`, `live at 3x`. */

@@ -9,7 +9,7 @@ import { formatDuration, formatUsd } from '../base/quantities.ts'
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
 import type { GateResult, ProviderRow, RunResult } from '../gates/index.ts'
 import type { ReportFormat } from './_format.ts'
-import { clockOf, expectation, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import { clockOf, headline, markOf, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
 const BUDGETS = {
@@ -34,13 +34,11 @@ export const markdown: ReportFormat = {
   render(result, { version }) {
     const { verdict, summary, seed, endedAt, durationMs, partial, counts, fingerprint } = result
     const length = partial ? `${formatDuration(endedAt)} of ${formatDuration(durationMs)}` : formatDuration(endedAt)
-    const expected = expectation(result)
     const facts = [`squall ${cell(version)}`, `seed ${seed}`, clockOf(result), length, `${counts.requests} requests`]
     const sections = [
-      [`## ${MARKS[verdict.status]} ${cell(result.scenario)}: ${headline(result)}`],
+      [`## ${markOf(result)} ${cell(result.scenario)}: ${headline(result)}`],
       [cell(summary)],
       [facts.join(' · ')],
-      expected === null ? [] : [`Verdict: ${expected}.`],
       list('### Why', verdict.causes, BUDGETS.causes),
       gatesTable(result),
       windowsTable(result),

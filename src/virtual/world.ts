@@ -139,12 +139,13 @@ export class World {
     )
   }
 
-  /** Close the books: whatever is still open is unfinished. */
+  /** Close the books. With time left, the world was stopped, and what is open has not failed; otherwise it is unfinished. */
   end(): void {
     for (const call of this.client.openCalls()) {
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, this.now, this.fromRouter)
     }
-    this.client.handle({ type: 'run.ended' }, this.now, this.fromClient)
+    const wasStopped = this.now < this.spec.durationMs + this.spec.drainMs
+    this.client.handle({ type: 'run.ended', wasStopped }, this.now, this.fromClient)
     this.step(this.now)
   }
 

@@ -49,8 +49,8 @@ export type ClientEvent =
   /** An endpoint answers on the emergency path. */
   | { readonly type: 'attempt.signalled'; readonly attempt: AttemptHandle; readonly signals: readonly Signal[] }
   | { readonly type: 'wake' }
-  /** The run is over: whatever is open is closed as unfinished. */
-  | { readonly type: 'run.ended' }
+  /** The run is over. What is still open is unfinished; or, if the run was stopped before its time, cancelled. */
+  | { readonly type: 'run.ended'; readonly wasStopped: boolean }
 
 export type ClientCommand =
   | { readonly type: 'call.send'; readonly call: Call }
@@ -161,7 +161,8 @@ export class Client implements Machine<ClientEvent, ClientOut> {
             out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
           }
           if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
-          this.close(errand, 'unfinished', null, now, out)
+          // Who was not given the time to answer has not failed.
+          this.close(errand, event.wasStopped ? 'cancelled' : 'unfinished', null, now, out)
         }
     }
   }

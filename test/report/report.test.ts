@@ -100,7 +100,7 @@ Fingerprint: c0ffee
     const verdict = { status: 'inconclusive', causes: ['stopped'] } as const
     const text = markdown.render(sample({ partial: true, endedAt: 90_000, verdict, expect: 'inconclusive' }), envelope)
     expect(text).toContain('1m30s of 6m')
-    expect(text).toContain('Verdict: inconclusive, as the scenario expects.')
+    expect(text).toContain('inconclusive, as the scenario expects (stopped at 1m30s)')
   })
   test('markdown: hostile names, are text and nothing else', () => {
     const text = markdown.render(hostile(), envelope)
@@ -196,7 +196,7 @@ describe('junit', () => {
       envelope,
     )
     expect(text).toContain('failures="1" errors="0"')
-    expect(text).toContain('<failure message="the scenario expects it to be failed">')
+    expect(text).toContain('<failure message="passed, and the scenario expects it to be failed">')
   })
   test('junit: a doubt that belongs to no gate, is an error', () => {
     const verdict = { status: 'inconclusive', causes: ['the run was stopped at 1m of 6m'] } as const

@@ -309,12 +309,12 @@ describe('the end of the run', () => {
     ['waiting', (it: Desk) => it.failed(failure('overloaded', 503))],
   ] as const)('%s: unfinished, once', (_phase, reach) => {
     const it = reach(new Desk({ retries: 1 }))
-    it.tell({ type: 'run.ended' }).tell({ type: 'call.left', call: it.call }).at(1_000_000)
+    it.tell({ type: 'run.ended', wasStopped: false }).tell({ type: 'call.left', call: it.call }).at(1_000_000)
     expect(it.of('request.closed')).toMatchObject([{ outcome: 'unfinished' }])
   })
 
   test('direct: unfinished, and the attempt is over too', () => {
-    const it = new Desk({}, 2).failed(failure('gateway_down', 502)).tell({ type: 'run.ended' })
+    const it = new Desk({}, 2).failed(failure('gateway_down', 502)).tell({ type: 'run.ended', wasStopped: false })
     expect(it.of('attempt.ended')).toMatchObject([{ outcome: 'cancelled' }])
     expect(it.closed?.outcome).toBe('unfinished')
   })

@@ -28,14 +28,14 @@ async function scaffold(shell: Shell, dir: string, isJson: boolean): Promise<num
   const files: readonly (readonly [path: string, text: string])[] = [
     [EXAMPLE, EXAMPLE_SCENARIO],
     [`${SCENARIO_FOLDER}/fleets/two-providers.yaml`, EXAMPLE_FLEET],
-    [`${SCENARIO_FOLDER}/policies/support-chat.yaml`, EXAMPLE_POLICY],
+    [`${SCENARIO_FOLDER}/policies/first-policy.yaml`, EXAMPLE_POLICY],
     ...SCHEMA_NAMES.map((name) => [`${SCHEMA_FOLDER}/${name}.schema.json`, schemaText(name)] as const),
   ]
   const outcomes = files.map(([path, text]) => {
     return { path: shownPath(shell.cwd, join(root, path)), written: writeNew(join(root, path), text) }
   })
-  const cd = dir === '.' ? '' : `cd ${shownPath(shell.cwd, root)} && `
-  const next = `${cd}npx squall run ${EXAMPLE}`
+  // From here, where `npx squall` is this Squall; elsewhere npx might fetch a stranger of the same name.
+  const next = `npx squall run ${shownPath(shell.cwd, join(root, EXAMPLE))}`
   if (isJson) shell.json({ files: outcomes, next })
   else {
     for (const { path, written } of outcomes) shell.out(`${written ? 'wrote' : 'kept '} ${path}`)

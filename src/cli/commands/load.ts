@@ -144,7 +144,7 @@ function tell(shell: Shell, result: LoadResult, report: string | null, { json = 
   }
   shell.out(table(result))
   if (report !== null) shell.err(`report: ${report}`)
-  shell.out(renderSummary(run, { ascii: shell.ascii, color: shell.hasColor() }))
+  shell.out(renderSummary(run, { ascii: shell.ascii, color: shell.hasColor(), columns: shell.textColumns }))
 }
 
 /** What the generator counted beside what the ledger holds. */

@@ -113,7 +113,7 @@ async function playAll(
     finished.push(done)
     if (!isOne) say(resultLine(shell, done, nameWidth))
   }
-  const told = isOne ? finished : finished.filter(({ exitCode }) => exitCode !== EXIT.ok)
+  const told = isOne ? finished : finished.filter(({ result }) => !isAsExpected(result))
   for (const { result, report } of told) {
     if (!isOne) say('')
     if (report !== null) shell.err(`report: ${report}`)
@@ -219,13 +219,17 @@ function firstLine(scenario: CompiledScenario, options: RunOptions): string {
 }
 
 function summaryOf(shell: Shell, result: RunResult, { json = false }: RunOptions): string {
-  return renderSummary(result, { ascii: shell.ascii, color: shell.hasColor(json ? 'stderr' : 'stdout') })
+  return renderSummary(result, {
+    ascii: shell.ascii,
+    color: shell.hasColor(json ? 'stderr' : 'stdout'),
+    columns: shell.textColumns,
+  })
 }
 
 /** `✓ primary-outage   pass   8 of 8 gates   2664 requests   seed 7   badca7d42b1f`: one line, whether or not as expected. */
-function resultLine(shell: Shell, { result, exitCode }: Finished, nameWidth: number): string {
+function resultLine(shell: Shell, { result }: Finished, nameWidth: number): string {
   const { scenario, verdict, expect, gates, counts, seed, fingerprint } = result
-  const isFine = exitCode === EXIT.ok
+  const isFine = isAsExpected(result)
   const mark = isFine ? shell.paint('green', '✓') : shell.paint('red', '✗')
   const wanted = expect === 'pass' || !isFine ? '' : ', as it should'
   const verdictText = `${verdict.status}${wanted}`.padEnd('inconclusive, as it should'.length)
@@ -235,8 +239,14 @@ function resultLine(shell: Shell, { result, exitCode }: Finished, nameWidth: num
   return `${mark} ${scenario.padEnd(nameWidth)}  ${verdictText}  ${passed}  ${requests}  seed ${seed}${print}`
 }
 
+function isAsExpected({ verdict, expect }: RunResult): boolean {
+  return verdict.status === expect
+}
+
 function totalLine(finished: readonly Finished[]): string {
-  const fine = finished.filter(({ exitCode }) => exitCode === EXIT.ok).length
+  const lost = finished.filter(({ exitCode }) => exitCode === EXIT.cannot).length
+  const fine = finished.filter(({ result }) => isAsExpected(result)).length
   const rest = finished.length - fine
-  return `${fine} of ${finished.length} scenarios came out as expected${rest === 0 ? '' : `, ${rest} did not`}`
+  const losses = lost === 0 ? '' : `; ${lost} ${lost === 1 ? 'report' : 'reports'} could not be written`
+  return `${fine} of ${finished.length} scenarios came out as expected${rest === 0 ? '' : `, ${rest} did not`}${losses}`
 }
