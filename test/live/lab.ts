@@ -18,8 +18,8 @@ export interface House {
 }
 
 /** `fault` is the tail of a timeline line, from \`fault:\` on; it strikes alpha all the time. */
-export async function open(fault: string | null, resilience = '{}'): Promise<House> {
-  const text = `
+export function open(fault: string | null, resilience = '{}'): Promise<House> {
+  return openScenario(`
 name: outside
 summary: For clients from outside.
 duration: 1h
@@ -30,7 +30,11 @@ policies:
 workload:
   - { workflow: none, policy: one, arrivals: { kind: constant, rate: 1/h }, mix: short-chat }
 timeline: ${fault === null ? '[]' : `[{ at: 0s, for: 1h, on: { provider: alpha }, ${fault} }]`}
-`
+`)
+}
+
+/** Any scenario whose workload is outside clients. */
+export async function openScenario(text: string): Promise<House> {
   const loaded = loadScenario('outside.yaml', { read: () => ({ ok: true, text }), resolve: () => null })
   if (!loaded.ok) throw new Error(loaded.diagnostics.map(formatDiagnostic).join('\n'))
   const entries: Entry[] = []
