@@ -61,7 +61,11 @@ const capacity = z
   })
   .refine((value) => value.service === 'llm' || value.time !== undefined, {
     path: ['time'],
-    error: 'a service other than `llm` needs its mean `time`, for example `time: 100ms`',
+    error: 'a service other than `llm` needs its `time`, for example `time: 100ms`',
+  })
+  .refine((value) => value.service !== 'lognormal' || value.time === undefined || value.time_p95 !== undefined, {
+    path: ['time_p95'],
+    error: 'a lognormal service needs its 95th percentile beside its median, for example `time_p95: 300ms`',
   })
 
 const latency = z.strictObject({

@@ -23,6 +23,7 @@ import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/i
 import type { AttemptOutcome, AttemptReason, Candidate, Out } from '../ledger/index.ts'
 import {
   costOf,
+  leaksToolCall,
   type AttemptHandle,
   type Call,
   type CallFailure,
@@ -32,6 +33,7 @@ import {
   type Offer,
   type Signal,
   type ToolDelta,
+  type ToolSpec,
 } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
 import { failure, Failures, statusOf, type Failure } from './failures.ts'
@@ -364,6 +366,10 @@ export class RequestLife {
       return
     }
     const mode = this.policy.resilience.validation.tool_calls
+    if (mode !== 'pass' && attempt.toolDeltas.length === 0 && leaksInto(attempt.held, attempt.request.shape.tools)) {
+      this.attemptFailed(attempt, failure('invalid_tool_call', 'the tool call was written into the text'), now, out)
+      return
+    }
     if (mode !== 'pass' && attempt.toolDeltas.length > 0) {
       const validated = validateToolCalls(attempt.toolDeltas, attempt.request.shape.tools, mode)
       if (validated.verdict === 'invalid') {
@@ -520,6 +526,12 @@ const HELD_BACK: Failure = {
   status: null,
   retryAfterMs: null,
   message: 'every eligible endpoint is held back by its circuit breaker or a cooldown',
+}
+
+/** Whether text that is still held back has a tool call in it. What has been shown cannot be taken back. */
+function leaksInto(held: readonly Signal[], tools: readonly ToolSpec[]): boolean {
+  if (tools.length === 0) return false
+  return leaksToolCall(held.map((signal) => (signal.type === 'content' ? (signal.text ?? '') : '')).join(''))
 }
 
 /** Output tokens of each tool call, in order of first appearance, which is how the calls are put together. */

@@ -82,6 +82,11 @@ export class LoadRun {
     return { gateway }
   }
 
+  /** Requests answered so far, well or badly. */
+  get answered(): number {
+    return ANSWERED.reduce((sum, outcome) => sum + (this.counts.get(outcome) ?? 0), 0)
+  }
+
   /** End before the time is up. */
   stop(): void {
     this.live.stop()
@@ -102,8 +107,10 @@ export class LoadRun {
     const tally = await generator.done
     const afterClosing = live.cameTooLate
     await live.complete()
-    const run = { ...(await live.finish()), reproduce: this.reproduceCommand() }
-    const ledgerResponses = ANSWERED.reduce((sum, outcome) => sum + (this.counts.get(outcome) ?? 0), 0)
+    const result = await live.finish()
+    // The outside client is the generator itself: what a note would warn of is what was asked for.
+    const run = { ...result, notes: [], reproduce: this.reproduceCommand() }
+    const ledgerResponses = this.answered
     const ledgerComplete = (this.counts.get('ok') ?? 0) + (this.counts.get('invalid_tool_call') ?? 0)
     const { sent, reported, responses, complete } = tally
     const agrees =

@@ -41,6 +41,8 @@ export interface CompiledScenario {
 export interface Misfit {
   readonly path: readonly PropertyKey[]
   readonly isKey?: boolean
+  /** The name that nobody has, where that is the mistake. */
+  readonly name?: string
   readonly message: string
   readonly allowed?: string
   readonly fix?: string
@@ -164,12 +166,24 @@ function checkPolicies(
   misfits: Misfit[],
 ): void {
   const models = [...new Set(endpoints.map(({ model }) => model))]
+  const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
     for (const model of policy.models) {
       if (!models.includes(model)) misfits.push({ path, ...unknown('model', model, models, 'the fleet') })
     }
+    const { order, only, ignore } = policy.provider
+    for (const slug of [...(order ?? []), ...(only ?? []), ...(ignore ?? [])]) {
+      // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
+      const isKnown = providers.includes(slug)
+      if (!isKnown && didYouMean(slug, providers))
+        misfits.push({ path, ...unknown('provider', slug, providers, 'the fleet') })
+    }
   })
+}
+
+function isText(value: string | undefined): value is string {
+  return value !== undefined
 }
 
 function windowsOf(scenario: Scenario, misfits: Misfit[]): WindowName[] {
@@ -391,6 +405,7 @@ function violation({ models, provider: asked }: Policy, spec: EndpointSpec): str
 function unknown(what: string, name: string, known: readonly string[], where: string): Omit<Misfit, 'path'> {
   const meant = didYouMean(name, known)
   return {
+    name,
     message: `there is no ${what} "${name}" in ${where}`,
     allowed: known.slice(0, 12).join(', '),
     ...(meant !== undefined && { fix: `did you mean "${meant}"?` }),

@@ -26,7 +26,7 @@ export function loadScenario(file: string, files: Files): Loaded {
   const source = readSource(file, files, diagnostics)
   const draft = source && draftOf(source, diagnostics)
   if (!draft) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-  const { scenario, places } = draft
+  const { scenario, places, isTold } = draft
 
   const include = <T>(reference: string | T, path: readonly PropertyKey[], schema: z.ZodType<T>): T | null => {
     if (typeof reference !== 'string') return reference
@@ -50,7 +50,10 @@ export function loadScenario(file: string, files: Files): Loaded {
   if (fleet === null || known.length < policies.length) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
 
   const { compiled, misfits } = compile({ file, scenario, fleet, policies: known })
-  for (const mistake of misfits) diagnostics.push(...misfit(source, { ...mistake, path: places(mistake.path) }))
+  for (const mistake of misfits) {
+    const path = places(mistake.path)
+    if (!isTold(path, mistake.name)) diagnostics.push(...misfit(source, { ...mistake, path }))
+  }
   if (diagnostics.length > 0) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
   return { ok: true, scenario: compiled }
 }
@@ -58,43 +61,79 @@ export function loadScenario(file: string, files: Files): Loaded {
 /** A scenario to look further at, and where its parts stand in the file. */
 interface Draft {
   readonly scenario: Scenario
-  places(path: readonly PropertyKey[]): readonly PropertyKey[]
+  readonly places: (path: readonly PropertyKey[]) => readonly PropertyKey[]
+  /** Whether that name is only missing because the line that brings it is broken, which has been told. */
+  readonly isTold: (path: readonly PropertyKey[], name: unknown) => boolean
 }
 
 /** Lists whose members stand alone: without the broken ones, the rest can still be checked against the whole. */
-const LISTS = ['timeline', 'gates'] as const
+const LISTS = ['workload', 'timeline', 'gates'] as const
+/** What stands in for a required key that is broken, so that the rest can be looked at. */
+const STAND_INS: Readonly<Record<string, unknown>> = { name: 'draft', summary: 'draft', duration: '8760h' }
 
 /**
- * The scenario in a file, or what is left of it without the broken lines of its timeline and gates: a mistake in the
- * form of one line must not hide that another names a provider nobody has.
+ * The scenario in a file, or what is left of it without its broken lines: a mistake in the form of one line must not
+ * hide that another names a provider nobody has.
  */
 function draftOf(source: Source, diagnostics: Diagnostic[]): Draft | null {
   const parsed = scenarioSchema.safeParse(source.value)
-  if (parsed.success) return { scenario: parsed.data, places: (path) => path }
+  if (parsed.success) return { scenario: parsed.data, places: (path) => path, isTold: () => false }
   diagnostics.push(...diagnose(parsed.error, scenarioSchema, source))
+  if (typeof source.value !== 'object' || source.value === null || Array.isArray(source.value)) return null
 
-  const rest = { ...(source.value as Record<string, unknown>) }
-  const kept = new Map<PropertyKey, number[]>()
-  for (const name of LISTS) {
-    const list = rest[name]
-    if (!Array.isArray(list)) continue
-    const broken = new Set(parsed.error.issues.filter(({ path }) => path[0] === name).map(({ path }) => path[1]))
-    const sound = list.map((_, index) => index).filter((index) => !broken.has(index))
-    if (sound.length === 0) delete rest[name]
-    else rest[name] = sound.map((index) => list[index] as unknown)
-    kept.set(name, sound)
+  const whole = source.value as Readonly<Record<string, unknown>>
+  const rest: Record<string, unknown> = { ...whole }
+  const broken = new Map<PropertyKey, Set<PropertyKey>>()
+  for (const { path, code, ...issue } of parsed.error.issues) {
+    const [key, part] = path
+    if (key === undefined) {
+      if (code === 'unrecognized_keys') for (const unknown of (issue as { keys: string[] }).keys) delete rest[unknown]
+    } else if (part !== undefined && isCollection(key)) broken.set(key, (broken.get(key) ?? new Set()).add(part))
+    else if (key in STAND_INS) rest[key as string] = STAND_INS[key as string]
+    else delete rest[key as string]
   }
-  for (const issue of parsed.error.issues) {
-    if (issue.code === 'unrecognized_keys' && issue.path.length === 0) for (const key of issue.keys) delete rest[key]
+  const kept = new Map<PropertyKey, number[]>()
+  for (const [key, parts] of broken) {
+    const value = rest[key as string]
+    if (Array.isArray(value)) {
+      const sound = value.map((_, index) => index).filter((index) => !parts.has(index))
+      rest[key as string] = sound.map((index) => value[index] as unknown)
+      kept.set(key, sound)
+    } else {
+      const entries = Object.entries(value as object).filter(([name]) => !parts.has(name))
+      rest[key as string] = Object.fromEntries(entries)
+    }
   }
   const again = scenarioSchema.safeParse(rest)
   if (!again.success) return null
-  const places = ([name, index, ...deeper]: readonly PropertyKey[]): readonly PropertyKey[] => {
-    const places = name === undefined ? undefined : kept.get(name)
-    const place = typeof index === 'number' ? (places?.[index] ?? index) : index
-    return [name, place, ...deeper].filter((step) => step !== undefined)
+  return {
+    scenario: again.data,
+    places: ([key, index, ...deeper]) => {
+      const place = typeof index === 'number' ? (kept.get(key ?? '')?.[index] ?? index) : index
+      return [key, place, ...deeper].filter((step) => step !== undefined)
+    },
+    isTold: (path, name) => mentions(whole, path, name),
   }
-  return { scenario: again.data, places }
+}
+
+function isCollection(key: PropertyKey): boolean {
+  return key === 'windows' || key === 'policies' || (LISTS as readonly PropertyKey[]).includes(key)
+}
+
+/** Whether what a name stands for is in the file, if only in a line that was left out as broken. */
+function mentions(whole: Readonly<Record<string, unknown>>, path: readonly PropertyKey[], name: unknown): boolean {
+  const last = path.at(-1)
+  if (last === 'window') return isNamed(whole['windows'], name)
+  if (last === 'policy') return isNamed(whole['policies'], name)
+  if (last !== 'workflow') return false
+  return (
+    Array.isArray(whole['workload']) &&
+    whole['workload'].some((line) => (line as { workflow?: unknown } | null)?.workflow === name)
+  )
+}
+
+function isNamed(map: unknown, name: unknown): boolean {
+  return typeof map === 'object' && map !== null && typeof name === 'string' && Object.hasOwn(map, name)
 }
 
 function readSource(file: string, files: Files, diagnostics: Diagnostic[]): Source | null {

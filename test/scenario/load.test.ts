@@ -59,6 +59,32 @@ describe('loading', () => {
     ])
   })
 
+  test('a broken workflow, window and duration: what names them is not told again, what else is wrong is', () => {
+    const found = mistakes([
+      ['duration: 2m', 'duration: 2'],
+      ['rate: 5/s', 'rate: 5'],
+      ['storm: 30s..60s', 'storm: 30..60s'],
+      [
+        '  - { workflow: chat,',
+        '  - { workflow: other, policy: chatt, arrivals: { kind: poisson, rate: 1/s }, mix: short-chat }\n  - { workflow: chat,',
+      ],
+      ['where: { window: storm }', 'where: { window: storm, workflow: chat, provider: gama }'],
+    ])
+    expect(found.map((text) => text.split(';')[0])).toEqual([
+      'story.yaml:3:11 "2" has no unit',
+      'story.yaml:7:32 there is no policy "chatt" in `policies`',
+      'story.yaml:8:70 "5" has no unit',
+      'story.yaml:9:19 "30" has no unit',
+      'story.yaml:14:92 there is no provider "gama" in this scenario',
+    ])
+  })
+
+  test('a provider all but spelled right in a policy: told; a provider that this fleet simply has not: not', () => {
+    const policy = (names: string) => ({ 'policy.yaml': `${POLICY}provider: { order: [${names}] }\n` })
+    expect(mistakes([], policy('alpha, azure'))).toEqual([])
+    expect(mistakes([], policy('alhpa'))[0]).toContain('there is no provider "alhpa" in the fleet')
+  })
+
   test('mistakes in the scenario and in its fleet: both are told', () => {
     const found = mistakes([['provider: alpha', 'provider: alfa']], {
       'fleet.yaml': FLEET.replace('input: 1', 'input: -1'),

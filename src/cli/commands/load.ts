@@ -1,6 +1,6 @@
 /** `squall load`: gateway and fleet are up, the timeline plays in real time, and a load generator asks. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { didYouMean, parseDuration, SECOND, type Millis } from '../../base/index.ts'
+import { didYouMean, formatDuration, parseDuration, SECOND, type Millis } from '../../base/index.ts'
 import { exitCodeOf } from '../../gates/index.ts'
 import { renderSummary } from '../../report/index.ts'
 import { LoadRun, type LoadResult } from '../../runner/index.ts'
@@ -30,6 +30,7 @@ interface LoadOptions {
 const CONNECTIONS_MAX = 10_000
 const CONNECTIONS_DEFAULT = 20
 const TEND_MS = 100
+const TELL_MS = 5_000
 
 export const load: CommandFile = {
   register(program: Command, act) {
@@ -84,6 +85,7 @@ async function loadScenario(shell: Shell, path: string, options: LoadOptions): P
     const run = new LoadRun(scenario, { hasher: null, connections, workflow, ...(port !== undefined && { port }) })
     const ledger = folder && options.ledger ? new LedgerFile(folder.ledgerPath, run.live.stage.directory) : null
     if (ledger) run.live.stage.log.attach(ledger)
+    let telling: NodeJS.Timeout | undefined
     const tending = ledger ? setInterval(() => void ledger.drained(), TEND_MS) : undefined
     try {
       const { gateway } = await run.start().catch((error: unknown) => {
@@ -94,13 +96,19 @@ async function loadScenario(shell: Shell, path: string, options: LoadOptions): P
       })
       shell.err(`gateway at ${gateway}`)
       interrupts.onStop(() => run.stop())
+      telling = setInterval(() => shell.err(progressOf(run)), TELL_MS)
       const result = await run.finish()
-      await ledger?.close()
+      const trouble = await ledger?.close().then(
+        () => null,
+        (error: unknown) => error,
+      )
+      if (trouble) throw new Failure(EXIT.cannot, `the ledger could not be stored: ${systemMessage(trouble)}`)
       const report = folder?.publish(result.run) ?? null
       tell(shell, result, report, options)
       return interrupts.signal === null ? exitOf(result) : signalExit(interrupts.signal)
     } finally {
       clearInterval(tending)
+      clearInterval(telling)
     }
   } catch (error) {
     folder?.discard()
@@ -147,6 +155,11 @@ function tell(shell: Shell, result: LoadResult, report: string | null, { json = 
   shell.out(renderSummary(run, { ascii: shell.ascii, color: shell.hasColor(), columns: shell.textColumns }))
 }
 
+/** One line every few seconds: a long silence looks like a hang. */
+function progressOf({ live, answered }: LoadRun): string {
+  return `[${formatDuration(Math.round(live.now / SECOND) * SECOND)}] ${answered} answered`
+}
+
 /** What the generator counted beside what the ledger holds. */
 function table({ run, tally, ledgerResponses, ledgerComplete, afterClosing, agrees }: LoadResult): string {
   const { outcomes } = run.counts
@@ -159,7 +172,7 @@ function table({ run, tally, ledgerResponses, ledgerComplete, afterClosing, agre
     row('answered', tally.reported, ledgerResponses),
     row('answered in full', tally.complete, ledgerComplete),
     row('200, but broken', tally.broken, outcomes['truncated'] ?? 0),
-    row('sent after closing time', afterClosing, '—'),
+    row('sent when time was up', afterClosing, 'not let in'),
     row('connection errors, timeouts', tally.errors, '—'),
     row(
       'answers per second',

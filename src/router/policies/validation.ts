@@ -8,6 +8,9 @@
  *   | fall_back | is an error of the attempt (`invalid_tool_call`), and the next endpoint is tried        |
  *   | heal      | is repaired if a safe repair makes it valid, otherwise as fall_back                     |
  *
+ * A call that was written into the text instead is a bad call too, as long as the text is still held back (answers in
+ * one piece, `commit: on_finish`).
+ *
  * With fall_back and heal, tool-call pieces are held until the call is whole. Once text has been shown there is no way
  * back: a bad call then ends the answer with an error.
  */
