@@ -166,12 +166,15 @@ export class Notables {
   private readonly directory: Directory
   private readonly byOutcome = new Map<string, EntryOf<'request.closed'>[]>()
   private readonly mostTried: EntryOf<'request.closed'>[] = []
+  private readonly counts = new Map<string, number>()
 
   constructor(directory: Directory) {
     this.directory = directory
   }
 
   step(closed: EntryOf<'request.closed'>): void {
+    const kind = closed.outcome === 'ok' ? 'ok after more than one attempt' : closed.outcome
+    if (closed.outcome !== 'ok' || closed.attempts > 1) this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
     if (closed.outcome !== 'ok') {
       const known = this.byOutcome.get(closed.outcome) ?? []
       if (known.length < NOTABLE_EACH_MAX) this.byOutcome.set(closed.outcome, [...known, closed])
@@ -183,6 +186,11 @@ export class Notables {
     this.mostTried.push(closed)
     this.mostTried.sort((left, right) => right.attempts - left.attempts || left.at - right.at)
     this.mostTried.length = Math.min(this.mostTried.length, NOTABLE_MAX)
+  }
+
+  /** How many there are of each kind, shown or not. */
+  totals(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.counts)
   }
 
   list(): Notable[] {

@@ -483,8 +483,8 @@ function toDiagnostic(source: Source, { at, path, message, allowed, fix }: Findi
 }
 
 /**
- * The lines around a place, with `>` at the line and carets under the place. Every line is cut to the same columns, so
- * that they stay below each other; tabs become two spaces, and carets are counted in terminal columns.
+ * The lines around a place, with `>` at the line and carets under the place. A long line is cut around the place; the
+ * others keep their beginnings, which say what they are. Tabs become two spaces, and carets count terminal columns.
  */
 function codeFrame(lines: readonly string[], { line, col, length }: Position): string {
   const first = Math.max(1, line - FRAME_LINES_AROUND)
@@ -496,7 +496,9 @@ function codeFrame(lines: readonly string[], { line, col, length }: Position): s
   const rows: string[] = []
   for (let number = first; number <= last; number++) {
     const text = lines[number - 1] ?? ''
-    const cut = `${start > 0 ? '…' : ''}${printable(text.slice(start, end))}${text.length > end ? '…' : ''}`
+    const from = number === line ? start : 0
+    const to = number === line ? end : FRAME_COLUMNS_MAX
+    const cut = `${from > 0 ? '…' : ''}${printable(text.slice(from, to))}${text.length > to ? '…' : ''}`
     rows.push(`${number === line ? '>' : ' '} ${String(number).padStart(gutter)} | ${cut}`.trimEnd())
     if (number !== line) continue
     const indent = columns(printable(text.slice(start, col - 1))) + (start > 0 ? 1 : 0)

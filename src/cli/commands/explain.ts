@@ -84,8 +84,15 @@ async function suggest(shell: Shell, evidence: Evidence, report: string, isJson:
     if (entry.kind === 'request.closed') notables.step(entry)
   })
   const list = notables.list()
+  const totals = notables.totals()
   if (isJson)
-    shell.json({ squall: VERSION, scenario: evidence.report.scenario, seed: evidence.report.seed, notable: list })
+    shell.json({
+      squall: VERSION,
+      scenario: evidence.report.scenario,
+      seed: evidence.report.seed,
+      totals,
+      notable: list,
+    })
   else if (list.length === 0) {
     shell.out(
       `every request ended well at its first attempt. Any of them can be explained: ${await rangesOf(evidence)}`,
@@ -93,7 +100,9 @@ async function suggest(shell: Shell, evidence: Evidence, report: string, isJson:
   } else {
     const width = Math.max(...list.map(({ request }) => request.length))
     for (const { request, at, why } of list) shell.out(`${request.padEnd(width)}  ${clock(at).padStart(9)}  ${why}`)
-    shell.out(`\nMore on each: squall explain ${report} ${list[0]?.request}`)
+    const all = Object.entries(totals).map(([kind, n]) => `${n} ${kind}`)
+    shell.out(`\nThese are some of them; in all: ${all.join(', ')}.`)
+    shell.out(`More on each: squall explain ${report} ${list[0]?.request}`)
   }
   return EXIT.ok
 }

@@ -43,7 +43,7 @@ function DialPanel({ dial, width }: { readonly dial: Dial; readonly width: numbe
 /** The sparkline with what its full height means. */
 function Spark({ dial, width }: { readonly dial: Dial; readonly width: number }): ReactNode {
   const look = useLook()
-  const scale = dial.scaleText === '' ? '' : ` ≤${dial.scaleText}`
+  const scale = dial.scaleText === '' ? '' : ` 0–${dial.scaleText}`
   const sparkWidth = width - look.text(scale).length
   return (
     <Line

@@ -40,7 +40,7 @@ function linesFor({ marks, spark }: Look): (readonly [key: string, text: string]
     ['cost drift', 'cost per good answer, against the same run without faults'],
     ['TTFT, ttft', 'time to first token, last 10 s: p95 above, p50 in the table'],
     ['share, busy', 'part of all attempts in the last 10 s; attempts in flight'],
-    [`${spark[0]}${spark[3]}${spark.at(-1)}`, 'one glyph a second, the newest at the right; blank: no traffic'],
+    [`${spark[0]}${spark[3]}${spark.at(-1)}`, 'one glyph a second, the newest at the right; 0–10%: its scale'],
     ['', ''],
     [
       `${marks.pass} ${marks.fail} ${marks.inconclusive} ${marks.pending}`,
