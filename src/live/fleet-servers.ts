@@ -113,7 +113,7 @@ export class FleetServers {
     visit.answer = new Answer(
       reply.raw,
       renderer,
-      { 'x-request-id': `req_${mark as string}` },
+      {},
       {
         onBlocked: () => {}, // A mock provider has no patience to lose: the kernel's buffers hold what it says.
         onDrained: () => {},
