@@ -4,27 +4,12 @@
  */
 import OpenAI from 'openai'
 import { afterEach, describe, expect, test } from 'vitest'
-import { openScenario, type House } from './lab.ts'
+import { openScenario, TOOLS, type House } from './lab.ts'
 
 const QUESTION = [
   { role: 'system' as const, content: 'Be brief.' },
   { role: 'user' as const, content: 'Where is my parcel?' },
 ]
-const TOOLS = [
-  {
-    type: 'function' as const,
-    function: {
-      name: 'get_order',
-      parameters: {
-        type: 'object',
-        properties: { order_id: { type: 'integer' } },
-        required: ['order_id'],
-        additionalProperties: false,
-      },
-    },
-  },
-]
-
 /** Provider and dialect, in the order of the fleet. */
 const PROVIDERS = [
   ['openai', 'openai-chat'],

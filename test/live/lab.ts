@@ -10,6 +10,22 @@ const FLEET = `
     - { provider: beta, name: Beta, model: acme/small, price: { input: 2, output: 4 }, latency: { ttft_p50: 20ms, ttft_p95: 20ms, tokens_per_second: 2000, speed_jitter: 0% } }
 `
 
+/** A tool that clients offer. */
+export const TOOLS = [
+  {
+    type: 'function' as const,
+    function: {
+      name: 'get_order',
+      parameters: {
+        type: 'object',
+        properties: { order_id: { type: 'integer' } },
+        required: ['order_id'],
+        additionalProperties: false,
+      },
+    },
+  },
+]
+
 export interface House {
   readonly baseURL: string
   readonly entries: Entry[]

@@ -4,23 +4,9 @@
  */
 import OpenAI, { APIError, BadRequestError, InternalServerError, RateLimitError } from 'openai'
 import { afterEach, describe, expect, test } from 'vitest'
-import { open, type House } from './lab.ts'
+import { open, TOOLS, type House } from './lab.ts'
 
 const QUESTION = [{ role: 'user' as const, content: 'Where is my parcel?' }]
-const TOOLS = [
-  {
-    type: 'function' as const,
-    function: {
-      name: 'get_order',
-      parameters: {
-        type: 'object',
-        properties: { order_id: { type: 'integer' } },
-        required: ['order_id'],
-        additionalProperties: false,
-      },
-    },
-  },
-]
 
 let house: House | null = null
 

@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/dialects/index.ts'
 import { MAX_TOKENS_DEFAULT } from '../../src/protocol/dialects/anthropic-messages/request.ts'
 import type { ErrorClass, Failed, GarbledPattern, Signal } from '../../src/protocol/index.ts'
-import { ACCEPTED, CONTEXT, CUT, finished, inBand, labOf, text } from './lab.ts'
+import { ACCEPTED, CONTEXT, CUT, finished, FULL_REQUEST, inBand, labOf, PLAIN_REQUEST, text } from './lab.ts'
 
 const { dialect, render, streamed, jsoned, answered } = labOf('anthropic-messages')
 
@@ -345,50 +345,12 @@ describe('classification', () => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 describe('requests', () => {
-  const toolCall = (id: string, args: string) => ({ id, type: 'function', function: { name: 'find', arguments: args } })
   const full: WireRequest = {
+    ...FULL_REQUEST,
     models: ['anthropic/claude-haiku-4-5'],
-    provider: null,
-    stream: true,
-    maxTokens: 256,
-    messages: [
-      { role: 'system', content: 'Sei höflich.' },
-      {
-        role: 'user',
-        content: [
-          { type: 'text', text: 'Grüße 👋' },
-          { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
-          { type: 'image_url', image_url: { url: 'https://example.com/a.png' } },
-        ],
-      },
-      { role: 'assistant', content: null, extra: { tool_calls: [toolCall('call_1', '{"q":"x"}')] } },
-      { role: 'tool', content: '7', extra: { tool_call_id: 'call_1' } },
-      { role: 'assistant', content: 'Seven.', extra: { tool_calls: [toolCall('call_2', '{}')] } },
-      { role: 'tool', content: '', extra: { tool_call_id: 'call_2' } },
-      { role: 'user', content: 'Thanks' },
-    ],
-    tools: [{ name: 'find', description: 'Find it.', parameters: { type: 'object', properties: {} } }],
-    toolChoice: { name: 'find' },
-    responseFormat: 'json_schema',
-    responseSchema: { type: 'object', additionalProperties: false },
-    streamOptionsIncludeUsage: true,
-    parameters: { temperature: 0.5, stop: ['\n'], user: 'u-1', reasoning_effort: 'low', parallel_tool_calls: false },
-    marks: { 'x-squall-request': '1-42' },
-    promptBytes: 13 + 12 + 1 + 6 + 6,
+    parameters: { ...FULL_REQUEST.parameters, user: 'u-1', reasoning_effort: 'low', parallel_tool_calls: false },
   }
-  const plain: WireRequest = {
-    ...full,
-    stream: false,
-    messages: [{ role: 'user', content: 'Hi' }],
-    tools: [],
-    toolChoice: 'auto',
-    responseFormat: 'text',
-    responseSchema: null,
-    streamOptionsIncludeUsage: false,
-    parameters: {},
-    marks: {},
-    promptBytes: 2,
-  }
+  const plain: WireRequest = { ...PLAIN_REQUEST, models: full.models }
   const decode = (body: unknown, headers: HeaderBag = {}) => dialect.decodeRequest(body, headers, '/v1/messages')
   const bodyOf = (request: WireRequest) => JSON.parse(dialect.encodeRequest(request).body) as Record<string, unknown>
 

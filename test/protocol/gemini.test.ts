@@ -8,7 +8,7 @@ import {
   type WireRequest,
 } from '../../src/protocol/dialects/index.ts'
 import type { ErrorClass, Failed, FinishReason, GarbledPattern, Signal } from '../../src/protocol/index.ts'
-import { ACCEPTED, CONTEXT, CUT, finished, inBand, labOf, text } from './lab.ts'
+import { ACCEPTED, CONTEXT, CUT, finished, FULL_REQUEST, inBand, labOf, PLAIN_REQUEST, text } from './lab.ts'
 
 const { dialect, render, streamed, jsoned, answered } = labOf('gemini')
 
@@ -317,50 +317,12 @@ describe('classification', () => {
 // ---------------------------------------------------------------------------------------------------------------------
 
 describe('requests', () => {
-  const toolCall = (id: string, args: string) => ({ id, type: 'function', function: { name: 'find', arguments: args } })
   const full: WireRequest = {
+    ...FULL_REQUEST,
     models: ['google/gemini-2.5-flash:free'],
-    provider: null,
-    stream: true,
-    maxTokens: 256,
-    messages: [
-      { role: 'system', content: 'Sei höflich.' },
-      {
-        role: 'user',
-        content: [
-          { type: 'text', text: 'Grüße 👋' },
-          { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
-          { type: 'image_url', image_url: { url: 'https://example.com/a.png' } },
-        ],
-      },
-      { role: 'assistant', content: null, extra: { tool_calls: [toolCall('call_1', '{"q":"x"}')] } },
-      { role: 'tool', content: '7', extra: { tool_call_id: 'call_1' } },
-      { role: 'assistant', content: 'Seven.' },
-      { role: 'user', content: 'Thanks' },
-    ],
-    tools: [{ name: 'find', description: 'Find it.', parameters: { type: 'object', properties: {} } }],
-    toolChoice: { name: 'find' },
-    responseFormat: 'json_schema',
-    responseSchema: { type: 'object', additionalProperties: false },
-    streamOptionsIncludeUsage: true,
-    parameters: { temperature: 0.5, top_p: 0.9, top_k: 40, seed: 3, stop: ['\n'], reasoning_effort: 'low' },
-    marks: { 'x-squall-request': '1-42' },
-    promptBytes: 13 + 12 + 1 + 6 + 6,
+    parameters: { ...FULL_REQUEST.parameters, top_p: 0.9, top_k: 40, seed: 3, reasoning_effort: 'low' },
   }
-  const plain: WireRequest = {
-    ...full,
-    stream: false,
-    maxTokens: null,
-    messages: [{ role: 'user', content: 'Hi' }],
-    tools: [],
-    toolChoice: 'auto',
-    responseFormat: 'text',
-    responseSchema: null,
-    streamOptionsIncludeUsage: false,
-    parameters: {},
-    marks: {},
-    promptBytes: 2,
-  }
+  const plain: WireRequest = { ...PLAIN_REQUEST, models: full.models, maxTokens: null }
   const PATH = '/v1beta/models/m:generateContent'
   const decode = (body: unknown, headers: HeaderBag = {}, path = PATH) => dialect.decodeRequest(body, headers, path)
   const bodyOf = (request: WireRequest) => JSON.parse(dialect.encodeRequest(request).body) as Record<string, unknown>
@@ -391,8 +353,11 @@ describe('requests', () => {
         },
         { role: 'model', parts: [functionCall({ id: 'call_1', name: 'find', args: { q: 'x' } })] },
         { role: 'user', parts: [{ functionResponse: { id: 'call_1', name: 'find', response: { output: '7' } } }] },
-        { role: 'model', parts: [{ text: 'Seven.' }] },
-        { role: 'user', parts: [{ text: 'Thanks' }] },
+        { role: 'model', parts: [{ text: 'Seven.' }, functionCall({ id: 'call_2', name: 'find', args: {} })] },
+        {
+          role: 'user',
+          parts: [{ functionResponse: { id: 'call_2', name: 'find', response: { output: '' } } }, { text: 'Thanks' }],
+        },
       ],
       tools: [
         {

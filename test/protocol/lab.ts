@@ -10,6 +10,7 @@ import {
   type HeaderBag,
   type RenderContext,
   type ResponseHead,
+  type WireRequest,
 } from '../../src/protocol/dialects/index.ts'
 import { WORDING as OPENAI_WORDING } from '../../src/protocol/dialects/openai-chat/errors.ts'
 import {
@@ -256,3 +257,58 @@ export const surfaces = fc.constantFrom<Partial<RenderContext>>(
   { surface: 'openrouter' },
   { providerName: 'OpenAI "EU"' },
 )
+
+/** A request that has everything: instructions, parts, tools, results, a schema. */
+export const FULL_REQUEST: WireRequest = {
+  models: ['acme/large:beta'],
+  provider: null,
+  stream: true,
+  maxTokens: 256,
+  messages: [
+    { role: 'system', content: 'Sei höflich.' },
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'Grüße 👋' },
+        { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } },
+        { type: 'image_url', image_url: { url: 'https://example.com/a.png' } },
+      ],
+    },
+    {
+      role: 'assistant',
+      content: null,
+      extra: { tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'find', arguments: '{"q":"x"}' } }] },
+    },
+    { role: 'tool', content: '7', extra: { tool_call_id: 'call_1' } },
+    {
+      role: 'assistant',
+      content: 'Seven.',
+      extra: { tool_calls: [{ id: 'call_2', type: 'function', function: { name: 'find', arguments: '{}' } }] },
+    },
+    { role: 'tool', content: '', extra: { tool_call_id: 'call_2' } },
+    { role: 'user', content: 'Thanks' },
+  ],
+  tools: [{ name: 'find', description: 'Find it.', parameters: { type: 'object', properties: {} } }],
+  toolChoice: { name: 'find' },
+  responseFormat: 'json_schema',
+  responseSchema: { type: 'object', additionalProperties: false },
+  streamOptionsIncludeUsage: true,
+  parameters: { temperature: 0.5, stop: ['\n'] },
+  marks: { 'x-squall-request': '1-42' },
+  promptBytes: 13 + 12 + 1 + 6 + 6,
+}
+
+/** One that has nothing but a question. */
+export const PLAIN_REQUEST: WireRequest = {
+  ...FULL_REQUEST,
+  stream: false,
+  messages: [{ role: 'user', content: 'Hi' }],
+  tools: [],
+  toolChoice: 'auto',
+  responseFormat: 'text',
+  responseSchema: null,
+  streamOptionsIncludeUsage: false,
+  parameters: {},
+  marks: {},
+  promptBytes: 2,
+}
