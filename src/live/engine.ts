@@ -69,9 +69,10 @@ interface AtGateway {
 export class Engine {
   readonly clock: LiveClock
   readonly weather: Weather
-  /** Resolves when the run has played to its end, or was stopped. */
+  /** Resolves when the run has played to its end, or was stopped; rejects when it broke. */
   readonly done: Promise<void>
-  private finish: () => void = () => {}
+  private finish!: () => void
+  private giveUp!: (error: unknown) => void
   private readonly spec: EngineSpec
   private readonly options: EngineOptions
   private readonly rng: Rng
@@ -95,6 +96,8 @@ export class Engine {
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
   private readonly notesSeen = new Set<string>()
   private isStopped = false
+  private isBroken = false
+  private closing: Promise<void> | null = null
   private areDoorsClosed = false
   /** Requests that came after the doors were closed; they are in no ledger. */
   cameTooLate = 0
@@ -109,7 +112,11 @@ export class Engine {
     this.spec = spec
     this.options = options
     this.clock = new LiveClock(options.speed)
-    this.done = new Promise((resolve) => (this.finish = resolve))
+    this.done = new Promise((resolve, reject) => {
+      this.finish = resolve
+      this.giveUp = reject
+    })
+    this.done.catch(() => {}) // Whoever closes the engine is told as well.
     const root = Rng.fromSeed(spec.seed)
     this.rng = root.named('words')
     this.workflows = spec.workflows(root.named('arrivals'))
@@ -139,11 +146,11 @@ export class Engine {
     this.fromWorkload = {
       record,
       push: ({ request }) =>
-        this.client.handle({ type: 'request.arrived', request }, this.clock.now(), this.fromClient),
+        this.client.handle({ type: 'request.arrived', request }, this.loop.now, this.fromClient),
     }
     this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
 
-    const now = (): Millis => this.clock.now()
+    const now = (): Millis => this.loop.now
     this.servers = new FleetServers({
       endpoints: spec.endpoints,
       rng: root.named('answers'),
@@ -155,7 +162,7 @@ export class Engine {
     this.upstream = new Upstream({
       endpoints: spec.endpoints,
       servers: this.servers,
-      arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.clock.now(), this.fromFleet),
+      arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, this.fromFleet),
       onSignals: (attempt, signals) => this.heardUpstream(attempt, signals),
     })
     this.application = new Application({
@@ -181,14 +188,13 @@ export class Engine {
       deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter)],
       onTurn: (at) => this.lookForTheEnd(at),
       onLag: (lagMs, at) => record({ kind: 'loop.lagged', at, lagMs }),
+      onBroken: (error) => this.break(error),
     })
   }
 
   /** Open the servers and start the clock. Returns the gateway's origin. */
   async start(): Promise<string> {
-    await this.servers.start()
-    this.upstream.start()
-    const origin = await this.gateway.start(this.options.port).catch(async (error: unknown) => {
+    const origin = await this.openDoors().catch(async (error: unknown) => {
       await this.close()
       throw error
     })
@@ -199,8 +205,14 @@ export class Engine {
     return origin
   }
 
+  private async openDoors(): Promise<string> {
+    await this.servers.start()
+    this.upstream.start()
+    return this.gateway.start(this.options.port)
+  }
+
   get now(): Millis {
-    return this.clock.now()
+    return this.loop.now
   }
 
   get isDone(): boolean {
@@ -223,7 +235,9 @@ export class Engine {
     this.loop.arm()
   }
 
+  /** A run that was stopped stays stopped. */
   resume(): void {
+    if (this.isStopped) return
     this.clock.resume()
     this.loop.arm()
   }
@@ -246,10 +260,10 @@ export class Engine {
     this.areDoorsClosed = true
   }
 
-  /** Resolves when no outside client is in flight any more, or after `wallMsMax`. */
+  /** Resolves when no outside client is in flight any more, or after `wallMsMax`; at once when nothing plays any more. */
   async whenQuiet(wallMsMax: number): Promise<void> {
     const until = performance.now() + wallMsMax
-    while (this.outside.inFlight > 0 && performance.now() < until) {
+    while (!this.isStopped && this.outside.inFlight > 0 && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, QUIET_POLL_MS))
     }
   }
@@ -262,26 +276,41 @@ export class Engine {
     this.finish()
   }
 
+  /** Something threw: whatever state it left behind is not to be trusted, so nothing more is played. */
+  private break(error: unknown): void {
+    this.isBroken = true
+    this.giveUp(error)
+    void this.close()
+  }
+
   /** Close the books and the doors. Nothing is left behind: no timer, no socket, no listener. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.closing ??= this.shut())
+  }
+
+  private async shut(): Promise<void> {
     this.stop()
-    const now = this.clock.now()
     this.loop.stop()
+    if (!this.isBroken) this.closeBooks()
+    this.lagHistogram.disable()
+    for (const { answer } of this.atGateway.values()) answer.reset()
+    await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
+  }
+
+  private closeBooks(): void {
+    const now = this.loop.now
     // The router's books first, so that those of the applications can take them over.
     for (const call of this.atGateway.keys())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
     const wasStopped = now < this.spec.durationMs + this.spec.drainMs
     this.client.handle({ type: 'run.ended', wasStopped }, now, this.fromClient)
     this.outside.endAll(wasStopped ? 'cancelled' : 'unfinished', now)
-    this.lagHistogram.disable()
-    for (const { answer } of this.atGateway.values()) answer.reset()
-    await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
   }
 
   private nextEnd(): Millis {
     const { durationMs, drainMs } = this.spec
     if (this.isStopped) return NEVER
-    return this.clock.now() < durationMs ? durationMs : durationMs + drainMs
+    return this.loop.now < durationMs ? durationMs : durationMs + drainMs
   }
 
   private lookForTheEnd(now: Millis): void {
@@ -305,15 +334,15 @@ export class Engine {
         this.upstream.dispatch(command.attempt, this.wireOf(command.attempt.request))
         return
       case 'attempt.cancel':
-        this.upstream.cancel(command.attempt)
+        this.cancelAttempt(command.attempt)
         return
       case 'request.closed':
-        this.workload?.handle(command, this.clock.now(), this.fromWorkload)
+        this.workload?.handle(command, this.loop.now, this.fromWorkload)
     }
   }
 
   private sendCall(call: Call): void {
-    const refusal = this.weather.gateway(call, this.clock.now(), this.fromWeather)
+    const refusal = this.weather.gateway(call, this.loop.now, this.fromWeather)
     if (refusal !== null) this.turnedAway.set(call, refusal)
     const isRefused = refusal?.some((signal) => signal.type === 'failed' && signal.where === 'connect') ?? false
     this.application.send(call, this.wireOf(call.request), isRefused)
@@ -425,8 +454,7 @@ export class Engine {
         this.upstream.dispatch(command.attempt, this.wireOf(command.attempt.request))
         return
       case 'attempt.cancel':
-        this.upstream.cancel(command.attempt)
-        this.fleet.handle({ type: 'attempt.cancelled', attempt: command.attempt }, this.clock.now(), this.fromFleet)
+        this.cancelAttempt(command.attempt)
         return
       case 'attempt.pause':
         this.upstream.pause(command.attempt)
@@ -436,12 +464,12 @@ export class Engine {
         return
       case 'client.write':
         this.answer(command.call, command.attempt, command.signals)
-        this.outside.heard(command.call, command.signals, this.clock.now())
+        this.outside.heard(command.call, command.signals, this.loop.now)
         return
       case 'client.end':
         this.answer(command.call, command.attempt, command.signals)
         this.atGateway.delete(command.call)
-        this.outside.ended(command.call, command.signals, this.clock.now())
+        this.outside.ended(command.call, command.signals, this.loop.now)
         return
       case 'client.fail':
         this.failCall(command.call, command.failure, command.committed)
@@ -477,7 +505,7 @@ export class Engine {
         },
       )
     this.atGateway.delete(call)
-    this.outside.failed(call, failure, committed, this.clock.now())
+    this.outside.failed(call, failure, committed, this.loop.now)
   }
 
   private headersOf(call: Call, attempt: AttemptHandle): Record<string, string> {
@@ -491,6 +519,12 @@ export class Engine {
 
   // ── the fleet's side ──────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** The fleet is told at once: an attempt may be given up before there is a socket to close. */
+  private cancelAttempt(attempt: AttemptHandle): void {
+    this.upstream.cancel(attempt)
+    this.fleet.handle({ type: 'attempt.cancelled', attempt }, this.loop.now, this.fromFleet)
+  }
+
   private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[]): void {
     this.loop.enter((now) => {
       if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
@@ -499,7 +533,7 @@ export class Engine {
   }
 
   private strikeFlight(fault: number): void {
-    const now = this.clock.now()
+    const now = this.loop.now
     if (!this.weather.breaksGateway(fault)) {
       this.fleet.handle({ type: 'flight.struck', fault }, now, this.fromFleet)
       return

@@ -21,6 +21,8 @@ export interface LoopOptions {
   onTurn(now: Millis): void
   /** The loop woke later than it wanted to, by so many scenario ms. */
   onLag(lagMs: Millis, now: Millis): void
+  /** Something threw. Most turns are played inside a callback of undici or Fastify, and both would keep it to themselves. */
+  onBroken(error: unknown): void
 }
 
 /** Longest sleep of one timer in wall ms: Node's timers overflow beyond 2^31 ms, and a resumed clock must be noticed. */
@@ -34,19 +36,35 @@ export class Loop {
   private dueAt: Millis = NEVER
   private deadlinesPending = false
   private isStopped = false
+  /** Instant of the turn that is being played. */
+  private turnAt: Millis | null = null
+  /** What came while a turn was being played. */
+  private readonly waiting: ((now: Millis) => void)[] = []
 
   constructor(options: LoopOptions) {
     this.options = options
   }
 
-  /** Something came from outside: bring the producers up to date, let it happen, and set the timer anew. */
+  /** One instant for all that happens in a turn: what a command causes is not later than the command. */
+  get now(): Millis {
+    return this.turnAt ?? this.options.clock.now()
+  }
+
+  /**
+   * Something came from outside: bring the producers up to date, let it happen, and set the timer anew. A socket that
+   * reports while it is being written to (a connection that is free at once, a buffer that is full) waits until the
+   * Machine that made it write is done.
+   */
   enter(action: (now: Millis) => void): void {
     if (this.isStopped) return
-    const now = this.options.clock.now()
-    this.produce(now)
-    action(now)
-    this.options.onTurn(now)
-    this.arm()
+    if (this.turnAt !== null) {
+      this.waiting.push(action)
+      return
+    }
+    this.play((now) => {
+      this.produce(now)
+      action(now)
+    })
   }
 
   stop(): void {
@@ -68,25 +86,39 @@ export class Loop {
 
   private turn(): void {
     const { clock, deadlines } = this.options
-    const now = clock.now()
-    const lag = now - this.dueAt
-    if (lag > LAG_MS_MIN * clock.speed && this.dueAt !== NEVER) this.options.onLag(lag, now)
-    this.produce(now)
-    if (!this.deadlinesPending && deadlines.some((part) => part.wakeAt() <= now)) {
+    const lag = clock.now() - this.dueAt
+    this.play((now) => {
+      if (lag > LAG_MS_MIN * clock.speed && this.dueAt !== NEVER) this.options.onLag(lag, now)
+      this.produce(now)
+      if (this.deadlinesPending || !deadlines.some((part) => part.wakeAt() <= now)) return
       this.deadlinesPending = true
       setImmediate(() => setImmediate(() => this.meetDeadlines()))
-    }
-    this.options.onTurn(now)
-    this.arm()
+    })
   }
 
   private meetDeadlines(): void {
     this.deadlinesPending = false
     if (this.isStopped) return
+    this.play((now) => {
+      this.produce(now)
+      for (const part of this.options.deadlines) if (part.wakeAt() <= now) part.wake(now)
+    })
+  }
+
+  /** One turn: the action, and what it brought back from sockets. A bug ends the run, whoever's callback it was in. */
+  private play(action: (now: Millis) => void): void {
     const now = this.options.clock.now()
-    this.produce(now)
-    for (const part of this.options.deadlines) if (part.wakeAt() <= now) part.wake(now)
-    this.options.onTurn(now)
+    this.turnAt = now
+    try {
+      action(now)
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) next(now)
+      this.options.onTurn(now)
+    } catch (error) {
+      this.waiting.length = 0
+      this.options.onBroken(error)
+    } finally {
+      this.turnAt = null
+    }
     this.arm()
   }
 

@@ -111,6 +111,7 @@ export class LiveRun {
     const endedAt = this.engine.now
     const { notes, lagP99Ms } = this.engine
     await this.engine.close()
+    await this.engine.done // Rejects when the run broke: there is nothing to judge.
     const lag = { speed: this.speed, p99Ms: lagP99Ms }
     return this.stage.finish({ endedAt, partial, clock: 'live', speed: this.speed, lag, notes })
   }

@@ -1,0 +1,204 @@
+/**
+ * The live engine against callers who do not behave: who leave, who stop reading, who ask nonsense, all at once. Sockets
+ * are real; every wait is for an entry or an answer, and bounded.
+ */
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import type { Entry } from '../../src/ledger/index.ts'
+import { open, openScenario, type House } from './lab.ts'
+
+let house: House | null = null
+
+afterEach(async () => {
+  await house?.close()
+  house = null
+})
+
+const BODY = { model: 'acme/large', messages: [{ role: 'user', content: 'Where is my parcel?' }] }
+
+/** A fleet of one slow speaker: `ttft` before the first token, then `speed` tokens a second. */
+function slow(ttft: string, speed: number, resilience = '{}', more = ''): Promise<House> {
+  return openScenario(`
+name: slow
+summary: For callers who do not wait.
+duration: 1h
+fleet:
+  name: slow
+  endpoints:
+    - { provider: alpha, name: "${more === '' ? 'Alpha' : more}", model: acme/large, price: { input: 1, output: 2 }, latency: { ttft_p50: ${ttft}, ttft_p95: ${ttft}, tokens_per_second: ${speed}, speed_jitter: 0% }, capacity: { slots: 1, queue: 0 } }
+policies: { one: { name: one, models: [acme/large], resilience: ${resilience} } }
+workload: [{ workflow: none, policy: one, arrivals: { kind: constant, rate: 1/h }, mix: short-chat }]
+timeline: []
+`)
+}
+
+function ask(baseURL: string, body: unknown = { ...BODY, stream: true }, headers = {}): ClientRequest {
+  const asked = httpRequest(`${baseURL}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    agent: false,
+  })
+  asked.on('error', () => {})
+  asked.end(typeof body === 'string' ? body : JSON.stringify(body))
+  return asked
+}
+
+async function answerOf(asked: ClientRequest): Promise<{ status: number; text: string; answer: IncomingMessage }> {
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  let text = ''
+  for await (const chunk of answer) text += String(chunk)
+  return { status: answer.statusCode ?? 0, text, answer }
+}
+
+async function entry<Kind extends Entry['kind']>(kind: Kind, count = 1): Promise<Extract<Entry, { kind: Kind }>> {
+  await vi.waitFor(() => expect(entries(kind).length).toBeGreaterThanOrEqual(count), { timeout: 5_000, interval: 5 })
+  return entries(kind)[count - 1] as Extract<Entry, { kind: Kind }>
+}
+
+function entries<Kind extends Entry['kind']>(kind: Kind): Extract<Entry, { kind: Kind }>[] {
+  return (house?.entries ?? []).filter((each) => each.kind === kind) as Extract<Entry, { kind: Kind }>[]
+}
+
+/** One of each, no more: and the endpoint, which has a single slot, can be asked again. */
+async function expectSettled(outcome: string): Promise<void> {
+  await entry('request.closed')
+  await entry('fleet.charged')
+  const next = ask(house?.baseURL ?? '')
+  await entry('attempt.started', 2)
+  await once(next, 'response')
+  next.destroy()
+  await entry('request.closed', 2)
+  for (const kind of ['attempt.ended', 'call.closed', 'request.closed', 'fleet.charged'] as const) {
+    expect(entries(kind).filter(({ request }) => request === entries('request.arrived')[0]?.request)).toHaveLength(1)
+  }
+  expect(entries('request.closed')[0]?.outcome).toBe(outcome)
+}
+
+describe('a caller who leaves', () => {
+  test('before the answer: the attempt is given up, and nothing was said', async () => {
+    house = await slow('300ms', 100)
+    const asked = ask(house.baseURL)
+    await entry('attempt.started')
+    asked.destroy()
+    expect(await entry('attempt.ended')).toMatchObject({ outcome: 'cancelled' })
+    expect((await entry('fleet.charged')).outputTokens).toBe(0)
+    await expectSettled('cancelled')
+  })
+
+  test('mid-stream: charged for what was said', async () => {
+    house = await slow('10ms', 100)
+    const asked = ask(house.baseURL)
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    await once(answer, 'data')
+    await once(answer, 'data')
+    asked.destroy()
+    expect((await entry('fleet.charged')).outputTokens).toBeGreaterThan(0)
+    await expectSettled('cancelled')
+  })
+
+  test('after the last token: the request was served', async () => {
+    house = await slow('10ms', 2_000)
+    const asked = ask(house.baseURL)
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+    for await (const chunk of answer) if (String(chunk).includes('[DONE]')) break
+    asked.destroy()
+    await expectSettled('ok')
+  })
+
+  test('in the middle of its own request: there was none', async () => {
+    house = await slow('10ms', 2_000)
+    const { hostname, port } = new URL(house.baseURL)
+    const socket = connect(Number(port), hostname)
+    await once(socket, 'connect')
+    socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"mod')
+    socket.destroy()
+    await answerOf(ask(house.baseURL))
+    expect(entries('request.arrived')).toHaveLength(1)
+  })
+
+  test('with half of its connection: given up like any other', async () => {
+    house = await slow('300ms', 100)
+    const { hostname, port } = new URL(house.baseURL)
+    const socket = connect(Number(port), hostname)
+    const body = JSON.stringify({ ...BODY, stream: true })
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+    await entry('attempt.started')
+    socket.end()
+    socket.resume()
+    expect(await entry('request.closed')).toMatchObject({ outcome: 'cancelled' })
+  })
+})
+
+describe('a caller who asks nonsense', () => {
+  const whole = JSON.stringify(BODY)
+  test.each<[string, string, string, string, Record<string, string>, number]>([
+    ['no JSON', 'POST', '/chat/completions', '{"model":', {}, 400],
+    ['an empty body', 'POST', '/chat/completions', '', {}, 400],
+    ['null', 'POST', '/chat/completions', 'null', {}, 400],
+    ['a list', 'POST', '/chat/completions', '[]', {}, 400],
+    ['messages of nothing', 'POST', '/chat/completions', '{"model":"acme/large","messages":[null]}', {}, 400],
+    ['a model of the wrong type', 'POST', '/chat/completions', '{"model":7,"messages":[]}', {}, 400],
+    ['tools of nothing', 'POST', '/chat/completions', '{"model":"acme/large","messages":[{"role":"user","content":"x"}],"tools":[null]}', {}, 400],
+    ['plain text', 'POST', '/chat/completions', whole, { 'content-type': 'text/plain' }, 400],
+    ['a form', 'POST', '/chat/completions', whole, { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+    ['65 MB', 'POST', '/chat/completions', 'x'.repeat(65 * 1024 * 1024), {}, 413],
+    ['GET', 'GET', '/chat/completions', '', {}, 404],
+    ['an unknown route', 'POST', '/embeddings', whole, {}, 404],
+    ['an unknown policy', 'POST', '/chat/completions', whole, { 'x-squall-policy': 'nobody' }, 400],
+    ['a policy in Latin-1', 'POST', '/chat/completions', whole, { 'x-squall-policy': 'b\u00e4r' }, 400],
+    ['an unknown provider preference', 'POST', '/chat/completions', whole.replace('}', '},"provider":{"nope":1}').replace('},"provider":{"nope":1}]}', '}],"provider":{"nope":1}}'), {}, 400],
+  ])('%s: %s %s is answered as OpenAI would, and is in no ledger', async (_name, method, path, body, headers, status) => {
+    house = await slow('10ms', 2_000)
+    const response = await fetch(`${house.baseURL}${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(method === 'POST' && { body }),
+    })
+    expect(response.status).toBe(status)
+    expect(await response.json()).toMatchObject({ error: { message: expect.any(String) as string } })
+    expect(house.entries).toEqual([])
+  })
+})
+
+test('many callers at one endpoint: all are served, and nobody meets a broken connection', { timeout: 30_000 }, async () => {
+  house = await open(null)
+  const { baseURL } = house
+  const served = await Promise.all(Array.from({ length: 200 }, () => answerOf(ask(baseURL))))
+  expect(served.every(({ text }) => text.includes('[DONE]'))).toBe(true)
+  expect(entries('attempt.ended').map(({ outcome }) => outcome)).toEqual(Array.from({ length: 200 }, () => 'ok'))
+})
+
+test.each(['refuse', 'reset'])('connections that were kept: an outage (%s) leaves no stale ones behind', async (mode) => {
+  house = await openScenario(`
+name: kept
+summary: For connections that are used again.
+duration: 1h
+fleet:
+  name: kept
+  endpoints:
+    - { provider: alpha, model: acme/large, price: { input: 1, output: 2 }, latency: { ttft_p50: 20ms, ttft_p95: 20ms, tokens_per_second: 200, speed_jitter: 0% } }
+policies: { one: { name: one, models: [acme/large], resilience: { retry: { attempts: 0 } } } }
+workload: [{ workflow: none, policy: one, arrivals: { kind: constant, rate: 1/h }, mix: short-chat }]
+timeline: [{ at: 300ms, for: 200ms, on: { provider: alpha }, fault: outage, mode: ${mode} }]
+`)
+  const { baseURL } = house
+  await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
+  await entry('fault.started')
+  await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
+  const { at: healedAt } = await entry('fault.ended')
+  for (let round = 0; round < 3; round += 1) {
+    await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
+  }
+  const after = entries('attempt.ended').filter(({ startedAt }) => startedAt > healedAt)
+  expect(after).toHaveLength(60)
+  expect(after.filter(({ outcome }) => outcome !== 'ok')).toEqual([])
+})
+
+test('a provider whose name no header can hold: its answer is served', async () => {
+  house = await slow('10ms', 2_000, '{}', '深度 \\r\\nx-evil: 1')
+  const { status, text } = await answerOf(ask(house.baseURL.replace('/v1', '/api/v1')))
+  expect(status).toBe(200)
+  expect(text).toContain('深度')
+})
