@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const REAL_TIME = ['test/live/**', 'test/conformance/**', 'test/cli/**']
+const REAL_TIME = ['test/live/**', 'test/conformance/**', 'test/cli/**', 'test/runner/**']
 
 export default defineConfig({
   root: fileURLToPath(new URL('..', import.meta.url)),

@@ -145,8 +145,7 @@ export class Engine {
     this.fromClient = { record, push: (command) => this.pushedByClient(command) }
     this.fromWorkload = {
       record,
-      push: ({ request }) =>
-        this.client.handle({ type: 'request.arrived', request }, this.loop.now, this.fromClient),
+      push: ({ request }) => this.client.handle({ type: 'request.arrived', request }, this.loop.now, this.fromClient),
     }
     this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
 

@@ -23,7 +23,15 @@ import {
 import { composeAnswer } from './answer.ts'
 import { contextOverflow } from './faults/context-length.ts'
 import { Limits } from './limits.ts'
-import { drawService, inChunks, serviceModel, writeScript, type Cue, type ServiceModel } from './service.ts'
+import {
+  drawService,
+  inChunks,
+  serviceModel,
+  writeScript,
+  type Cue,
+  type Script,
+  type ServiceModel,
+} from './service.ts'
 import { streamOf, type Weather } from './weather.ts'
 
 export type FleetEvent =
@@ -203,7 +211,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (!isCalm) service = weather.service(service, attempt, now, out)
     let script = writeScript(answer, service, request.stream)
     if (!isCalm) script = weather.script(script, attempt, now, out)
-    if (this.grain === 'chunk') script = inChunks(script)
+    if (this.grain === 'chunk') script = inChunks(withHeaders(script, endpoint.limits?.headers(now)))
     job.cues = script.cues
     job.inputTokens = answer.billedInputTokens
     this.play(job, now, out)
@@ -320,6 +328,17 @@ const RATE_LIMITED: Failed = {
 function endsAttempt(signals: readonly Signal[]): boolean {
   const last = signals[signals.length - 1]
   return last !== undefined && (last.type === 'finished' || last.type === 'failed' || last.type === 'closed')
+}
+
+/** What an answer's head says of the endpoint's limits. Only bytes have a head: where there are none, nobody reads it. */
+function withHeaders(script: Script, headers: Readonly<Record<string, string>> | undefined): Script {
+  if (headers === undefined) return script
+  const cues = script.cues.map((cue) =>
+    cue.signal.type === 'accepted'
+      ? { ...cue, signal: { ...cue.signal, headers: { ...headers, ...cue.signal.headers } } }
+      : cue,
+  )
+  return { ...script, cues }
 }
 
 /** The cues said so far, runs cut at this instant, and nothing after them. */

@@ -43,7 +43,10 @@ export class LoadRun {
   private readonly options: LoadOptions
   private readonly counts = new Map<RequestOutcome, number>()
   private generator: LoadGenerator | null = null
-  private end: () => void = () => {}
+  private hasEnded = false
+  private end: () => void = () => {
+    this.hasEnded = true
+  }
 
   constructor(scenario: CompiledScenario, options: LoadOptions) {
     this.scenario = scenario
@@ -79,6 +82,9 @@ export class LoadRun {
       timeoutSeconds: Math.ceil(workflow.client.timeout / SECOND),
       requests: loadRequests(workflow, at(policies, workflow.policy), seed),
     })
+    // Without one of the two there is nothing to wait for. `finish` tells why.
+    this.generator.done.catch(() => this.end())
+    this.live.done.catch(() => this.end())
     return { gateway }
   }
 
@@ -95,16 +101,18 @@ export class LoadRun {
 
   /**
    * Wait until the time is up, close the doors, and compare. A generator that is cut off in the middle of an answer has
-   * not counted what the gateway has; so first everybody inside is served, then the generator is stopped.
+   * not counted what the gateway has; so first everybody inside is served, then the generator is stopped. Rejects when
+   * the generator died or the run broke; nothing is left open then.
    */
   async finish(): Promise<LoadResult> {
     const { generator, live } = this
     if (!generator) throw new Error('a load run is started before it is finished')
     await this.timeUp()
-    await live.closeDoors()
-    await new Promise((resolve) => setTimeout(resolve, DELIVERY_MS))
-    generator.stop()
-    const tally = await generator.done
+    const tally = await this.lastAnswers(generator).catch(async (error: unknown) => {
+      live.stop()
+      await live.finish()
+      throw error
+    })
     const afterClosing = live.cameTooLate
     await live.complete()
     const result = await live.finish()
@@ -121,13 +129,20 @@ export class LoadRun {
     return { run, tally, ledgerResponses, ledgerComplete, afterClosing, agrees }
   }
 
+  private async lastAnswers(generator: LoadGenerator): Promise<LoadTally> {
+    await this.live.closeDoors()
+    await new Promise((resolve) => setTimeout(resolve, DELIVERY_MS))
+    generator.stop()
+    return generator.done
+  }
+
   private reproduceCommand(): string {
     const { file, durationMs } = this.scenario
     return `npx squall load ${file} --connections ${this.options.connections} --duration ${durationMs / SECOND}s`
   }
 
   private timeUp(): Promise<void> {
-    const left = Math.max(0, this.scenario.durationMs - this.live.now)
+    const left = this.hasEnded ? 0 : Math.max(0, this.scenario.durationMs - this.live.now)
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, left)
       this.end = () => {

@@ -75,8 +75,10 @@ const of = <Kind extends Entry['kind']>(entries: readonly Entry[], kind: Kind) =
 function expectBalance(entries: readonly Entry[]): void {
   const keys = (kind: 'attempt.started' | 'attempt.ended' | 'fleet.charged') =>
     of(entries, kind).map(({ request, call, attempt }) => `${request} ${call} ${attempt}`)
-  const calls = (kind: 'call.routed' | 'call.closed') => of(entries, kind).map(({ request, call }) => `${request} ${call}`)
-  const requests = (kind: 'request.arrived' | 'request.closed') => of(entries, kind).map(({ request }) => request)
+  const calls = (kind: 'call.routed' | 'call.closed') =>
+    of(entries, kind).map(({ request, call }) => `${request} ${call}`)
+  const requests = (kind: 'request.arrived' | 'request.closed') =>
+    of(entries, kind).map(({ request }) => String(request))
   expect(keys('attempt.ended').toSorted()).toEqual(keys('attempt.started').toSorted())
   expect(calls('call.closed').toSorted()).toEqual(calls('call.routed').toSorted())
   expect(requests('request.closed').toSorted()).toEqual(requests('request.arrived').toSorted())
@@ -85,9 +87,12 @@ function expectBalance(entries: readonly Entry[]): void {
   const instants = entries.map(({ at }) => at)
   expect(instants).toEqual(instants.toSorted((left, right) => left - right))
   // The money: an attempt that gave tokens is charged for at least these.
-  const paid = new Map(of(entries, 'fleet.charged').map((each) => [`${each.request} ${each.call} ${each.attempt}`, each]))
+  const paid = new Map(
+    of(entries, 'fleet.charged').map((each) => [`${each.request} ${each.call} ${each.attempt}`, each]),
+  )
   for (const { request, call, attempt, outputTokens } of of(entries, 'attempt.ended')) {
-    if (outputTokens > 0) expect(paid.get(`${request} ${call} ${attempt}`)?.outputTokens).toBeGreaterThanOrEqual(outputTokens)
+    if (outputTokens > 0)
+      expect(paid.get(`${request} ${call} ${attempt}`)?.outputTokens).toBeGreaterThanOrEqual(outputTokens)
   }
 }
 
@@ -104,18 +109,33 @@ const GATEWAY = 'at: 1s, for: 2s, on: { gateway }, fault: outage'
 const STORIES: readonly (readonly [name: string, story: Story])[] = [
   ['patience ends while the gateway is streaming', { client: '{ timeout: 400ms, retries: 2 }' }],
   ['patience ends before the gateway answered', { client: '{ timeout: 100ms, retries: 2 }' }],
-  ['patience ends while the gateway is black-holed', { client: '{ timeout: 1500ms, retries: 1 }', timeline: `{ ${GATEWAY}, mode: blackhole }` }],
-  ['the gateway refuses half of the calls', { client: '{ retries: 2 }', timeline: `{ ${GATEWAY}, mode: refuse, probability: 50% }` }],
+  [
+    'patience ends while the gateway is black-holed',
+    { client: '{ timeout: 1500ms, retries: 1 }', timeline: `{ ${GATEWAY}, mode: blackhole }` },
+  ],
+  [
+    'the gateway refuses half of the calls',
+    { client: '{ retries: 2 }', timeline: `{ ${GATEWAY}, mode: refuse, probability: 50% }` },
+  ],
   ['the gateway resets', { client: '{ retries: 0 }', timeline: `{ ${GATEWAY}, mode: reset, probability: 50% }` }],
   ['the gateway answers 503', { client: '{ retries: 1 }', timeline: `{ ${GATEWAY}, mode: status, status: 503 }` }],
-  ['emergency path past a gateway that refuses', { client: '{ retries: 0, emergency: "beta:m" }', timeline: `{ ${GATEWAY}, mode: refuse }` }],
+  [
+    'emergency path past a gateway that refuses',
+    { client: '{ retries: 0, emergency: "beta:m" }', timeline: `{ ${GATEWAY}, mode: refuse }` },
+  ],
   [
     'emergency path into a provider that sends an HTML page',
-    { client: '{ retries: 0, timeout: 5s, emergency: "beta:m" }', timeline: `{ ${GATEWAY}, mode: refuse }, { at: 0s, for: 5s, on: { provider: beta }, fault: outage, mode: html }` },
+    {
+      client: '{ retries: 0, timeout: 5s, emergency: "beta:m" }',
+      timeline: `{ ${GATEWAY}, mode: refuse }, { at: 0s, for: 5s, on: { provider: beta }, fault: outage, mode: html }`,
+    },
   ],
   [
     'emergency path into a provider that hangs',
-    { client: '{ retries: 0, timeout: 700ms, emergency: "beta:m" }', timeline: `{ ${GATEWAY}, mode: refuse }, { at: 0s, for: 5s, on: { provider: beta }, fault: outage, mode: blackhole }` },
+    {
+      client: '{ retries: 0, timeout: 700ms, emergency: "beta:m" }',
+      timeline: `{ ${GATEWAY}, mode: refuse }, { at: 0s, for: 5s, on: { provider: beta }, fault: outage, mode: blackhole }`,
+    },
   ],
 ]
 
@@ -146,38 +166,51 @@ const BUSY: Story = {
     { at: 1200ms, for: 800ms, on: { provider: alpha }, fault: stream, mode: reset, probability: 50% }`,
 }
 
-test.each([0, 1, 7, 40, 150, 400])('stopped when %i entries are there: the books balance, nothing is left open', async (count) => {
-  const { run, entries } = await begin(scenarioOf(BUSY), 4)
-  await vi.waitFor(() => expect(entries.length).toBeGreaterThanOrEqual(count), { timeout: 10_000, interval: 1 })
-  run.stop()
-  run.stop()
-  run.resume()
-  const [result] = await Promise.all([run.finish(), run.done])
-  expect(result.partial).toBe(true)
-  expectBalance(entries)
-  const told = entries.length
-  await vi.waitFor(() => expect(handles()).toEqual([]), { timeout: 4_000 })
-  expect(entries).toHaveLength(told)
-})
-
-test('paused and set to other speeds in the middle of streams: no deadline fires for it', { timeout: 30_000 }, async () => {
-  const scenario = scenarioOf({ resilience: '{ timeouts: { connect: 500ms, first_token: 900ms, idle: 400ms, attempt: 4s } }', client: '{ timeout: 6s, retries: 0 }' })
-  const { run, entries } = await begin(scenario, 2)
-  for (const speed of [1, 4, 2, 3]) {
-    const { length } = of(entries, 'request.closed')
-    await vi.waitFor(() => expect(of(entries, 'request.closed').length).toBeGreaterThan(length), { timeout: 5_000, interval: 1 })
-    run.pause()
-    const held = run.now
-    run.setSpeed(speed)
-    await new Promise((resolve) => setTimeout(resolve, 700)) // Longer than any deadline: the pause itself is what is tested.
-    expect(run.now).toBe(held)
+test.each([0, 1, 7, 40, 150, 400])(
+  'stopped when %i entries are there: the books balance, nothing is left open',
+  async (count) => {
+    const { run, entries } = await begin(scenarioOf(BUSY), 4)
+    await vi.waitFor(() => expect(entries.length).toBeGreaterThanOrEqual(count), { timeout: 10_000, interval: 1 })
+    run.stop()
+    run.stop()
     run.resume()
-  }
-  await run.done
-  await run.finish()
-  expectBalance(entries)
-  expect(new Set(of(entries, 'attempt.ended').map(({ outcome }) => outcome))).toEqual(new Set(['ok']))
-})
+    const [result] = await Promise.all([run.finish(), run.done])
+    expect(result.partial).toBe(true)
+    expectBalance(entries)
+    const told = entries.length
+    await vi.waitFor(() => expect(handles()).toEqual([]), { timeout: 4_000 })
+    expect(entries).toHaveLength(told)
+  },
+)
+
+test(
+  'paused and set to other speeds in the middle of streams: no deadline fires for it',
+  { timeout: 30_000 },
+  async () => {
+    const scenario = scenarioOf({
+      resilience: '{ timeouts: { connect: 500ms, first_token: 900ms, idle: 400ms, attempt: 4s } }',
+      client: '{ timeout: 6s, retries: 0 }',
+    })
+    const { run, entries } = await begin(scenario, 2)
+    for (const speed of [1, 4, 2, 3]) {
+      const { length } = of(entries, 'request.closed')
+      await vi.waitFor(() => expect(of(entries, 'request.closed').length).toBeGreaterThan(length), {
+        timeout: 5_000,
+        interval: 1,
+      })
+      run.pause()
+      const held = run.now
+      run.setSpeed(speed)
+      await new Promise((resolve) => setTimeout(resolve, 700)) // Longer than any deadline: the pause itself is what is tested.
+      expect(run.now).toBe(held)
+      run.resume()
+    }
+    await run.done
+    await run.finish()
+    expectBalance(entries)
+    expect(new Set(of(entries, 'attempt.ended').map(({ outcome }) => outcome))).toEqual(new Set(['ok']))
+  },
+)
 
 test('a port that is taken: the start is refused, and nothing is left open', async () => {
   const scenario = scenarioOf({})
@@ -222,5 +255,8 @@ test('five hundred users at one instant: all are served', { timeout: 30_000 }, a
 
 /** Servers and connections that are open. */
 function handles(): string[] {
-  return process.getActiveResourcesInfo().filter((kind) => kind.startsWith('TCP')).toSorted()
+  return process
+    .getActiveResourcesInfo()
+    .filter((kind) => kind.startsWith('TCP'))
+    .toSorted()
 }

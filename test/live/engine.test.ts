@@ -2,7 +2,14 @@
  * The live engine against callers who do not behave: who leave, who stop reading, who ask nonsense, all at once. Sockets
  * are real; every wait is for an entry or an answer, and bounded.
  */
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import {
+  request as httpRequest,
+  OutgoingMessage,
+  ServerResponse,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -14,6 +21,7 @@ let house: House | null = null
 afterEach(async () => {
   await house?.close()
   house = null
+  vi.restoreAllMocks()
 })
 
 const BODY = { model: 'acme/large', messages: [{ role: 'user', content: 'Where is my parcel?' }] }
@@ -112,7 +120,9 @@ describe('a caller who leaves', () => {
     const { hostname, port } = new URL(house.baseURL)
     const socket = connect(Number(port), hostname)
     await once(socket, 'connect')
-    socket.write('POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"mod')
+    socket.write(
+      'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"mod',
+    )
     socket.destroy()
     await answerOf(ask(house.baseURL))
     expect(entries('request.arrived')).toHaveLength(1)
@@ -123,7 +133,9 @@ describe('a caller who leaves', () => {
     const { hostname, port } = new URL(house.baseURL)
     const socket = connect(Number(port), hostname)
     const body = JSON.stringify({ ...BODY, stream: true })
-    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+    socket.write(
+      `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
     await entry('attempt.started')
     socket.end()
     socket.resume()
@@ -140,7 +152,14 @@ describe('a caller who asks nonsense', () => {
     ['a list', 'POST', '/chat/completions', '[]', {}, 400],
     ['messages of nothing', 'POST', '/chat/completions', '{"model":"acme/large","messages":[null]}', {}, 400],
     ['a model of the wrong type', 'POST', '/chat/completions', '{"model":7,"messages":[]}', {}, 400],
-    ['tools of nothing', 'POST', '/chat/completions', '{"model":"acme/large","messages":[{"role":"user","content":"x"}],"tools":[null]}', {}, 400],
+    [
+      'tools of nothing',
+      'POST',
+      '/chat/completions',
+      '{"model":"acme/large","messages":[{"role":"user","content":"x"}],"tools":[null]}',
+      {},
+      400,
+    ],
     ['plain text', 'POST', '/chat/completions', whole, { 'content-type': 'text/plain' }, 400],
     ['a form', 'POST', '/chat/completions', whole, { 'content-type': 'application/x-www-form-urlencoded' }, 415],
     ['65 MB', 'POST', '/chat/completions', 'x'.repeat(65 * 1024 * 1024), {}, 413],
@@ -148,30 +167,46 @@ describe('a caller who asks nonsense', () => {
     ['an unknown route', 'POST', '/embeddings', whole, {}, 404],
     ['an unknown policy', 'POST', '/chat/completions', whole, { 'x-squall-policy': 'nobody' }, 400],
     ['a policy in Latin-1', 'POST', '/chat/completions', whole, { 'x-squall-policy': 'b\u00e4r' }, 400],
-    ['an unknown provider preference', 'POST', '/chat/completions', whole.replace('}', '},"provider":{"nope":1}').replace('},"provider":{"nope":1}]}', '}],"provider":{"nope":1}}'), {}, 400],
-  ])('%s: %s %s is answered as OpenAI would, and is in no ledger', async (_name, method, path, body, headers, status) => {
-    house = await slow('10ms', 2_000)
-    const response = await fetch(`${house.baseURL}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json', ...headers },
-      ...(method === 'POST' && { body }),
-    })
-    expect(response.status).toBe(status)
-    expect(await response.json()).toMatchObject({ error: { message: expect.any(String) as string } })
-    expect(house.entries).toEqual([])
-  })
+    [
+      'an unknown provider preference',
+      'POST',
+      '/chat/completions',
+      whole.replace('}', '},"provider":{"nope":1}').replace('},"provider":{"nope":1}]}', '}],"provider":{"nope":1}}'),
+      {},
+      400,
+    ],
+  ])(
+    '%s: %s %s is answered as OpenAI would, and is in no ledger',
+    async (_name, method, path, body, headers, status) => {
+      house = await slow('10ms', 2_000)
+      const response = await fetch(`${house.baseURL}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(method === 'POST' && { body }),
+      })
+      expect(response.status).toBe(status)
+      expect(await response.json()).toMatchObject({ error: { message: expect.any(String) as string } })
+      expect(house.entries).toEqual([])
+    },
+  )
 })
 
-test('many callers at one endpoint: all are served, and nobody meets a broken connection', { timeout: 30_000 }, async () => {
-  house = await open(null)
-  const { baseURL } = house
-  const served = await Promise.all(Array.from({ length: 200 }, () => answerOf(ask(baseURL))))
-  expect(served.every(({ text }) => text.includes('[DONE]'))).toBe(true)
-  expect(entries('attempt.ended').map(({ outcome }) => outcome)).toEqual(Array.from({ length: 200 }, () => 'ok'))
-})
+test(
+  'many callers at one endpoint: all are served, and nobody meets a broken connection',
+  { timeout: 30_000 },
+  async () => {
+    house = await open(null)
+    const { baseURL } = house
+    const served = await Promise.all(Array.from({ length: 200 }, () => answerOf(ask(baseURL))))
+    expect(served.every(({ text }) => text.includes('[DONE]'))).toBe(true)
+    expect(entries('attempt.ended').map(({ outcome }) => outcome)).toEqual(Array.from({ length: 200 }, () => 'ok'))
+  },
+)
 
-test.each(['refuse', 'reset'])('connections that were kept: an outage (%s) leaves no stale ones behind', async (mode) => {
-  house = await openScenario(`
+test.each(['refuse', 'reset'])(
+  'connections that were kept: an outage (%s) leaves no stale ones behind',
+  async (mode) => {
+    house = await openScenario(`
 name: kept
 summary: For connections that are used again.
 duration: 1h
@@ -183,22 +218,93 @@ policies: { one: { name: one, models: [acme/large], resilience: { retry: { attem
 workload: [{ workflow: none, policy: one, arrivals: { kind: constant, rate: 1/h }, mix: short-chat }]
 timeline: [{ at: 300ms, for: 200ms, on: { provider: alpha }, fault: outage, mode: ${mode} }]
 `)
-  const { baseURL } = house
-  await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
-  await entry('fault.started')
-  await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
-  const { at: healedAt } = await entry('fault.ended')
-  for (let round = 0; round < 3; round += 1) {
+    const { baseURL } = house
     await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
-  }
-  const after = entries('attempt.ended').filter(({ startedAt }) => startedAt > healedAt)
-  expect(after).toHaveLength(60)
-  expect(after.filter(({ outcome }) => outcome !== 'ok')).toEqual([])
-})
+    await entry('fault.started')
+    await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
+    const { at: healedAt } = await entry('fault.ended')
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(Array.from({ length: 20 }, () => answerOf(ask(baseURL, BODY))))
+    }
+    const after = entries('attempt.ended').filter(({ startedAt }) => startedAt > healedAt)
+    expect(after).toHaveLength(60)
+    expect(after.filter(({ outcome }) => outcome !== 'ok')).toEqual([])
+  },
+)
 
 test('a provider whose name no header can hold: its answer is served', async () => {
   house = await slow('10ms', 2_000, '{}', '深度 \\r\\nx-evil: 1')
   const { status, text } = await answerOf(ask(house.baseURL.replace('/v1', '/api/v1')))
   expect(status).toBe(200)
   expect(text).toContain('深度')
+})
+
+describe('a caller who does not read', () => {
+  const PATIENCE = '{ timeouts: { first_token: 2s, idle: 250ms, attempt: 20s } }'
+
+  /** From the first chunk on, the gateway's socket says that it is full, until it is told to drain. */
+  function fillUp(port: string): { response: Promise<ServerResponse>; chunks: () => number } {
+    let chunks = 0
+    const response = new Promise<ServerResponse>((resolve) => {
+      vi.spyOn(ServerResponse.prototype, 'write').mockImplementation(function (this: ServerResponse, chunk: string) {
+        const isTaken = OutgoingMessage.prototype.write.call(this, chunk, 'utf8')
+        if (this.socket?.localPort !== Number(port)) return isTaken
+        chunks += 1
+        resolve(this)
+        return chunks > 1 && isTaken
+      })
+    })
+    return { response, chunks: () => chunks }
+  }
+
+  test('its provider is not read either, the idle clock stands still, and it is served when it reads again', async () => {
+    house = await slow('10ms', 100, PATIENCE)
+    const { response, chunks } = fillUp(new URL(house.baseURL).port)
+    const asked = answerOf(ask(house.baseURL))
+    const full = await response
+    await new Promise((resolve) => setTimeout(resolve, 600)) // More than twice the idle timeout: it must not fire.
+    expect(entries('attempt.ended')).toEqual([])
+    expect(chunks()).toBeLessThanOrEqual(3) // What undici had in its hands when it was paused.
+    full.emit('drain')
+    expect((await asked).text).toContain('[DONE]')
+    expect(await entry('request.closed')).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('and leaves: given up like any other', async () => {
+    house = await slow('10ms', 100, PATIENCE)
+    const { response } = fillUp(new URL(house.baseURL).port)
+    const asked = ask(house.baseURL)
+    await response
+    asked.destroy()
+    expect(await entry('attempt.ended')).toMatchObject({ outcome: 'cancelled' })
+    vi.restoreAllMocks()
+    await expectSettled('cancelled')
+  })
+})
+
+test('an endpoint with limits: every answer tells how much is left', async () => {
+  const heads: string[] = []
+  const hear = (message: unknown): void => {
+    const { headers } = (message as { response: { headers: Buffer[] } }).response
+    heads.push(headers.map(String).join(' '))
+  }
+  subscribe('undici:request:headers', hear)
+  house = await openScenario(`
+name: limited
+summary: For readers of heads.
+duration: 1h
+fleet:
+  name: limited
+  endpoints:
+    - { provider: alpha, model: acme/large, price: { input: 1, output: 2 }, latency: { ttft_p50: 20ms, ttft_p95: 20ms, tokens_per_second: 2000 }, limits: { requests_per_minute: 2 } }
+policies: { one: { name: one, models: [acme/large] } }
+workload: [{ workflow: none, policy: one, arrivals: { kind: constant, rate: 1/h }, mix: short-chat }]
+timeline: []
+`)
+  const statuses: number[] = []
+  for (let round = 0; round < 3; round += 1) statuses.push((await answerOf(ask(house.baseURL))).status)
+  unsubscribe('undici:request:headers', hear)
+  expect(statuses).toEqual([200, 200, 429])
+  const remaining = heads.map((head) => / x-ratelimit-remaining-requests (\d+)/.exec(head)?.[1])
+  expect(remaining).toEqual(['1', '0', '0'])
 })
