@@ -29,7 +29,7 @@ import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
-import { Upstream } from './upstream.ts'
+import { endsExchange, Upstream } from './upstream.ts'
 import { wireRequestOf } from './wire.ts'
 
 export interface EngineSpec {
@@ -526,6 +526,8 @@ export class Engine {
 
   private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[]): void {
     this.loop.enter((now) => {
+      // The fleet has finished by itself, unless the connection broke on the way to it.
+      if (endsExchange(signals)) this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
       if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
       else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
     })

@@ -137,6 +137,11 @@ const STORIES: readonly (readonly [name: string, story: Story])[] = [
       timeline: `{ ${GATEWAY}, mode: refuse }, { at: 0s, for: 5s, on: { provider: beta }, fault: outage, mode: blackhole }`,
     },
   ],
+  ['answers that come after the drain', { duration: '3s', drain: '2s', latency: '{ ttft_p50: 30s, ttft_p95: 30s }' }],
+  [
+    'a closed loop',
+    { arrivals: '{ kind: closed_loop, users: 5, think: 1s }', client: '{ timeout: 500ms, retries: 0 }' },
+  ],
 ]
 
 describe.each(STORIES)('%s', (_name, story) => {
@@ -147,6 +152,7 @@ describe.each(STORIES)('%s', (_name, story) => {
     const result = await run.finish()
     expect(result.partial).toBe(false)
     expectBalance(entries)
+    expect(of(entries, 'request.arrived').length).toBeGreaterThan(5)
     const virtual = virtually(scenario)
     expectBalance(virtual)
     const [live, meant] = [endings(entries), endings(virtual)]

@@ -10,7 +10,7 @@ import {
   type ClientRequest,
   type IncomingMessage,
 } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Entry } from '../../src/ledger/index.ts'
@@ -307,4 +307,22 @@ timeline: []
   expect(statuses).toEqual([200, 200, 429])
   const remaining = heads.map((head) => / x-ratelimit-remaining-requests (\d+)/.exec(head)?.[1])
   expect(remaining).toEqual(['1', '0', '0'])
+})
+
+test('a connection that breaks on its way to the provider: the provider is free again', async () => {
+  house = await slow('300ms', 1_000)
+  const gateway = Number(new URL(house.baseURL).port)
+  let broken = 0
+  const cut = (message: unknown): void => {
+    const { socket } = message as { socket: Socket }
+    if (socket.remotePort === gateway) return
+    broken += 1
+    socket.destroy()
+  }
+  subscribe('undici:client:sendHeaders', cut)
+  expect((await answerOf(ask(house.baseURL, BODY))).status).toBe(502)
+  unsubscribe('undici:client:sendHeaders', cut)
+  expect(broken).toBe(1)
+  expect((await answerOf(ask(house.baseURL, BODY))).status).toBe(200)
+  expect(entries('fleet.charged')).toHaveLength(2)
 })
