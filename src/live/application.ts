@@ -2,6 +2,7 @@
  * The application on the wire: sends the calls of the client Machine to the gateway, and hears the answers as bytes like
  * any other application. A gateway that is struck at its connection is met where nobody listens.
  */
+import { randomBytes } from 'node:crypto'
 import type { Pool } from 'undici'
 import type { Call, CallFailure, Signal } from '../protocol/index.ts'
 import { dialectOf, type WireRequest } from '../protocol/dialects/index.ts'
@@ -30,6 +31,8 @@ export class Application {
   private readonly deadEnd = pool(DEAD_END)
   private gateway: Pool | null = null
   private marks = 0
+  /** Nobody outside can guess a mark, and so be taken for a call of the workload. */
+  private readonly prefix = randomBytes(8).toString('hex')
 
   constructor(options: ApplicationOptions) {
     this.options = options
@@ -43,6 +46,11 @@ export class Application {
     await Promise.all([this.gateway?.destroy(), this.deadEnd.destroy()])
   }
 
+  /** Whether a mark is one of ours, if only of a call that has been given up. */
+  hasMade(mark: string | null): boolean {
+    return mark?.startsWith(this.prefix) ?? false
+  }
+
   /** The call that a request at the gateway belongs to. */
   callOf(mark: string): Call | undefined {
     return this.byMark.get(mark)
@@ -50,7 +58,7 @@ export class Application {
 
   send(call: Call, wire: WireRequest, isRefused: boolean): void {
     this.marks += 1
-    const mark = String(this.marks)
+    const mark = `${this.prefix}-${this.marks}`
     const dialect = dialectOf('openai-chat')
     const sent: Sent = {
       mark,

@@ -375,8 +375,9 @@ export class Engine {
       this.cameTooLate += 1 // Left waiting: whoever asks after closing time is about to hang up.
       return
     }
-    const known = visitor.mark === null ? undefined : this.application.callOf(visitor.mark)
-    if (visitor.mark !== null && !known) {
+    const isOurs = this.application.hasMade(visitor.mark)
+    const known = isOurs ? this.application.callOf(visitor.mark ?? '') : undefined
+    if (isOurs && !known) {
       visitor.reply.raw.destroy() // The application hung up before it was heard.
       return
     }

@@ -12,7 +12,7 @@ import { Answer } from './answer.ts'
 
 export const ATTEMPT_MARK = 'x-squall-attempt'
 export const HOST = '127.0.0.1'
-export const BODY_BYTES_MAX = 64 * 1024 * 1024
+export const BODY_BYTES_MAX = 16 * 1024 * 1024
 
 interface Visit {
   readonly attempt: AttemptHandle

@@ -156,8 +156,9 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         return
       case 'run.ended':
         for (const errand of this.byRequest.values()) {
+          // Where the gateway has closed its books already, they count.
+          if (errand.phase === 'calling' || errand.phase === 'leaving') this.book(errand)
           if (errand.phase === 'calling') {
-            this.book(errand) // Where the gateway has closed its books already, they count.
             out.push({ type: 'call.cancel', call: errand.call, class: 'cancelled' })
           }
           if (errand.emergency) out.push({ type: 'attempt.cancel', attempt: errand.emergency })
