@@ -73,16 +73,14 @@ export class Planner {
     const context = { offers: this.offers, belief, rng, now }
     if (this.isPlain) return { funnel, order: this.strategy.rank(eligible, context) }
 
-    let order: Candidate[] = []
-    if (this.partition === 'none') order = this.strategy.rank(eligible, context)
-    else {
-      for (const model of new Set(this.half.models)) {
-        const ofModel = eligible.filter((endpoint) => at(this.offers, endpoint).model === model)
-        if (ofModel.length > 0) order.push(...this.strategy.rank(ofModel, context))
-      }
-    }
-    order = this.preferredFirst(order, belief, now)
-    return this.manualOrder(order, funnel)
+    const groups =
+      this.partition === 'none'
+        ? [eligible]
+        : [...new Set(this.half.models)].map((model) =>
+            eligible.filter((endpoint) => at(this.offers, endpoint).model === model),
+          )
+    const ranked = groups.filter((group) => group.length > 0).flatMap((group) => this.strategy.rank(group, context))
+    return this.manualOrder(this.preferredFirst(ranked, belief, now), funnel)
   }
 
   private eligibility(request: ChatRequest): Eligibility {

@@ -26,8 +26,11 @@ export interface Strategy {
   readonly kind: string
   readonly summary: string
   readonly example: string
-  /** Order `eligible` (endpoint indexes, in fleet order) from first choice to last. Every one of them comes back once. */
-  rank(eligible: readonly number[], context: RankContext): Candidate[]
+  /**
+   * Order `eligible` (endpoint indexes, in fleet order) from first choice to last. Every one of them comes back once. The
+   * list may be handed out again, and is not to be changed.
+   */
+  rank(eligible: readonly number[], context: RankContext): readonly Candidate[]
 }
 
 /** Share of prompt tokens in the one-number price. Chat sends about three tokens for each it gets back. */

@@ -4,7 +4,9 @@
  * ones by ascending price (openrouter.md §1.1; the order of the rest is our reading of it).
  * A free endpoint would have infinite weight: it counts as if it cost a thousandth of a cent per million tokens.
  */
-import { at } from '../../base/index.ts'
+import { at, type Rng } from '../../base/index.ts'
+import type { Candidate } from '../../ledger/index.ts'
+import type { Offer } from '../../protocol/index.ts'
 import { blendedPrice, orderedBy, type Strategy } from '../strategy.ts'
 
 const PRICE_FLOOR = 1e-5
@@ -14,21 +16,43 @@ export const priceWeighted: Strategy = {
   summary: 'Stable endpoints first, first choice drawn by 1/price², the rest by price.',
   example: '(the default: no sort, no order)',
   rank(eligible, { offers, belief, rng, now }) {
-    const priceOf = (endpoint: number): number => Math.max(PRICE_FLOOR, blendedPrice(at(offers, endpoint)))
-    const stable = orderedBy(
-      eligible.filter((endpoint) => belief.isStable(endpoint, now)),
-      priceOf,
-      () => 'price-weighted fallback',
-    )
-    const ranked = stable.length < 2 ? stable : promote(stable, draw(stable, rng))
-    if (stable.length === eligible.length) return ranked
-    const unstable = orderedBy(
-      eligible.filter((endpoint) => !belief.isStable(endpoint, now)),
-      priceOf,
-      () => 'outage in the last 30 s',
-    )
-    return [...ranked, ...unstable]
+    const stable = eligible.filter((endpoint) => belief.isStable(endpoint, now))
+    if (stable.length === eligible.length) return calmOrder(eligible, offers, rng)
+    const ranked = byPrice(stable, offers, 'price-weighted fallback')
+    const unstable = eligible.filter((endpoint) => !stable.includes(endpoint))
+    return [
+      ...(ranked.length < 2 ? ranked : promote(ranked, draw(ranked, rng))),
+      ...byPrice(unstable, offers, 'outage in the last 30 s'),
+    ]
   },
+}
+
+function byPrice(endpoints: readonly number[], offers: readonly Offer[], reason: string): Candidate[] {
+  return orderedBy(
+    endpoints,
+    (endpoint) => Math.max(PRICE_FLOOR, blendedPrice(at(offers, endpoint))),
+    () => reason,
+  )
+}
+
+/** The orders of a list when nothing is wrong with anybody, one per first choice: the same for every such request. */
+interface Calm {
+  readonly offers: readonly Offer[]
+  readonly ranked: readonly Candidate[]
+  readonly orders: (readonly Candidate[] | undefined)[]
+}
+
+const calm = new WeakMap<readonly number[], Calm>()
+
+function calmOrder(eligible: readonly number[], offers: readonly Offer[], rng: Rng): readonly Candidate[] {
+  let known = calm.get(eligible)
+  if (known?.offers !== offers) {
+    known = { offers, ranked: byPrice(eligible, offers, 'price-weighted fallback'), orders: [] }
+    calm.set(eligible, known)
+  }
+  const { ranked, orders } = known
+  const first = ranked.length < 2 ? 0 : draw(ranked, rng)
+  return (orders[first] ??= ranked.length < 2 ? ranked : promote(ranked, first))
 }
 
 /** Index of the first choice: weight 1/score². */
