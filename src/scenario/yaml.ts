@@ -24,7 +24,8 @@ import {
   type YAMLMap,
 } from 'yaml'
 import { numberProblem } from '../base/quantities.ts'
-import { toDiagnostics, type Diagnostic, type Finding, type Path, type Position, type Source } from './diagnostics.ts'
+import type { Position } from './code-frame.ts'
+import { toDiagnostics, type Diagnostic, type Finding, type Path, type Source } from './diagnostics.ts'
 
 /** `value` is undefined as soon as there is one diagnostic. */
 export interface YamlFile extends Source {
