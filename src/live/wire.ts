@@ -2,7 +2,14 @@
  * A request of the workload as it goes over the wire, and a request from outside as the core sees it.
  */
 import { type Rng } from '../base/index.ts'
-import { promptTokens, weatherOf, type ChatRequest, type RequestHalf, type RequestShape } from '../protocol/index.ts'
+import {
+  PLAIN_TRAITS,
+  promptTokens,
+  weatherOf,
+  type ChatRequest,
+  type RequestHalf,
+  type RequestShape,
+} from '../protocol/index.ts'
 import { shapeOf, type WireRequest } from '../protocol/dialects/index.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
 
@@ -52,6 +59,8 @@ export function requestFromOutside(
     stream: wire.stream,
     callsTool: wire.tools.length > 0 && wire.toolChoice !== 'none' && !hasToolResult(wire),
     shape,
+    traits: PLAIN_TRAITS,
+    session: null,
     visited: [],
   }
 }

@@ -25,6 +25,37 @@ export const PLAIN_CHAT: RequestShape = {
   parameters: ['max_tokens'],
 }
 
+/** What a request is about: rules of a policy choose by it. Shared by all requests that are alike. */
+export interface RequestTraits {
+  /** Kind of work, in the words of the mix: `chat`, `code`, `explain`. Endpoints declare their quality per task. */
+  readonly task: string
+  /** Estimated difficulty, 0 (trivial) to 1 (hardest). */
+  readonly complexity: number
+  /** Class of the data in it: `public`, `internal`, `personal`, `regulated`. */
+  readonly dataClass: string
+  readonly tenant: string
+  /** 0 is the most important; load is shed from the highest number down. */
+  readonly priority: number
+}
+
+export const PLAIN_TRAITS: RequestTraits = {
+  task: 'chat',
+  complexity: 0.5,
+  dataClass: 'public',
+  tenant: 'default',
+  priority: 1,
+}
+
+/** The conversation that a request is a turn of. */
+export interface SessionTurn {
+  /** 32-bit key of the session: the same for all its turns. */
+  readonly key: number
+  /** 0 for the first turn, then counting. */
+  readonly turn: number
+  /** Tokens at the head of the prompt that the previous turn ended with: what a prompt cache may know. */
+  readonly prefixTokens: number
+}
+
 /** What a client asks. Identified by (workflow, ordinal), so that it meets the same weather under every policy. */
 export interface ChatRequest {
   readonly id: RequestId
@@ -41,6 +72,9 @@ export interface ChatRequest {
   /** Whether a provider that may call a tool will do so. */
   readonly callsTool: boolean
   readonly shape: RequestShape
+  readonly traits: RequestTraits
+  /** null: a question of its own. */
+  readonly session: SessionTurn | null
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
   readonly visited: number[]
 }

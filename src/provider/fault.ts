@@ -42,6 +42,21 @@ export interface FaultBehaviour {
   readonly inFlight?: 'reset' | 'silence'
 }
 
+/** One row of the catalogue: a way of going wrong that a kind can play. */
+export interface FaultVariant {
+  /** Its name, `group.name`; a timeline may say it in place of the kind: `fault: net.refused`. */
+  readonly id: string
+  readonly summary: string
+  /** Parameters that make the kind play it. */
+  readonly with: Readonly<Record<string, unknown>>
+  /** What leaves the endpoint, and what a client of it sees. */
+  readonly sees: string
+  /** What a good router makes of it. */
+  readonly expect: string
+  /** Where it was seen: an incident, a thread, a manual. */
+  readonly seen: string
+}
+
 export interface FaultKind<Params extends z.ZodRawShape = z.ZodRawShape> {
   readonly kind: string
   readonly summary: string
@@ -54,6 +69,8 @@ export interface FaultKind<Params extends z.ZodRawShape = z.ZodRawShape> {
   readonly example: string
   /** Whether a shape changes the share of attempts struck, or how hard each is struck. */
   readonly ramps: 'share' | 'severity'
+  /** Its rows of the catalogue. */
+  readonly variants?: readonly FaultVariant[]
   /** The gateway can suffer it too (`on: gateway`). */
   readonly gateway?: true
   /** In a few words, for people: `refuse`, `429 at 300/min`. */

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import { count, duration, hashName, ratio, type Rng } from '../base/index.ts'
-import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
+import { PLAIN_TRAITS, requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
 
@@ -65,6 +65,8 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     stream: dice.chance(workflow.streamShare),
     callsTool,
     shape: workflow.mix.shape,
+    traits: PLAIN_TRAITS,
+    session: null,
     visited: [],
   }
 }

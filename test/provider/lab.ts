@@ -4,6 +4,7 @@ import type { Entry, EntryKind, EntryOf } from '../../src/ledger/index.ts'
 import {
   nextVisit,
   PLAIN_CHAT,
+  PLAIN_TRAITS,
   requestId,
   weatherOf,
   type AttemptHandle,
@@ -32,6 +33,8 @@ export function question(more: Partial<ChatRequest> = {}): ChatRequest {
     stream: true,
     callsTool: false,
     shape: PLAIN_CHAT,
+    traits: PLAIN_TRAITS,
+    session: null,
     visited: [],
     ...more,
   }

@@ -7,6 +7,7 @@ import {
   endpointSchema,
   offerOf,
   PLAIN_CHAT,
+  PLAIN_TRAITS,
   requestId,
   weatherOf,
   type AttemptHandle,
@@ -74,6 +75,8 @@ export function request({ stream = true, shape = PLAIN_CHAT, inputTokens = 100, 
     stream,
     callsTool: shape.tools.length > 0,
     shape,
+    traits: PLAIN_TRAITS,
+    session: null,
     visited: [],
   } satisfies ChatRequest
 }

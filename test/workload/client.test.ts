@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Rng, type Millis } from '../../src/base/index.ts'
 import type { Entry, EntryKind, EntryOf } from '../../src/ledger/index.ts'
 import {
+  PLAIN_TRAITS,
   requestId,
   type AttemptHandle,
   type Call,
@@ -52,6 +53,8 @@ class Desk {
         stream: true,
         callsTool: false,
         shape: toolUse.shape,
+        traits: PLAIN_TRAITS,
+        session: null,
         visited: [],
       },
     })
