@@ -7,6 +7,7 @@
 export * from './catalogue.ts'
 export * from './error-class.ts'
 export * from './price.ts'
+export * from './quirk.ts'
 export * from './request.ts'
 export * from './signal.ts'
 export * from './tool-call.ts'

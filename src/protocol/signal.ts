@@ -10,6 +10,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { ErrorClass } from './error-class.ts'
+import type { QuirkName } from './quirk.ts'
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
 
@@ -72,6 +73,12 @@ export interface Garbled {
 export const GARBLED_PATTERNS = ['html_page', 'broken_json', 'empty_body', 'not_sse'] as const
 export type GarbledPattern = (typeof GARBLED_PATTERNS)[number]
 
+/** From here on the bytes are written in an odd way that every parser must live with. Says nothing by itself. */
+export interface Quirk {
+  readonly type: 'quirk'
+  readonly name: QuirkName
+}
+
 export interface Finished {
   readonly type: 'finished'
   readonly reason: FinishReason
@@ -102,7 +109,18 @@ export interface Closed {
   readonly how: 'clean' | 'reset'
 }
 
-export type Signal = Connected | Accepted | Ping | Content | ToolDelta | Usage | Garbled | Finished | Failed | Closed
+export type Signal =
+  | Connected
+  | Accepted
+  | Ping
+  | Content
+  | ToolDelta
+  | Usage
+  | Quirk
+  | Garbled
+  | Finished
+  | Failed
+  | Closed
 
 export const CONNECTED: Connected = { type: 'connected' }
 export const ACCEPTED: Accepted = { type: 'accepted', status: 200, headers: null }
@@ -132,13 +150,13 @@ export function lastChunkMs(run: Content, elapsedMs: Millis): Millis {
 
 /**
  * The same conversation with its accidents removed: neighbouring content of a channel and neighbouring pieces of one
- * tool call are joined, pings and empty runs dropped, timing forgotten. What the round-trip law compares.
+ * tool call are joined, pings, quirks and empty runs dropped, timing forgotten. What the round-trip law compares.
  */
 export function coalesce(signals: readonly Signal[]): Signal[] {
   const joined: Signal[] = []
   for (const signal of signals) {
     const last = joined.at(-1)
-    if (signal.type === 'ping') continue
+    if (signal.type === 'ping' || signal.type === 'quirk') continue
     if (signal.type === 'content') {
       if (signal.tokens === 0 && !signal.text) continue
       if (last?.type === 'content' && last.channel === signal.channel) {

@@ -278,6 +278,7 @@ export class RequestLife {
         attempt.wasAccepted = true
         return
       case 'ping':
+      case 'quirk':
         return
       case 'content':
         this.takeContent(attempt, signal, now)

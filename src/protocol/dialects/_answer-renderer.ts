@@ -103,6 +103,7 @@ export abstract class AnswerRenderer implements Renderer {
   private take(signal: Signal, next: Signal | undefined): void {
     switch (signal.type) {
       case 'connected':
+      case 'quirk':
         return
       case 'accepted':
         return this.open(next?.type === 'garbled' ? next : null, signal)

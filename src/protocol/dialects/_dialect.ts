@@ -219,7 +219,7 @@ function inJsonOrder(signals: readonly Signal[]): Signal[] {
     .filter(
       (signal) => isReadable || (signal.type !== 'content' && signal.type !== 'toolDelta' && signal.type !== 'usage'),
     )
-    .filter((signal) => signal.type !== 'ping')
+    .filter((signal) => signal.type !== 'ping' && signal.type !== 'quirk')
     .toSorted((left, right) => (rank(left) === rank(right) ? 0 : rank(left) - rank(right)))
 }
 
