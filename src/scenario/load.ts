@@ -5,8 +5,10 @@
 import type { z } from 'zod'
 import { fleetSchema, type FleetSpec } from '../protocol/index.ts'
 import { policySchema, type Policy } from '../router/index.ts'
-import { compile, type CompiledScenario, type Misfit } from './compile.ts'
-import { diagnose, sortDiagnostics, toDiagnostics, type Diagnostic, type Source } from './diagnostics.ts'
+import { compile, type CompiledScenario } from './compile.ts'
+import { sortDiagnostics, toDiagnostics, type Diagnostic, type Source } from './diagnostics.ts'
+import { diagnose } from './explain.ts'
+import type { Misfit } from './misfit.ts'
 import { scenarioSchema, type Scenario } from './schema.ts'
 import { readYaml } from './yaml.ts'
 

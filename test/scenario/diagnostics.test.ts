@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { didYouMean } from '../../src/base/did-you-mean.ts'
 import { count, duration, ratio, timeSpan } from '../../src/base/quantities.ts'
-import { diagnose, formatDiagnostic, sortDiagnostics, type Diagnostic } from '../../src/scenario/diagnostics.ts'
+import { formatDiagnostic, sortDiagnostics, type Diagnostic } from '../../src/scenario/diagnostics.ts'
+import { diagnose } from '../../src/scenario/explain.ts'
 import { readYaml } from '../../src/scenario/yaml.ts'
 
 const slug = z.string().regex(/^[a-z-]+$/)

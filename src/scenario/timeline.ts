@@ -1,0 +1,121 @@
+/** The timeline of a scenario: each line as a fault that is ready to strike, with the endpoints that its selector means. */
+import { at, formatDuration } from '../base/index.ts'
+import type { FaultName } from '../ledger/index.ts'
+import { endpointId, type EndpointSpec } from '../protocol/index.ts'
+import { FAULTS, type FaultKind, type ScheduledFault } from '../provider/index.ts'
+import { unknown, type Misfit } from './misfit.ts'
+import type { FaultLine, Scenario, Target } from './schema.ts'
+
+export function timelineOf(
+  scenario: Scenario,
+  endpoints: readonly EndpointSpec[],
+  misfits: Misfit[],
+): ScheduledFault[] {
+  const ids = new Set<string>()
+  return scenario.timeline.map((line, index) => {
+    const path = ['timeline', index]
+    const id = line.id ?? `${line.fault}-${index}`
+    if (ids.has(id)) misfits.push({ path: [...path, 'id'], message: `there is already a fault "${id}"` })
+    ids.add(id)
+    if (line.at >= scenario.duration) {
+      misfits.push({
+        path: [...path, 'at'],
+        message: `starts at ${formatDuration(line.at)}, when the run is over (${formatDuration(scenario.duration)})`,
+      })
+    }
+    const fault = scheduled(line, id, endpoints)
+    if (!fault.gateway && fault.endpoints.length === 0)
+      misfits.push({ path: [...path, 'on'], ...nobody(line.on, endpoints) })
+    if (fault.gateway && !fault.kind.gateway) {
+      misfits.push({
+        path: [...path, 'fault'],
+        message: `${line.fault} cannot strike the gateway`,
+        allowed: FAULTS.filter(({ gateway }) => gateway === true)
+          .map(({ kind }) => kind)
+          .join(', '),
+      })
+    }
+    if (line.fault === 'rate_limit' && params(line)['mode'] === 'bucket') {
+      const { requests_per_minute: rpm, tokens_per_minute: tpm } = params(line)
+      if (rpm === undefined && tpm === undefined) {
+        misfits.push({
+          path,
+          message: 'a bucket needs a limit',
+          fix: 'add "requests_per_minute: 300", or say "mode: phantom"',
+        })
+      }
+    }
+    return fault
+  })
+}
+
+/** A timeline line, made ready. Also used for faults started by hand. */
+export function scheduled(line: FaultLine, id: string, endpoints: readonly EndpointSpec[]): ScheduledFault {
+  const kind = FAULTS.find((candidate) => candidate.kind === line.fault) as unknown as FaultKind
+  const gateway = isGateway(line.on)
+  return {
+    id,
+    at: line.at,
+    until: line.at + line.for,
+    kind,
+    params: params(line),
+    endpoints: gateway ? [] : endpoints.flatMap((spec, index) => (selects(line.on, spec) ? [index] : [])),
+    gateway,
+    probability: line.probability,
+    shape: line.shape,
+  }
+}
+
+function params(line: FaultLine): Readonly<Record<string, unknown>> {
+  return line as unknown as Readonly<Record<string, unknown>>
+}
+
+function isGateway(target: Target): boolean {
+  return target === 'gateway' || (typeof target === 'object' && 'gateway' in target)
+}
+
+function selects(target: Target, spec: EndpointSpec): boolean {
+  if (typeof target === 'string' || 'gateway' in target) return false
+  const { provider, model, region, endpoint } = target
+  return (
+    (provider === undefined || provider === spec.provider) &&
+    (model === undefined || model === spec.model) &&
+    (region === undefined || region === spec.region) &&
+    (endpoint === undefined || endpoint === endpointId(spec))
+  )
+}
+
+/** How a fault is called in the ledger and by people. */
+export function faultName(fault: ScheduledFault, endpoints: readonly EndpointSpec[], minHits: number): FaultName {
+  const { id, kind, params, at: from, until, gateway } = fault
+  const providers = [...new Set(fault.endpoints.map((index) => at(endpoints, index).provider))]
+  const target = gateway ? 'the gateway' : providers.join(', ')
+  return {
+    id,
+    kind: kind.kind,
+    label: `${kind.kind} (${kind.label(params)}) on ${target}`,
+    at: from,
+    until,
+    endpoints: gateway ? [] : fault.endpoints,
+    gateway,
+    minHits,
+  }
+}
+
+/** A selector that selects nobody: say which key is to blame. */
+function nobody(target: Target, endpoints: readonly EndpointSpec[]): Omit<Misfit, 'path'> {
+  if (typeof target === 'object' && !('gateway' in target)) {
+    const values = {
+      provider: endpoints.map(({ provider }) => provider),
+      model: endpoints.map(({ model }) => model),
+      region: endpoints.map(({ region }) => region),
+      endpoint: endpoints.map(endpointId),
+    }
+    for (const key of ['provider', 'model', 'region', 'endpoint'] as const) {
+      const name = target[key]
+      const known = [...new Set(values[key])]
+      if (name !== undefined && !known.includes(name)) return unknown(key, name, known, 'the fleet')
+    }
+  }
+  return { message: 'no endpoint of the fleet matches all of these', fix: 'drop a key of the selector' }
+}
