@@ -19,6 +19,7 @@ export interface WindowName {
 
 export interface FaultName {
   readonly id: string
+  /** As the timeline calls it: a kind, or a row of the catalogue. */
   readonly kind: string
   /** In words, for people: `outage (refuse) on openai`. */
   readonly label: string

@@ -47,8 +47,12 @@ export interface FaultVariant {
   /** Its name, `group.name`; a timeline may say it in place of the kind: `fault: net.refused`. */
   readonly id: string
   readonly summary: string
-  /** Parameters that make the kind play it. */
+  /** Parameters that make the kind play it. A line that says otherwise is a mistake. */
   readonly with: Readonly<Record<string, unknown>>
+  /** Parameters that the line itself must still say, with values to begin with. */
+  readonly ask?: Readonly<Record<string, unknown>>
+  /** The mix of traffic that meets it. Default: `short-chat`. */
+  readonly mix?: string
   /** What leaves the endpoint, and what a client of it sees. */
   readonly sees: string
   /** What a good router makes of it. */
@@ -73,6 +77,8 @@ export interface FaultKind<Params extends z.ZodRawShape = z.ZodRawShape> {
   readonly variants?: readonly FaultVariant[]
   /** The gateway can suffer it too (`on: gateway`). */
   readonly gateway?: true
+  /** What is wrong with parameters that are each fine by themselves; null for nothing. */
+  misfit?(params: ParamsOf<Params>): { readonly message: string; readonly fix: string } | null
   /** In a few words, for people: `refuse`, `429 at 300/min`. */
   label(params: ParamsOf<Params>): string
   begin(params: ParamsOf<Params>): FaultBehaviour

@@ -4,6 +4,7 @@
  * It imports base, the Signals and error classes of protocol, and the entry types of ledger. It never sees the router
  * or a dialect; whether its Signals cross as objects or as bytes is the driver's business.
  */
+export * from './catalogue.ts'
 export * from './fault.ts'
 export * from './faults/index.ts'
 export * from './fleet.ts'

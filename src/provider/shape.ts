@@ -8,22 +8,24 @@
 import { z } from 'zod'
 import { duration, ratio, type Millis } from '../base/index.ts'
 
-export const shapeSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('step') }),
-  z.strictObject({
-    kind: z.literal('ramp'),
-    up: duration({ min: 1 })
-      .optional()
-      .meta({ examples: ['30s'] }),
-  }),
-  z.strictObject({
-    kind: z.literal('flap'),
-    period: duration({ min: 100 }).meta({ description: 'One time on and off.', examples: ['10s'] }),
-    duty: ratio()
-      .default(0.5)
-      .meta({ description: 'Share of the period that it is on.', examples: ['50%'] }),
-  }),
-])
+export const shapeSchema = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('step') }),
+    z.strictObject({
+      kind: z.literal('ramp'),
+      up: duration({ min: 1 })
+        .optional()
+        .meta({ examples: ['30s'] }),
+    }),
+    z.strictObject({
+      kind: z.literal('flap'),
+      period: duration({ min: 100 }).meta({ description: 'One time on and off.', examples: ['10s'] }),
+      duty: ratio()
+        .default(0.5)
+        .meta({ description: 'Share of the period that it is on.', examples: ['50%'] }),
+    }),
+  ])
+  .meta({ id: 'shape' })
 
 export type Shape = z.infer<typeof shapeSchema>
 

@@ -16,6 +16,8 @@ export interface ScheduledFault {
   readonly at: Millis
   /** NEVER: until it is healed by hand. */
   readonly until: Millis
+  /** What the timeline calls it: its kind, or a row of the catalogue. */
+  readonly name: string
   readonly kind: FaultKind
   readonly params: Readonly<Record<string, unknown>>
   /** Endpoints it applies to; ignored for the gateway. */

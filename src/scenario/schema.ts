@@ -3,10 +3,10 @@
  * is a new word of the language without a line here.
  */
 import { z } from 'zod'
-import { count, duration, ratio, timeSpan } from '../base/index.ts'
+import { count, didYouMean, duration, ratio, timeSpan } from '../base/index.ts'
 import { gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
-import { FAULTS, shapeSchema } from '../provider/index.ts'
+import { FAULT_NAMES, faultNamed, FAULTS, shapeSchema, type FaultVariant } from '../provider/index.ts'
 import { policySchema } from '../router/index.ts'
 import { ARRIVALS, clientSchema, MIXES, streamShare } from '../workload/index.ts'
 
@@ -37,7 +37,7 @@ export const targetSchema = z
         error: 'an empty selector selects nobody; name a provider, model, region or endpoint',
       }),
   ])
-  .meta({ description: 'Whom it strikes. Several keys narrow.', examples: [{ provider: 'openai' }] })
+  .meta({ id: 'target', description: 'Whom it strikes. Several keys narrow.', examples: [{ provider: 'openai' }] })
 
 export type Target = z.infer<typeof targetSchema>
 
@@ -62,18 +62,48 @@ const lineFields = {
 
 const faultLines = FAULTS.map((kind) =>
   z.strictObject({
-    fault: z.literal(kind.kind).meta({ description: kind.summary }),
+    fault: z.enum([kind.kind, ...variantsOf(kind).map(({ id: name }) => name)]).meta({ description: kind.summary }),
     ...lineFields,
     ...(kind.params as z.ZodRawShape),
   }),
 )
 
+/** Keys that a line need not say where it names a row of the catalogue; for the schemas that editors use. */
+export const SETTLED_KEYS: ReadonlyMap<unknown, readonly string[]> = new Map(
+  FAULTS.map((kind, index) => [faultLines[index], variantsOf(kind).flatMap((row) => Object.keys(row.with))] as const),
+)
+
 export const faultLineSchema = z
-  .discriminatedUnion('fault', faultLines as unknown as [(typeof faultLines)[number], ...typeof faultLines])
+  .preprocess(
+    asKind,
+    z.discriminatedUnion('fault', faultLines as unknown as [(typeof faultLines)[number], ...typeof faultLines]),
+  )
   .meta({
     description: 'One fault.',
     examples: [{ at: '60s', for: '120s', on: { provider: 'openai' }, fault: 'outage', mode: 'refuse' }],
   })
+
+function variantsOf(kind: { readonly variants?: readonly FaultVariant[] }): readonly FaultVariant[] {
+  return kind.variants ?? []
+}
+
+/** A line as it is written, with what its row of the catalogue settles filled in. */
+function asKind(line: unknown, context: z.RefinementCtx): unknown {
+  if (typeof line !== 'object' || line === null || !('fault' in line) || typeof line.fault !== 'string') return line
+  const named = faultNamed(line.fault)
+  if (named) return { ...named.variant?.with, ...line }
+  const meant = didYouMean(line.fault, FAULT_NAMES)
+  context.addIssue({
+    code: 'custom',
+    path: ['fault'],
+    message: `unknown fault ${JSON.stringify(line.fault)}`,
+    params: {
+      allowed: `${FAULTS.map(({ kind }) => kind).join(', ')}, or a row of \`squall list faults\``,
+      fix: meant && `did you mean "${meant}"?`,
+    },
+  })
+  return z.NEVER
+}
 
 const arrivalLines = ARRIVALS.map((kind) =>
   z.strictObject({ kind: z.literal(kind.kind).meta({ description: kind.summary }), ...(kind.params as z.ZodRawShape) }),

@@ -1,8 +1,9 @@
 /** The timeline of a scenario: each line as a fault that is ready to strike, with the endpoints that its selector means. */
+import type { z } from 'zod'
 import { at, formatDuration } from '../base/index.ts'
 import type { FaultName } from '../ledger/index.ts'
 import { endpointId, type EndpointSpec } from '../protocol/index.ts'
-import { FAULTS, type FaultKind, type ScheduledFault } from '../provider/index.ts'
+import { FAULTS, faultNamed, type NamedFault, type ScheduledFault } from '../provider/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 import type { FaultLine, Scenario, Target } from './schema.ts'
 
@@ -35,28 +36,37 @@ export function timelineOf(
           .join(', '),
       })
     }
-    if (line.fault === 'rate_limit' && params(line)['mode'] === 'bucket') {
-      const { requests_per_minute: rpm, tokens_per_minute: tpm } = params(line)
-      if (rpm === undefined && tpm === undefined) {
-        misfits.push({
-          path,
-          message: 'a bucket needs a limit',
-          fix: 'add "requests_per_minute: 300", or say "mode: phantom"',
-        })
-      }
-    }
+    const misfit = fault.kind.misfit?.(fault.params)
+    if (misfit) misfits.push({ path, ...misfit })
+    misfits.push(...contradictions(line, path))
     return fault
+  })
+}
+
+/** A row of the catalogue settles some parameters of its kind; a line that says otherwise means another row. */
+function contradictions(line: FaultLine, path: readonly PropertyKey[]): Misfit[] {
+  const { kind, variant } = faultNamed(line.fault) as NamedFault
+  if (!variant) return []
+  return Object.entries(variant.with).flatMap(([key, settled]) => {
+    const meant: unknown = (kind.params as Readonly<Record<string, z.ZodType>>)[key]?.parse(settled)
+    if (JSON.stringify(params(line)[key]) === JSON.stringify(meant)) return []
+    return {
+      path: [...path, key],
+      message: `${variant.id} is ${kind.kind} with ${key}: ${String(settled)}, and nothing else`,
+      fix: `drop "${key}", or write "fault: ${kind.kind}"`,
+    }
   })
 }
 
 /** A timeline line, made ready. Also used for faults started by hand. */
 export function scheduled(line: FaultLine, id: string, endpoints: readonly EndpointSpec[]): ScheduledFault {
-  const kind = FAULTS.find((candidate) => candidate.kind === line.fault) as unknown as FaultKind
+  const { kind } = faultNamed(line.fault) as NamedFault
   const gateway = isGateway(line.on)
   return {
     id,
     at: line.at,
     until: line.at + line.for,
+    name: line.fault,
     kind,
     params: params(line),
     endpoints: gateway ? [] : endpoints.flatMap((spec, index) => (selects(line.on, spec) ? [index] : [])),
@@ -87,13 +97,13 @@ function selects(target: Target, spec: EndpointSpec): boolean {
 
 /** How a fault is called in the ledger and by people. */
 export function faultName(fault: ScheduledFault, endpoints: readonly EndpointSpec[], minHits: number): FaultName {
-  const { id, kind, params, at: from, until, gateway } = fault
+  const { id, name, kind, params, at: from, until, gateway } = fault
   const providers = [...new Set(fault.endpoints.map((index) => at(endpoints, index).provider))]
   const target = gateway ? 'the gateway' : providers.join(', ')
   return {
     id,
-    kind: kind.kind,
-    label: `${kind.kind} (${kind.label(params)}) on ${target}`,
+    kind: name,
+    label: `${name} (${kind.label(params)}) on ${target}`,
     at: from,
     until,
     endpoints: gateway ? [] : fault.endpoints,

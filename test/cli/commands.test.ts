@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SCHEMA_NAMES, schemaText } from '../../src/cli/commands/schema.ts'
 import { METRICS } from '../../src/gates/index.ts'
 import { DIALECTS } from '../../src/protocol/dialects/index.ts'
-import { FAULTS } from '../../src/provider/index.ts'
+import { CATALOGUE } from '../../src/provider/index.ts'
 import { REPORT_FORMATS } from '../../src/report/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
@@ -87,25 +87,31 @@ test('list: each topic, is its registry', async () => {
   const kinds = (family: readonly { readonly kind: string }[]) => family.map(({ kind }) => kind)
   const ids = (family: readonly { readonly id: string }[]) => family.map(({ id }) => id)
   const registries = {
-    faults: kinds(FAULTS), metrics: kinds(METRICS), arrivals: kinds(ARRIVALS), mixes: kinds(MIXES),
+    faults: CATALOGUE.map(({ kind, variant }) => variant?.id ?? kind.kind), metrics: kinds(METRICS), arrivals: kinds(ARRIVALS), mixes: kinds(MIXES),
     strategies: kinds(STRATEGIES), dialects: ids(DIALECTS), reports: ids(REPORT_FORMATS),
   } // prettier-ignore
   for (const [topic, names] of Object.entries(registries)) {
     const { code, out } = await squall(ROOT, ['list', topic, '--json'])
     expect(code).toBe(0)
-    expect(JSON.parse(out)[topic].map(({ name }: { name: string }) => name)).toEqual(names)
+    expect(JSON.parse(out).map(({ name }: { name: string }) => name)).toEqual(names)
     const text = (await squall(ROOT, ['list', topic])).out
     for (const name of names) expect(text).toContain(`${name}\n`)
   }
 })
 
-test('list faults: layer, what a client sees and every parameter, are told', async () => {
+test('list faults: kind or row, what a client sees and every parameter that is left to say, are told', async () => {
   const { out } = await squall(ROOT, ['list', 'faults', '--json'])
-  const items = JSON.parse(out).faults as { name: string; facts: { parameters: string[] } & Record<string, string> }[]
-  for (const [index, fault] of FAULTS.entries()) {
-    const { facts } = items[index] as (typeof items)[number]
-    expect(facts).toMatchObject({ layer: fault.layer, 'client sees': fault.sees, example: fault.example })
-    expect(facts.parameters.map((text) => text.split(':')[0])).toEqual(Object.keys(fault.params))
+  const items = JSON.parse(out) as { name: string; facts: { parameters: string[] } & Record<string, string> }[]
+  expect(items).toHaveLength(CATALOGUE.length)
+  for (const [index, { kind, variant }] of CATALOGUE.entries()) {
+    const { name, facts } = items[index] as (typeof items)[number]
+    const settled = Object.keys(variant?.with ?? {})
+    expect(name).toBe(variant?.id ?? kind.kind)
+    expect(facts).toMatchObject({ layer: kind.layer, 'client sees': (variant ?? kind).sees })
+    expect(facts['example']).toContain(`fault: ${name}`)
+    expect(facts.parameters.map((text) => text.split(':')[0])).toEqual(
+      Object.keys(kind.params).filter((key) => !settled.includes(key)),
+    )
   }
 })
 

@@ -1,6 +1,6 @@
 /** The lists of the README, made from the registries. `npm run docs` writes them, a test holds them. */
 import { METRICS } from '../../src/gates/index.ts'
-import { FAULTS } from '../../src/provider/index.ts'
+import { FAULTS, type FaultKind } from '../../src/provider/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
 
@@ -13,11 +13,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const code = (text: string): string => `\`${text}\``
 
 const LISTS: Readonly<Record<string, () => string>> = {
-  faults: () =>
-    table(
-      ['fault', 'what it is', 'what a client sees', 'an example'],
-      FAULTS.map(({ kind, summary, sees, example }) => [code(kind), summary, sees, code(example)]),
-    ),
+  faults: () => (FAULTS as unknown as readonly FaultKind[]).map(faultList).join('\n\n'),
   metrics: () =>
     table(
       ['metric', 'what it tells', 'numerator', 'denominator', 'asserted like'],
@@ -34,6 +30,37 @@ const LISTS: Readonly<Record<string, () => string>> = {
       ['kind', 'what it is', 'an example'],
       [...ARRIVALS, ...MIXES, ...STRATEGIES].map(({ kind, summary, example }) => [code(kind), summary, code(example)]),
     ),
+}
+
+/** A kind: its sentence, how to write it, and its rows of the catalogue. */
+function faultList({ kind, summary, sees, example, variants = [] }: FaultKind): string {
+  const head = `**${code(kind)}** ${summary} A client sees: ${lowered(sees)} ${code(example)}`
+  if (variants.length === 0) return head
+  const rows = variants.map(({ id, with: settled, ask = {}, sees: seesOfRow, seen }) => [
+    code(id),
+    code(fields({ ...settled, ...ask })),
+    seesOfRow,
+    linked(seen),
+  ])
+  return `${head}\n\n${table(['row', 'the same as', 'a client sees', 'seen in'], rows)}`
+}
+
+function fields(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ')
+}
+
+function lowered(sentence: string): string {
+  return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`
+}
+
+/** `owner/repo#17`, as a link to that thread. */
+function linked(text: string): string {
+  return text.replace(
+    /([\w.-]+\/[\w.-]+)#(\d+)/g,
+    (thread, repository: string, number: string) => `[${thread}](https://github.com/${repository}/issues/${number})`,
+  )
 }
 
 /** The README with its generated lists up to date. */

@@ -36,7 +36,10 @@ function mistakes(changes: readonly [string, string][], files: Record<string, st
       texts[path] === undefined ? { ok: false, message: 'no such file' } : { ok: true, text: texts[path] },
     resolve: (_from, path) => (path.includes('..') ? null : path),
   })
-  return loaded.ok ? [] : loaded.diagnostics.map(({ file, line, col, message }) => `${file}:${line}:${col} ${message}`)
+  if (loaded.ok) return []
+  return loaded.diagnostics.map(({ file, line, col, message, fix }) =>
+    [`${file}:${line}:${col} ${message}`, fix].filter(Boolean).join('; '),
+  )
 }
 
 describe('loading', () => {
@@ -103,6 +106,26 @@ describe('loading', () => {
       'a bucket without a limit',
       [['fault: latency, mode: spike, factor: 3', 'fault: rate_limit']],
       'a bucket needs a limit',
+    ],
+    [
+      'a fault nobody has, that is all but the name of one',
+      [['fault: latency, mode: spike, factor: 3', 'fault: rl.fantom']],
+      'story.yaml:11:57 unknown fault "rl.fantom"; did you mean "rl.phantom"?',
+    ],
+    [
+      'a row and a parameter that makes it another',
+      [['fault: latency, mode: spike, factor: 3', 'fault: rl.phantom, mode: bucket, requests_per_minute: 3']],
+      'rl.phantom is rate_limit with mode: phantom, and nothing else; drop "mode", or write "fault: rate_limit"',
+    ],
+    [
+      'a row, and what it settles said again',
+      [['fault: latency, mode: spike, factor: 3', 'fault: rl.phantom, mode: phantom, hint: 9s']],
+      null,
+    ],
+    [
+      'a row and a key that its kind has not',
+      [['fault: latency, mode: spike, factor: 3', 'fault: rl.phantom, factor: 3']],
+      'unknown key "factor"',
     ],
     ['a fault the gateway cannot have', [['on: { provider: beta }', 'on: { gateway }']], 'cannot strike the gateway'],
     [

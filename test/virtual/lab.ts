@@ -33,6 +33,7 @@ export function fault(
     id: more.id ?? `${kind}-${at}`,
     at,
     until,
+    name: kind,
     kind: found,
     params: z.object(found.params).parse(params) as Fields,
     endpoints: gateway ? [] : endpoints,

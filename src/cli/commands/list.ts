@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { formatDuration } from '../../base/quantities.ts'
 import { METRICS } from '../../gates/index.ts'
 import { DIALECTS } from '../../protocol/dialects/index.ts'
-import { FAULTS } from '../../provider/index.ts'
+import { CATALOGUE, type NamedFault } from '../../provider/index.ts'
 import { REPORT_FORMATS } from '../../report/index.ts'
 import { policySchema } from '../../router/index.ts'
 import { STRATEGIES } from '../../router/strategies/index.ts'
@@ -33,7 +33,7 @@ interface Topic {
 export const TOPICS = {
   scenarios: { summary: 'the stories in scenarios/', items: scenarioItems },
   policies: { summary: 'the routing policies in scenarios/policies/', items: policyItems },
-  faults: { summary: 'what can go wrong: `timeline`', items: () => FAULTS.map(faultItem) },
+  faults: { summary: 'what can go wrong: `timeline`', items: () => CATALOGUE.map(faultItem) },
   metrics: { summary: 'what can be measured and asserted: `gates`', items: () => METRICS.map(metricItem) },
   arrivals: { summary: 'when requests come: `arrivals`', items: () => ARRIVALS.map(arrivalItem) },
   mixes: { summary: 'what requests look like: `mix`', items: () => MIXES.map(mixItem) },
@@ -57,7 +57,7 @@ export const list: CommandFile = {
       .command('list')
       .description('show what can be used in a scenario')
       .addArgument(new Argument('[topic]', 'of what').choices(TOPIC_NAMES))
-      .option('--json', 'print one JSON document')
+      .option('--json', 'print JSON: the topics, or a list of what is in one')
       .action((topic: TopicName | undefined, { json = false }: { json?: boolean }) =>
         act((shell) => (topic === undefined ? listTopics(shell, json) : listItems(shell, topic, json))),
       )
@@ -82,7 +82,7 @@ async function listTopics(shell: Shell, isJson: boolean): Promise<number> {
 
 async function listItems(shell: Shell, topic: TopicName, isJson: boolean): Promise<number> {
   const items: readonly Item[] = TOPICS[topic].items(shell.cwd)
-  if (isJson) shell.json({ squall: VERSION, [topic]: items })
+  if (isJson) shell.json(items)
   else if (items.length === 0) shell.out(`there are no ${topic} here. To begin with an example: squall init`)
   else shell.out(items.map((item) => card(shell, item)).join('\n\n'))
   return EXIT.ok
@@ -146,8 +146,33 @@ function brokenItem(file: string): Item {
   return { name: file, summary: `(not valid; see: squall validate ${file})`, facts: { file } }
 }
 
-function faultItem({ kind, summary, layer, sees, params, example }: (typeof FAULTS)[number]): Item {
-  return { name: kind, summary, facts: { layer, 'client sees': sees, parameters: parametersOf(params), example } }
+function faultItem({ kind, variant }: NamedFault): Item {
+  const parameters = parametersOf(kind.params)
+  if (variant === null) {
+    const { summary, layer, sees, example } = kind
+    return { name: kind.kind, summary, facts: { layer, 'client sees': sees, parameters, example } }
+  }
+  const settled = Object.keys(variant.with)
+  return {
+    name: variant.id,
+    summary: variant.summary,
+    facts: {
+      layer: kind.layer,
+      'is short for': fields({ fault: kind.kind, ...variant.with }),
+      'client sees': variant.sees,
+      'a good router': variant.expect,
+      'seen in': variant.seen,
+      parameters: parameters.filter((text) => !settled.includes(text.slice(0, text.indexOf(':')))),
+      example: `{ at: 60s, for: 120s, on: { provider: openai }, ${fields({ fault: variant.id, ...variant.ask })} }`,
+    },
+  }
+}
+
+/** `fault: outage, mode: refuse`: keys and values as they stand in a line of YAML. */
+function fields(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .map(([key, value]) => `${key}: ${inline(value)}`)
+    .join(', ')
 }
 
 function metricItem(metric: (typeof METRICS)[number]): Item {

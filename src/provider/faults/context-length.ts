@@ -19,6 +19,18 @@ export const contextLength = defineFault({
   },
   example: '{ at: 30s, for: 2m, on: { provider: openai }, fault: context_length, limit: 16000 }',
   ramps: 'share',
+  variants: [
+    {
+      id: 'ctx.catalogue_lies',
+      summary: 'The window is smaller than the catalogue says.',
+      with: {},
+      ask: { limit: 1000 },
+      mix: 'long-context',
+      sees: '400 for a prompt that fits the advertised window.',
+      expect: 'Go to a larger window, and never send the same prompt to the same endpoint again.',
+      seen: 'earendil-works/pi#6378, diegosouzapw/OmniRoute#8942',
+    },
+  ],
   label: ({ limit }) => `true limit ${limit} tokens`,
   begin({ limit }) {
     return {

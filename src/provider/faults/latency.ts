@@ -32,6 +32,16 @@ export const latency = defineFault({
   example:
     '{ at: 60s, for: 2m, on: { provider: openai }, fault: latency, mode: spike, factor: 8, shape: { kind: ramp } }',
   ramps: 'severity',
+  variants: [
+    {
+      id: 'lat.reasoning_silence',
+      summary: 'Headers at once, then nothing but pings for minutes.',
+      with: { mode: 'first_token_silence', add: '60s' },
+      sees: '200, pings, and no token for a minute.',
+      expect: 'Pings are no content: the wait for the first token has a deadline of its own, per model.',
+      seen: 'BerriAI/litellm#17991, openclaw/openclaw#96693, NousResearch/hermes-agent#52231',
+    },
+  ],
   label: ({ mode, factor }) => (factor > 1 ? `${mode} ×${factor}` : mode),
   begin({ mode, factor, add, ping_every: pingEveryMs }) {
     return {

@@ -36,6 +36,20 @@ export const rateLimit = defineFault({
   },
   example: '{ at: 90s, for: 60s, on: { provider: anthropic }, fault: rate_limit, requests_per_minute: 300 }',
   ramps: 'share',
+  variants: [
+    {
+      id: 'rl.phantom',
+      summary: 'Turned away although the headers say that there is plenty left.',
+      with: { mode: 'phantom' },
+      sees: '429 with requests remaining.',
+      expect: 'A short retry or the next endpoint; the breaker stays closed.',
+      seen: 'OpenAI 2026-06-03, tombii/better-ccflare#375, googleapis/js-genai#1364',
+    },
+  ],
+  misfit: ({ mode, requests_per_minute: rpm, tokens_per_minute: tpm }) =>
+    mode === 'bucket' && rpm === undefined && tpm === undefined
+      ? { message: 'a bucket needs a limit', fix: 'add "requests_per_minute: 300", or say "mode: phantom"' }
+      : null,
   label: ({ mode, requests_per_minute: rpm, tokens_per_minute: tpm }) =>
     mode === 'phantom' ? 'phantom 429' : rpm !== undefined ? `${rpm} requests/min` : `${tpm ?? 0} tokens/min`,
   begin({ mode, requests_per_minute: rpm, tokens_per_minute: tpm, retry_after: form, hint }) {

@@ -1,0 +1,83 @@
+/** What every row of the fault catalogue owes: its name, its words, and that it does what it says. */
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { hashName, Rng } from '../../src/base/index.ts'
+import { CATALOGUE, FAULT_NAMES, type FaultVariant } from '../../src/provider/index.ts'
+import { faultLineSchema, scheduled } from '../../src/scenario/index.ts'
+import { MIXES } from '../../src/workload/index.ts'
+import { endpoint, FleetLab, question } from '../provider/lab.ts'
+import { TAXONOMY } from './taxonomy.ts'
+
+const ROWS = CATALOGUE.flatMap(({ kind, variant }) => (variant ? [{ kind, variant }] : []))
+const SPEC = endpoint('openai', { model: 'openai/gpt-5-mini' })
+const REQUESTS = 120
+const EVERY_MS = 50
+const TURNS = 4
+
+/** A line of a timeline, as a stranger would write it. */
+function lineOf({ id, ask = {} }: FaultVariant, more = ''): string {
+  const asked = Object.entries(ask).map(([key, value]) => `, ${key}: ${JSON.stringify(value)}`)
+  return `{ at: 0s, for: 1h, on: { provider: openai }, fault: ${id}${asked.join('')}${more} }`
+}
+
+/** What traffic of its kind is told at an endpoint, when, and for how much; conversations of four turns. */
+function observe({ mix: wanted = 'short-chat' }: FaultVariant, faults: ReturnType<typeof scheduled>[]) {
+  const mix = MIXES.find(({ kind }) => kind === wanted)
+  if (!mix) throw new Error(`no mix ${wanted}`)
+  const it = new FleetLab([SPEC], faults)
+  const attempts = Array.from({ length: REQUESTS }, (_, n) => {
+    const id = n + 1
+    const turn = n % TURNS
+    const drawn = mix.draw(Rng.fromSeed(1).fork(id))
+    const session = { key: hashName(`session ${(n - turn) / TURNS}`), turn, prefixTokens: turn * 50 }
+    const asked = { ...drawn, id, weather: hashName(`question ${id}`), shape: mix.shape, session, stream: n % 2 === 0 }
+    return it.at(n * EVERY_MS).send(0, question(asked))
+  })
+  it.at(3_600_000 - 1)
+  return {
+    it,
+    seen: attempts.map((attempt) => it.said(attempt)),
+    charged: it.of('fleet.charged'),
+    fired: it.of('fault.fired'),
+  }
+}
+
+test('rows: every name is of the taxonomy, and there once', () => {
+  for (const { variant } of ROWS) {
+    expect(TAXONOMY).toContain(variant.id.split('.').slice(0, 2).join('.'))
+  }
+  expect(new Set(FAULT_NAMES).size).toBe(FAULT_NAMES.length)
+})
+
+describe.each(ROWS.map((row) => [row.variant.id, row] as const))('row %s', (_id, { kind, variant }) => {
+  const line = () => faultLineSchema.parse(parse(lineOf(variant)))
+  const fault = () => scheduled(line(), 'it', [SPEC])
+
+  test('row: says what it is, what a client sees, what a good router does, and where it was seen', () => {
+    for (const text of [variant.summary, variant.sees, variant.expect]) expect(text).toMatch(/^[A-Z0-9].{8,}[.]$/s)
+    expect(variant.seen.length).toBeGreaterThan(5)
+  })
+
+  test('row: its name, is a fault of a timeline', () => {
+    expect(line().fault).toBe(variant.id)
+    expect(fault()).toMatchObject({ name: variant.id, kind: { kind: kind.kind }, endpoints: [0] })
+    expect(kind.misfit?.(fault().params) ?? null).toBeNull()
+    expect(kind.label(fault().params).length).toBeGreaterThan(2)
+  })
+
+  test('row: what it settles, are parameters of its kind', () => {
+    for (const key of Object.keys({ ...variant.with, ...variant.ask })) expect(Object.keys(kind.params)).toContain(key)
+    for (const key of Object.keys(variant.ask ?? {})) expect(Object.keys(variant.with)).not.toContain(key)
+  })
+
+  test('row: strikes, is on record, and somebody notices', () => {
+    const calm = observe(variant, [])
+    const struck = observe(variant, [fault()])
+    expect(struck.fired.length).toBeGreaterThan(0)
+    expect({ seen: struck.seen, charged: struck.charged }).not.toEqual({ seen: calm.seen, charged: calm.charged })
+  })
+
+  test('row: played twice, is the same', () => {
+    expect(observe(variant, [fault()]).it.entries).toEqual(observe(variant, [fault()]).it.entries)
+  })
+})
