@@ -8,7 +8,7 @@ import { gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
 import { FAULT_NAMES, faultNamed, FAULTS, shapeSchema, type FaultVariant } from '../provider/index.ts'
 import { policySchema } from '../router/index.ts'
-import { ARRIVALS, clientSchema, MIXES, streamShare } from '../workload/index.ts'
+import { ARRIVALS, clientSchema, MIXES, streamShare, traitsSchema } from '../workload/index.ts'
 
 const DURATION_MAX_MS = 366 * 24 * 3_600_000
 const TIMELINE_MAX = 10_000
@@ -123,6 +123,11 @@ export const workflowSchema = z.strictObject({
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),
   mix: z.enum(mixKinds).meta({ description: 'What requests look like.', examples: ['short-chat'] }),
   stream: streamShare,
+  traits: traitsSchema.default({}).meta({
+    description:
+      'What its requests are about: rules of a policy choose by it. Each value alone, or several with weights.',
+    examples: [{ task: { code: 3, explain: 1 }, tenant: 'acme' }],
+  }),
   client: clientSchema.prefault({}),
 })
 

@@ -1,7 +1,7 @@
 /** The workload of a scenario: each workflow with its policy, its arrivals, its mix and its application. */
 import type { Rng } from '../base/index.ts'
 import { endpointId, type EndpointSpec } from '../protocol/index.ts'
-import { ARRIVALS, MIXES, type Workflow } from '../workload/index.ts'
+import { ARRIVALS, MIXES, TraitsSource, type Mix, type Workflow } from '../workload/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 import type { Scenario } from './schema.ts'
 
@@ -33,7 +33,8 @@ export function workflowDrafts(
       misfits.push({ path: [...path, 'client', 'emergency'], ...unknown('endpoint', emergency, ids, 'the fleet') })
     }
     const arrivalKind = ARRIVALS.find(({ kind }) => kind === line.arrivals.kind)
-    const mix = MIXES.find(({ kind }) => kind === line.mix)
+    const mix: Mix | undefined = MIXES.find(({ kind }) => kind === line.mix)
+    const traits = new TraitsSource({ ...mix?.traits, ...line.traits }, line.workflow)
     return {
       policy,
       begin: (rng) => ({
@@ -45,7 +46,8 @@ export function workflowDrafts(
           rng.named(line.workflow),
           scenario.duration,
         ),
-        mix: mix as (typeof MIXES)[number],
+        mix: mix as Mix,
+        traits,
         streamShare: line.stream,
         client: line.client,
         emergencyEndpoint,

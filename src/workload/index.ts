@@ -7,5 +7,6 @@
 export * from './arrivals/index.ts'
 export * from './client.ts'
 export * from './mixes/index.ts'
+export * from './traits.ts'
 export * from './workflow.ts'
 export * from './workload.ts'

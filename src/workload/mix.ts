@@ -4,6 +4,7 @@
  */
 import { sampleLognormal, type Lognormal, type Rng } from '../base/index.ts'
 import type { RequestShape } from '../protocol/index.ts'
+import type { TraitsSpec } from './traits.ts'
 
 export interface Question {
   readonly inputTokens: number
@@ -19,6 +20,8 @@ export interface Mix {
   readonly source: string
   readonly example: string
   readonly shape: RequestShape
+  /** What its requests are about, unless the workflow says otherwise. */
+  readonly traits?: TraitsSpec
   draw(rng: Rng): Question
 }
 

@@ -3,9 +3,10 @@
  */
 import { z } from 'zod'
 import { count, duration, hashName, ratio, type Rng } from '../base/index.ts'
-import { PLAIN_TRAITS, requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
+import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
+import type { TraitsSource } from './traits.ts'
 
 /** The application's own patience and stubbornness. Defaults: wait a minute, and leave retrying to the gateway. */
 export const clientSchema = z.strictObject({
@@ -42,6 +43,7 @@ export interface Workflow {
   readonly policy: number
   readonly arrivals: Arrivals
   readonly mix: Mix
+  readonly traits: TraitsSource
   readonly streamShare: number
   readonly client: ClientSpec
   /** Index of the emergency endpoint; -1 for none. */
@@ -65,7 +67,7 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     stream: dice.chance(workflow.streamShare),
     callsTool,
     shape: workflow.mix.shape,
-    traits: PLAIN_TRAITS,
+    traits: workflow.traits.draw(ordinal, rng),
     session: null,
     visited: [],
   }

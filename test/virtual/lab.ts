@@ -5,7 +5,15 @@ import { endpointId, endpointSchema, offerOf, type EndpointSpec } from '../../sr
 import { FAULTS, shapeSchema, type FaultKind, type ScheduledFault } from '../../src/provider/index.ts'
 import { policySchema, type Policy } from '../../src/router/index.ts'
 import { World, type WorldSpec } from '../../src/virtual/index.ts'
-import { ARRIVALS, clientSchema, MIXES, type Arrivals, type Workflow } from '../../src/workload/index.ts'
+import {
+  ARRIVALS,
+  clientSchema,
+  MIXES,
+  TraitsSource,
+  traitsSchema,
+  type Arrivals,
+  type Workflow,
+} from '../../src/workload/index.ts'
 import { z } from 'zod'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -49,6 +57,7 @@ export interface WorkflowInput {
   readonly arrivals?: Fields & { readonly kind: string }
   readonly mix?: string
   readonly stream?: number
+  readonly traits?: Fields
   readonly client?: Fields
   readonly emergency?: number
 }
@@ -88,6 +97,7 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
     policy: input.policy ?? 0,
     arrivals: arrivals(input.arrivals ?? { kind: 'poisson', rate: '5/s' }, rng.named(name), durationMs),
     mix,
+    traits: new TraitsSource(traitsSchema.parse(input.traits ?? {}), name),
     streamShare: input.stream ?? 0.5,
     client: clientSchema.parse(input.client ?? {}),
     emergencyEndpoint: input.emergency ?? -1,
