@@ -116,6 +116,8 @@ export interface FleetCharged {
   readonly inputTokens: number
   readonly outputTokens: number
   readonly cost: NanoDollars
+  /** 0..1: how much of the quality that the endpoint declares is in this answer. 1: as good as it says. */
+  readonly quality: number
 }
 
 export interface CallClosed {

@@ -88,7 +88,7 @@ export class Fingerprint implements Fold {
       case 'fleet.charged':
         this.put3(entry.request, entry.call, entry.attempt)
         this.put2(entry.endpoint, entry.cost)
-        this.put2(entry.inputTokens, entry.outputTokens)
+        this.put3(entry.inputTokens, entry.outputTokens, entry.quality)
         return
       case 'call.closed':
         this.put3(entry.request, entry.call, callOutcome(entry.outcome))

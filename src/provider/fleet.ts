@@ -79,8 +79,7 @@ interface Job {
   next: number
   startedAt: Millis
   inputTokens: number
-  /** Tokens of runs that are over. */
-  outputTokens: number
+  quality: number
 }
 
 export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
@@ -183,7 +182,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       next: 0,
       startedAt: now,
       inputTokens: 0,
-      outputTokens: 0,
+      quality: 1,
     }
     job.slot = this.roster.add(job)
     this.jobs.set(attempt, job)
@@ -214,6 +213,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (this.grain === 'chunk') script = inChunks(withHeaders(script, endpoint.limits?.headers(now)))
     job.cues = script.cues
     job.inputTokens = answer.billedInputTokens
+    job.quality = script.quality ?? 1
     this.play(job, now, out)
   }
 
@@ -280,6 +280,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       inputTokens,
       outputTokens,
       cost: inputTokens + outputTokens === 0 ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens),
+      quality: job.quality,
     })
   }
 

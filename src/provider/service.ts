@@ -45,6 +45,8 @@ export interface Cue {
 export interface Script {
   readonly cues: readonly Cue[]
   readonly stream: boolean
+  /** 0..1: how much of the endpoint's quality is in it. Absent: all of it. */
+  readonly quality?: number
 }
 
 /** What is to be said, before timing. */
@@ -172,7 +174,7 @@ export function breakAfter(script: Script, share: number, ending: readonly Signa
     endMs = Math.max(endMs, cue.afterMs + (signal.type === 'content' ? signal.forMs : 0))
   }
   const said = script.stream ? cues : cues.filter((cue) => cue.signal.type !== 'accepted')
-  return { stream: script.stream, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
+  return { ...script, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
 }
 
 function carries(signal: Signal): signal is Content | ToolDelta {

@@ -86,6 +86,7 @@ export function charged(request: number, at: number, cost: number, more: Some<'f
     inputTokens: 10,
     outputTokens: 10,
     cost,
+    quality: 1,
     ...more,
   }
 }

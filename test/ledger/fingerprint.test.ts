@@ -82,8 +82,9 @@ const KINDS: readonly (readonly [Entry, Record<string, unknown>])[] = [
       inputTokens: 1,
       outputTokens: 1,
       cost: 5,
+      quality: 1,
     },
-    { at: 2, request: 8, call: 1, attempt: 1, endpoint: 1, inputTokens: 2, outputTokens: 2, cost: 6 },
+    { at: 2, request: 8, call: 1, attempt: 1, endpoint: 1, inputTokens: 2, outputTokens: 2, cost: 6, quality: 0.5 },
   ],
   [
     {

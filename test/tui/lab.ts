@@ -127,6 +127,7 @@ export function charged(at: number, endpoint: number, cost: number): EntryOf<'fl
     inputTokens: 1,
     outputTokens: 1,
     cost,
+    quality: 1,
   }
 }
 
