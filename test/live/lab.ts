@@ -3,6 +3,9 @@ import { LiveRun } from '../../src/runner/index.ts'
 import type { Entry } from '../../src/ledger/index.ts'
 import { formatDiagnostic, loadScenario } from '../../src/scenario/index.ts'
 
+export { bodyText, rawAnswer, Tap, unchunked, valuesOf, type RawAnswer, type Tapped } from './tap.ts'
+export { WireLab, type AskOptions, type Exchanged } from './wire-lab.ts'
+
 const FLEET = `
   name: pair
   endpoints:
