@@ -115,6 +115,10 @@ export interface FleetCharged {
   readonly endpoint: number
   readonly inputTokens: number
   readonly outputTokens: number
+  /** Of the input, read from the endpoint's prompt cache. Absent: none. */
+  readonly cachedInputTokens?: number
+  /** Of the input, written to it, where that has a price of its own. Absent: none. */
+  readonly writtenInputTokens?: number
   readonly cost: NanoDollars
   /** 0..1: how much of the quality that the endpoint declares is in this answer. 1: as good as it says. */
   readonly quality: number

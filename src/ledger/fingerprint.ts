@@ -89,6 +89,8 @@ export class Fingerprint implements Fold {
         this.put3(entry.request, entry.call, entry.attempt)
         this.put2(entry.endpoint, entry.cost)
         this.put3(entry.inputTokens, entry.outputTokens, entry.quality)
+        if (entry.cachedInputTokens !== undefined || entry.writtenInputTokens !== undefined)
+          this.put2(entry.cachedInputTokens ?? 0, entry.writtenInputTokens ?? 0)
         return
       case 'call.closed':
         this.put3(entry.request, entry.call, callOutcome(entry.outcome))

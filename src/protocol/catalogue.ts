@@ -99,6 +99,22 @@ const latency = z.strictObject({
     }),
 })
 
+const promptCache = z.strictObject({
+  ttl: duration({ min: 1 })
+    .prefault('5m')
+    .meta({ description: 'How long a prompt that nobody asks for again stays known.', examples: ['5m', '1h'] }),
+  min_prefix: count({ min: 1, max: 10_000_000 })
+    .default(1_024)
+    .meta({ description: 'A known beginning shorter than this many tokens is read again all the same.' }),
+  sessions: count({ min: 1, max: 10_000_000 })
+    .default(10_000)
+    .meta({ description: 'Conversations known at once; beyond that the one asked for longest ago is forgotten.' }),
+})
+
+/** 1,024 tokens at least, 5 minutes idle at most: OpenAI's and Anthropic's. */
+export const USUAL_PROMPT_CACHE: z.infer<typeof promptCache> = promptCache.parse({})
+export type PromptCacheSpec = z.infer<typeof promptCache>
+
 const limits = z.strictObject({
   requests_per_minute: count({ min: 1, max: 1_000_000_000 })
     .optional()
@@ -109,83 +125,93 @@ const limits = z.strictObject({
 })
 
 /** One endpoint of a fleet file. */
-export const endpointSchema = z.strictObject({
-  provider: slug.meta({
-    description: 'Provider slug: what `provider.order` and fault selectors name.',
-    examples: ['openai'],
-  }),
-  name: z
-    .string()
-    .min(1)
-    .max(64)
-    .optional()
-    .meta({ description: 'Display name. Default: the slug.', examples: ['OpenAI'] }),
-  model: z
-    .string()
-    .regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' })
-    .meta({ examples: ['openai/gpt-5-mini'] }),
-  tag: slug.optional().meta({
-    description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
-    examples: ['deepinfra/turbo'],
-  }),
-  stream: z
-    .string()
-    .min(1)
-    .max(128)
-    .optional()
-    .meta({
+export const endpointSchema = z
+  .strictObject({
+    provider: slug.meta({
+      description: 'Provider slug: what `provider.order` and fault selectors name.',
+      examples: ['openai'],
+    }),
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .meta({ description: 'Display name. Default: the slug.', examples: ['OpenAI'] }),
+    model: z
+      .string()
+      .regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' })
+      .meta({ examples: ['openai/gpt-5-mini'] }),
+    tag: slug.optional().meta({
+      description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
+      examples: ['deepinfra/turbo'],
+    }),
+    stream: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .meta({
+        description:
+          'Key of its random streams. Default: tag and model. Keep it when you rename an endpoint, and its weather stays.',
+        examples: ['openai-mini'],
+      }),
+    dialect: z.enum(DIALECT_IDS).default('openai-chat'),
+    price: priceBook,
+    prompt_cache: promptCache.optional().meta({
       description:
-        'Key of its random streams. Default: tag and model. Keep it when you rename an endpoint, and its weather stays.',
-      examples: ['openai-mini'],
+        'The beginnings of conversations that need not be read again: cheaper where `price` has a `cache_read`, and no prefill. Absent: the usual numbers if `price` has a `cache_read`, no cache otherwise.',
+      examples: [{ ttl: '5m' }],
     }),
-  dialect: z.enum(DIALECT_IDS).default('openai-chat'),
-  price: priceBook,
-  context_length: count({ min: 1, max: 100_000_000 })
-    .default(128_000)
-    .meta({ examples: [128000] }),
-  max_output: count({ min: 1, max: 10_000_000 })
-    .optional()
-    .meta({ description: 'Longest answer in tokens. Default: the context length.', examples: [16384] }),
-  parameters: z
-    .array(z.enum(PARAMETERS))
-    .default([
-      'temperature',
-      'top_p',
-      'max_tokens',
-      'max_completion_tokens',
-      'stop',
-      'seed',
-      'tools',
-      'tool_choice',
-      'response_format',
-      'structured_outputs',
-    ])
-    .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
-  data_collection: z
-    .enum(['allow', 'deny'])
-    .default('deny')
-    .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
-  zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
-  region: z
-    .string()
-    .min(1)
-    .max(32)
-    .default('us')
-    .meta({ examples: ['eu'] }),
-  quantization: z.enum(QUANTIZATIONS).default('unknown'),
-  capacity: capacity.prefault({}),
-  latency: latency.prefault({}),
-  limits: limits.prefault({}),
-  input_tokenizer: z
-    .number()
-    .min(0.1)
-    .max(10)
-    .default(1)
-    .meta({
-      description: 'Native tokens per counted token (a different tokenizer bills a different number).',
-      examples: [1.1],
-    }),
-})
+    context_length: count({ min: 1, max: 100_000_000 })
+      .default(128_000)
+      .meta({ examples: [128000] }),
+    max_output: count({ min: 1, max: 10_000_000 })
+      .optional()
+      .meta({ description: 'Longest answer in tokens. Default: the context length.', examples: [16384] }),
+    parameters: z
+      .array(z.enum(PARAMETERS))
+      .default([
+        'temperature',
+        'top_p',
+        'max_tokens',
+        'max_completion_tokens',
+        'stop',
+        'seed',
+        'tools',
+        'tool_choice',
+        'response_format',
+        'structured_outputs',
+      ])
+      .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
+    data_collection: z
+      .enum(['allow', 'deny'])
+      .default('deny')
+      .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
+    zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
+    region: z
+      .string()
+      .min(1)
+      .max(32)
+      .default('us')
+      .meta({ examples: ['eu'] }),
+    quantization: z.enum(QUANTIZATIONS).default('unknown'),
+    capacity: capacity.prefault({}),
+    latency: latency.prefault({}),
+    limits: limits.prefault({}),
+    input_tokenizer: z
+      .number()
+      .min(0.1)
+      .max(10)
+      .default(1)
+      .meta({
+        description: 'Native tokens per counted token (a different tokenizer bills a different number).',
+        examples: [1.1],
+      }),
+  })
+  .refine(({ dialect, price }) => dialect !== 'gemini' || price.cache_write === undefined, {
+    path: ['price', 'cache_write'],
+    error: 'Gemini bills storage, not writes, and its usage tells of none; drop it, or choose another dialect',
+  })
 
 export type EndpointSpec = z.infer<typeof endpointSchema>
 

@@ -18,6 +18,16 @@ export const priceBook = z
   .strictObject({
     input: usdPerMTok.meta({ description: 'USD per million input tokens.', examples: [0.25] }),
     output: usdPerMTok.meta({ description: 'USD per million output tokens.', examples: [2] }),
+    cache_read: usdPerMTok.optional().meta({
+      description:
+        'USD per million input tokens read from the prompt cache; most providers: a tenth of `input`. Default: `input`.',
+      examples: [0.025],
+    }),
+    cache_write: usdPerMTok.optional().meta({
+      description:
+        'USD per million input tokens written to the prompt cache; Anthropic: 1.25 of `input`. Default: `input`.',
+      examples: [0.3125],
+    }),
     request: z
       .number()
       .min(0)
@@ -29,6 +39,8 @@ export const priceBook = z
     ...price,
     inputNanoPerKTok: Math.round(price.input * 1e6),
     outputNanoPerKTok: Math.round(price.output * 1e6),
+    cacheReadNanoPerKTok: Math.round((price.cache_read ?? price.input) * 1e6),
+    cacheWriteNanoPerKTok: Math.round((price.cache_write ?? price.input) * 1e6),
     requestNano: Math.round(price.request * 1e9),
   }))
 
@@ -37,7 +49,19 @@ export type PriceBook = z.infer<typeof priceBook>
 /** Integer nano-dollars: 1e9 is one US dollar. */
 export type NanoDollars = number
 
-export function costOf(price: PriceBook, inputTokens: number, outputTokens: number): NanoDollars {
-  const thousandths = inputTokens * price.inputNanoPerKTok + outputTokens * price.outputNanoPerKTok
+/** What so many tokens cost. `cachedTokens` and `writtenTokens` are parts of `inputTokens`, at prices of their own. */
+export function costOf(
+  price: PriceBook,
+  inputTokens: number,
+  outputTokens: number,
+  cachedTokens = 0,
+  writtenTokens = 0,
+): NanoDollars {
+  const { inputNanoPerKTok, outputNanoPerKTok, cacheReadNanoPerKTok, cacheWriteNanoPerKTok } = price
+  const thousandths =
+    inputTokens * inputNanoPerKTok +
+    outputTokens * outputNanoPerKTok +
+    cachedTokens * (cacheReadNanoPerKTok - inputNanoPerKTok) +
+    writtenTokens * (cacheWriteNanoPerKTok - inputNanoPerKTok)
   return Math.round(thousandths / 1000) + price.requestNano
 }

@@ -60,8 +60,21 @@ export interface ToolDelta {
 
 export interface Usage {
   readonly type: 'usage'
+  /** All tokens of the prompt, those of the cache included. */
   readonly inputTokens: number
   readonly outputTokens: number
+  /** Of the input, read from the prompt cache. Absent: none. */
+  readonly cachedInputTokens?: number
+  /** Of the input, written to the prompt cache, where that has a price of its own. Absent: none. */
+  readonly writtenInputTokens?: number
+}
+
+/** What the prompt cache had to do with a prompt, as a usage tells it: nothing is said of nothing. */
+export function cacheShares(cached: number, written: number): Pick<Usage, 'cachedInputTokens' | 'writtenInputTokens'> {
+  return {
+    ...(cached > 0 && { cachedInputTokens: cached }),
+    ...(written > 0 && { writtenInputTokens: written }),
+  }
 }
 
 /** Bytes that no parser of the dialect may accept: the pattern names the defect, the dialect knows how to write it. */

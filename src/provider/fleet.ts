@@ -9,20 +9,24 @@
  * recorded, whatever the router makes of it. Answers that are errors cost nothing.
  */
 import { assert, at, hashName, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
-import type { Out } from '../ledger/index.ts'
+import type { FleetCharged, Out } from '../ledger/index.ts'
 import {
+  cacheShares,
   CONNECTED,
   costOf,
   CUT_RESET,
   tokensSent,
+  USUAL_PROMPT_CACHE,
   type AttemptHandle,
   type EndpointSpec,
   type Failed,
+  type SessionTurn,
   type Signal,
 } from '../protocol/index.ts'
 import { composeAnswer } from './answer.ts'
 import { contextOverflow } from './faults/context-length.ts'
 import { Limits } from './limits.ts'
+import { PromptCache } from './prompt-cache.ts'
 import {
   drawService,
   inChunks,
@@ -65,6 +69,8 @@ interface Endpoint {
   readonly key: number
   readonly model: ServiceModel
   readonly limits: Limits | null
+  /** null: it reads every prompt from the beginning. */
+  readonly cache: PromptCache | null
   inService: number
   /** Waiting for a slot, in order of arrival. */
   waiting: Set<Job>
@@ -79,6 +85,9 @@ interface Job {
   next: number
   startedAt: Millis
   inputTokens: number
+  /** Of these, read from the prompt cache, and written to it at a price of its own. */
+  cachedTokens: number
+  writtenTokens: number
   quality: number
 }
 
@@ -101,6 +110,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         spec,
         key: hashName(streamOf(spec)),
         model: serviceModel(spec),
+        cache: promptCacheOf(spec),
         limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
         inService: 0,
         waiting: new Set(),
@@ -182,6 +192,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       next: 0,
       startedAt: now,
       inputTokens: 0,
+      cachedTokens: 0,
+      writtenTokens: 0,
       quality: 1,
     }
     job.slot = this.roster.add(job)
@@ -206,15 +218,23 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     )
     const dice = rng.fork(SERVICE_STREAM, endpoint.key, request.weather, attempt.visit)
     const isCalm = weather.isCalm(endpoint.index)
-    let service = drawService(endpoint.model, answer.billedInputTokens, load, dice)
+    job.inputTokens = answer.billedInputTokens
+    if (request.session !== null && endpoint.cache !== null) this.readCache(job, endpoint.cache, request.session, now)
+    let service = drawService(endpoint.model, answer.billedInputTokens - job.cachedTokens, load, dice)
     if (!isCalm) service = weather.service(service, attempt, now, out)
-    let script = writeScript(answer, service, request.stream)
+    let script = writeScript(answer, service, request.stream, job.cachedTokens, job.writtenTokens)
     if (!isCalm) script = weather.script(script, attempt, now, out)
     if (this.grain === 'chunk') script = inChunks(withHeaders(script, endpoint.limits?.headers(now)))
     job.cues = script.cues
-    job.inputTokens = answer.billedInputTokens
     job.quality = script.quality ?? 1
     this.play(job, now, out)
+  }
+
+  private readCache(job: Job, cache: PromptCache, session: SessionTurn, now: Millis): void {
+    const { inputTokens, endpoint } = job
+    const { input_tokenizer: factor, price } = endpoint.spec
+    job.cachedTokens = cache.read(session, Math.floor(session.prefixTokens * factor), inputTokens, now)
+    if (price.cache_write !== undefined && cache.keeps(inputTokens)) job.writtenTokens = inputTokens - job.cachedTokens
   }
 
   private playDue(now: Millis, out: Out<FleetCommand>): void {
@@ -270,7 +290,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     }
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
     const inputTokens = isRefused ? 0 : job.inputTokens
-    out.record({
+    const cached = isRefused ? 0 : job.cachedTokens
+    const written = isRefused ? 0 : job.writtenTokens
+    const isFree = inputTokens + outputTokens === 0
+    const charged: FleetCharged = {
       kind: 'fleet.charged',
       at: now,
       request: attempt.request.id,
@@ -279,9 +302,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       endpoint: endpoint.index,
       inputTokens,
       outputTokens,
-      cost: inputTokens + outputTokens === 0 ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens),
+      cost: isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written),
       quality: job.quality,
-    })
+    }
+    out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
   }
 
   private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {
@@ -303,6 +327,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       }
     }
   }
+}
+
+function promptCacheOf({ prompt_cache: asked, price }: EndpointSpec): PromptCache | null {
+  if (asked !== undefined) return new PromptCache(asked)
+  return price.cache_read === undefined ? null : new PromptCache(USUAL_PROMPT_CACHE)
 }
 
 const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]

@@ -18,12 +18,14 @@ import {
 } from '../base/index.ts'
 import {
   ACCEPTED,
+  cacheShares,
   chunksOf,
   type Content,
   type EndpointSpec,
   type FinishReason,
   type Signal,
   type ToolDelta,
+  type Usage,
 } from '../protocol/index.ts'
 
 /** How an answer will be delivered. Latency faults reshape this. */
@@ -97,8 +99,8 @@ export function drawService(model: ServiceModel, inputTokens: number, load: numb
   return { ttftMs, tokensPerSecond: (latency.tokens_per_second * Math.max(0.01, jitter)) / crowding, pingEveryMs: null }
 }
 
-/** Put an answer on the clock. */
-export function writeScript(answer: Answer, service: Service, stream: boolean): Script {
+/** Put an answer on the clock. `cached` and `written` are the parts of its prompt that the prompt cache had and got. */
+export function writeScript(answer: Answer, service: Service, stream: boolean, cached = 0, written = 0): Script {
   const cues: Cue[] = []
   const start = quantize(service.ttftMs)
   if (service.pingEveryMs !== null && stream) {
@@ -124,9 +126,14 @@ export function writeScript(answer: Answer, service: Service, stream: boolean): 
     if (toolDeltas.length > 0) for (const delta of toolDeltas) cues.push({ afterMs: end, signal: delta })
     else cues.push({ afterMs: end, signal: said(outputTokens, 0, 0, text) })
   }
-  cues.push({ afterMs: end, signal: { type: 'usage', inputTokens: billedInputTokens, outputTokens } })
+  cues.push({ afterMs: end, signal: usageOf(billedInputTokens, outputTokens, cached, written) })
   cues.push({ afterMs: end, signal: { type: 'finished', reason } })
   return { cues, stream }
+}
+
+function usageOf(inputTokens: number, outputTokens: number, cached: number, written: number): Usage {
+  const usage: Usage = { type: 'usage', inputTokens, outputTokens }
+  return cached + written === 0 ? usage : { ...usage, ...cacheShares(cached, written) }
 }
 
 /** A run of tokens at a speed, in chunks at least CHUNK_MS_MIN apart. */

@@ -34,6 +34,7 @@ import {
   type Signal,
   type ToolDelta,
   type ToolSpec,
+  type Usage,
 } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
 import { failure, Failures, statusOf, type Failure } from './failures.ts'
@@ -389,7 +390,8 @@ export class RequestLife {
     this.endAttempt(attempt, 'ok', null, null, now, out)
     const offer = at(this.house.offers, attempt.endpoint)
     const usage = attempt.usage ?? { inputTokens: attempt.request.inputTokens, outputTokens: attempt.outputTokens }
-    const billed = costOf(offer.price, usage.inputTokens, usage.outputTokens)
+    const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens }: Omit<Usage, 'type'> = usage
+    const billed = costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
     this.close('ok', null, 200, billed, now, out)
     out.push({ type: 'client.end', call: this.call, attempt, signals: attempt.held })
   }

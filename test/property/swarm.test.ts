@@ -263,7 +263,9 @@ function noMoreThanAFullAnswer(ledger: Ledger, { endpoints: fleet }: WorldInput)
     charges.set(attemptKey(charge), charge)
     const { price } = fleet[charge.endpoint]!
     expect(charge.cost).toBe(
-      charge.inputTokens + charge.outputTokens === 0 ? 0 : costOf(price, charge.inputTokens, charge.outputTokens),
+      charge.inputTokens + charge.outputTokens === 0
+        ? 0
+        : costOf(price, charge.inputTokens, charge.outputTokens, charge.cachedInputTokens, charge.writtenInputTokens),
     )
     expect(charge.outputTokens).toBeLessThanOrEqual(2_048)
   }

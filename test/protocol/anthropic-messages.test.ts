@@ -241,7 +241,10 @@ describe('what comes in', () => {
         end('end_turn', { input_tokens: 2, cache_creation_input_tokens: 3, cache_read_input_tokens: 4, output_tokens: 7 }), // prettier-ignore
         STOP,
       ),
-      [{ type: 'usage', inputTokens: 9, outputTokens: 7 }, finished('stop')],
+      [
+        { type: 'usage', inputTokens: 9, outputTokens: 7, cachedInputTokens: 4, writtenInputTokens: 3 },
+        finished('stop'),
+      ],
     ],
     [
       'an error first',

@@ -51,6 +51,12 @@ describe('what goes out', () => {
     promptTokensDetails: [{ modality: 'TEXT', tokenCount: 5 }],
   }
 
+  test('gemini: the part of the prompt that the cache had, is told beside the prompt', () => {
+    const cached: Signal = { type: 'usage', inputTokens: 5, outputTokens: 2, cachedInputTokens: 4 }
+    const { body } = render([ACCEPTED, cached, finished('stop')], { ...context, stream: false })
+    expect(JSON.parse(body).usageMetadata).toEqual({ ...usageMetadata, cachedContentTokenCount: 4 })
+  })
+
   test('gemini: a stream, is frames without names that end with CRLF, and nothing marks its end', () => {
     const signals = [ACCEPTED, run('reasoning'), run('text'), ...pieces, counts, finished('tool_calls')]
     const { head, body, end } = render(signals, context)

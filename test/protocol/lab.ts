@@ -14,6 +14,7 @@ import {
 } from '../../src/protocol/dialects/index.ts'
 import { WORDING as OPENAI_WORDING } from '../../src/protocol/dialects/openai-chat/errors.ts'
 import {
+  cacheShares,
   ERROR_CLASSES,
   GARBLED_PATTERNS,
   type DialectId,
@@ -166,11 +167,14 @@ const toolCall = fc
     ...rest.map((args): Signal => ({ type: 'toolDelta', index, args, tokens: 1 })),
   ])
 
-const usage: fc.Arbitrary<Signal> = fc.record({
-  type: fc.constant('usage'),
-  inputTokens: fc.nat(),
-  outputTokens: fc.nat(),
-})
+const usage: fc.Arbitrary<Signal> = fc
+  .tuple(fc.nat(), fc.nat(), fc.option(fc.nat(), { nil: 0 }), fc.option(fc.nat(), { nil: 0 }))
+  .map(([rest, outputTokens, cached, written]) => ({
+    type: 'usage',
+    inputTokens: rest + cached + written,
+    outputTokens,
+    ...cacheShares(cached, written),
+  }))
 
 /** Classes an answer can have; a connection that was lost is no answer. */
 const ANSWERED = ERROR_CLASSES.filter((name) => name !== 'connection_reset')

@@ -44,7 +44,7 @@ type Form = 'stream' | 'json'
 const SAYABLE: Readonly<Record<DialectId, (signals: readonly Signal[], form: Form) => readonly Signal[]>> = {
   'openai-chat': (signals) => signals,
   'anthropic-messages': (signals, form) => withoutStatusInside(withoutLateHalf(signals, form)),
-  gemini: (signals, form) => withReasonByCalls(withoutOpenCall(withoutLateHalf(signals, form), form)),
+  gemini: (signals, form) => withoutWrites(withReasonByCalls(withoutOpenCall(withoutLateHalf(signals, form), form))),
 }
 
 const endOf = (signals: readonly Signal[]): Signal | undefined => signals.at(-1)
@@ -68,6 +68,15 @@ function withoutOpenCall(signals: readonly Signal[], form: Form): readonly Signa
   )
   if (form === 'json' || last?.type !== 'toolDelta' || endOf(signals)?.type === 'finished') return signals
   return signals.filter((signal) => signal.type !== 'toolDelta' || signal.index !== last.index)
+}
+
+/** What was written to the prompt cache. */
+function withoutWrites(signals: readonly Signal[]): readonly Signal[] {
+  return signals.map((signal) => {
+    if (signal.type !== 'usage') return signal
+    const { writtenInputTokens: _untold, ...rest } = signal
+    return rest
+  })
 }
 
 function withReasonByCalls(signals: readonly Signal[]): readonly Signal[] {

@@ -177,6 +177,22 @@ describe('what goes out', () => {
     })
   })
 
+  test('openai-chat: the part of the prompt that the cache had, is told beside the prompt', () => {
+    const counts: Signal = {
+      type: 'usage',
+      inputTokens: 9,
+      outputTokens: 2,
+      cachedInputTokens: 4,
+      writtenInputTokens: 3,
+    }
+    const { body } = render([ACCEPTED, counts, finished('stop')], { ...CONTEXT, stream: false })
+    expect(JSON.parse(body).usage).toMatchObject({
+      prompt_tokens: 9,
+      total_tokens: 11,
+      prompt_tokens_details: { cached_tokens: 4, cache_write_tokens: 3 },
+    })
+  })
+
   test('openai-chat: tool calls out of order, are listed by index and without empty pieces', () => {
     const second: Signal = { type: 'toolDelta', index: 1, id: 'call_2', name: 'look', args: '', tokens: 1 }
     const signals = [ACCEPTED, second, call, more, finished('tool_calls')]

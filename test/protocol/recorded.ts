@@ -83,7 +83,7 @@ const ANTHROPIC_SIGNALS: Signal[] = [
   { type: 'toolDelta', index: 0, args: '"Köln"}', tokens: 2 },
   { type: 'toolDelta', index: 1, id: 'toolu_2', name: 'now', args: '', tokens: 0 },
   { type: 'toolDelta', index: 1, args: '{}', tokens: 1 },
-  { type: 'usage', inputTokens: 12, outputTokens: 9 },
+  { type: 'usage', inputTokens: 12, outputTokens: 9, cachedInputTokens: 3, writtenInputTokens: 7 },
   finished('tool_calls'),
 ]
 

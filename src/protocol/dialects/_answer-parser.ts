@@ -14,7 +14,16 @@
  */
 import { createParser, type EventSourceMessage, type EventSourceParser } from 'eventsource-parser'
 import type { ErrorClass } from '../error-class.ts'
-import { ACCEPTED, PING, type Content, type FinishReason, type GarbledPattern, type Signal } from '../signal.ts'
+import {
+  ACCEPTED,
+  cacheShares,
+  PING,
+  type Content,
+  type FinishReason,
+  type GarbledPattern,
+  type Signal,
+  type Usage,
+} from '../signal.ts'
 import type { ParseContext, Parser } from './_dialect.ts'
 import { classOfError, firstOf, partsOfBody, partsOfError, statusOfCode, type Vocabulary } from './_errors.ts'
 import {
@@ -57,7 +66,7 @@ export abstract class AnswerParser implements Parser {
   private pieces: string[] = []
   private length = 0
   private hasEvents = false
-  private usage: { readonly inputTokens: number; readonly outputTokens: number } | null = null
+  private usage: Usage | null = null
   private readonly said = { text: new TokenEstimate(), reasoning: new TokenEstimate() }
 
   constructor(context: ParseContext, vocabulary: Vocabulary) {
@@ -285,13 +294,16 @@ export abstract class AnswerParser implements Parser {
     this.emit({ type: 'content', channel, tokens, forMs: 0, everyMs: 0, text })
   }
 
-  /** The last counts given are the ones that hold; they come out with the end. */
-  protected noteUsage(inputTokens: unknown, outputTokens: unknown): void {
-    if (isCount(inputTokens) && isCount(outputTokens)) this.usage = { inputTokens, outputTokens }
+  /** The last counts given are the ones that hold; they come out with the end. The cache has part of the input. */
+  protected noteUsage(inputTokens: unknown, outputTokens: unknown, cached: unknown = 0, written: unknown = 0): void {
+    if (!isCount(inputTokens) || !isCount(outputTokens)) return
+    const read = isCount(cached) ? Math.min(cached, inputTokens) : 0
+    const kept = isCount(written) ? Math.min(written, inputTokens - read) : 0
+    this.usage = { type: 'usage', inputTokens, outputTokens, ...cacheShares(read, kept) }
   }
 
   private emitUsage(): void {
-    if (this.usage) this.emit({ type: 'usage', ...this.usage })
+    if (this.usage) this.emit(this.usage)
     this.usage = null
   }
 

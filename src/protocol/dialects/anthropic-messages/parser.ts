@@ -28,6 +28,8 @@ class MessagesParser extends AnswerParser {
   /** Tool calls by the index of their block, until it stops. */
   private readonly open = new Map<unknown, OpenCall>()
   private inputTokens = 0
+  private readTokens = 0
+  private writtenTokens = 0
 
   protected readEvent(event: Fields): void {
     switch (event['type']) {
@@ -100,7 +102,7 @@ class MessagesParser extends AnswerParser {
 
   private readEnd(delta: Fields, usage: Fields | null): void {
     this.readUsage(usage)
-    this.noteUsage(this.inputTokens, usage?.['output_tokens'])
+    this.noteUsage(this.inputTokens, usage?.['output_tokens'], this.readTokens, this.writtenTokens)
     const reason = delta['stop_reason']
     if (typeof reason !== 'string') return
     for (const block of this.open.keys()) this.stopBlock(block)
@@ -111,7 +113,9 @@ class MessagesParser extends AnswerParser {
   private readUsage(usage: Fields | null): void {
     const { input_tokens: plain, cache_creation_input_tokens: written, cache_read_input_tokens: read } = usage ?? {}
     if (!isCount(plain)) return
-    this.inputTokens = plain + (isCount(written) ? written : 0) + (isCount(read) ? read : 0)
+    this.readTokens = isCount(read) ? read : 0
+    this.writtenTokens = isCount(written) ? written : 0
+    this.inputTokens = plain + this.readTokens + this.writtenTokens
   }
 
   protected readWhole(body: Fields, how: 'clean' | 'reset'): void {

@@ -10,7 +10,7 @@
  * there. Arguments that are no object are written as the string they are, as some imitators do it. No arguments at all
  * mean `{}`.
  */
-import type { Closed, Content, Failed, FinishReason, ToolDelta } from '../../signal.ts'
+import type { Closed, Content, Failed, FinishReason, ToolDelta, Usage } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
 import type { RenderContext, Renderer } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
@@ -69,7 +69,10 @@ class MessagesRenderer extends AnswerRenderer {
   private start(): void {
     if (this.hasStarted) return
     this.hasStarted = true
-    const usage = { ...usageFields(this.context.inputTokens ?? 0, 1), service_tier: 'standard' }
+    const usage = {
+      ...usageFields({ inputTokens: this.context.inputTokens ?? 0, outputTokens: 1 }),
+      service_tier: 'standard',
+    }
     this.event('message_start', { message: { ...this.identity(), content: [], ...stopped(null), usage } })
   }
 
@@ -146,7 +149,7 @@ class MessagesRenderer extends AnswerRenderer {
   }
 
   private counts(): object {
-    return this.usage === null ? {} : usageFields(this.usage.inputTokens, this.usage.outputTokens)
+    return this.usage === null ? {} : usageFields(this.usage)
   }
 
   protected wholeBody(reason: FinishReason, failed: Failed | null): string {
@@ -177,11 +180,17 @@ function stopped(reason: string | null): object {
   return { stop_reason: reason, stop_sequence: null }
 }
 
-function usageFields(inputTokens: number, outputTokens: number): object {
+/** `input_tokens` are those that the cache had no part in. */
+function usageFields({
+  inputTokens,
+  outputTokens,
+  cachedInputTokens: read = 0,
+  writtenInputTokens: written = 0,
+}: Omit<Usage, 'type'>): object {
   return {
-    input_tokens: inputTokens,
-    cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0,
+    input_tokens: inputTokens - read - written,
+    cache_creation_input_tokens: written,
+    cache_read_input_tokens: read,
     output_tokens: outputTokens,
   }
 }

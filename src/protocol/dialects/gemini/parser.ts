@@ -114,11 +114,12 @@ class GeminiParser extends AnswerParser {
 
   private readUsage(usage: Fields): void {
     const { promptTokenCount: prompt, toolUsePromptTokenCount: toolUse } = usage
-    const { candidatesTokenCount: said, thoughtsTokenCount: thought } = usage
+    const { candidatesTokenCount: said, thoughtsTokenCount: thought, cachedContentTokenCount: cached } = usage
     if (!isCount(prompt) || (!isCount(said) && !isCount(thought))) return // Only the prompt is counted so far.
     this.noteUsage(
       prompt + (isCount(toolUse) ? toolUse : 0),
       (isCount(said) ? said : 0) + (isCount(thought) ? thought : 0),
+      cached,
     )
   }
 

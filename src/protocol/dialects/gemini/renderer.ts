@@ -6,7 +6,8 @@
  * What this way of writing has no place for: a tool call is a part with its arguments as an object, so it is sent when it
  * is whole, not at all if the answer breaks off in it, and without the spelling of its arguments; arguments that are no
  * object are written as the string they are, and none mean `{}`. There is no finish reason for tool calls: `STOP` after a
- * call is one. A JSON answer that fails late says nothing but its error.
+ * call is one. A JSON answer that fails late says nothing but its error. The counts tell what was read from the prompt
+ * cache, never what was written to it: Gemini bills storage instead.
  */
 import type { Closed, Content, Failed, FinishReason, ToolDelta } from '../../signal.ts'
 import { AnswerRenderer, type WholeCall } from '../_answer-renderer.ts'
@@ -92,12 +93,13 @@ class GeminiRenderer extends AnswerRenderer {
 
   private counts(): object {
     if (this.usage === null) return {}
-    const { inputTokens, outputTokens } = this.usage
+    const { inputTokens, outputTokens, cachedInputTokens: cached } = this.usage
     return {
       usageMetadata: {
         promptTokenCount: inputTokens,
         candidatesTokenCount: outputTokens,
         totalTokenCount: inputTokens + outputTokens,
+        ...(cached !== undefined && { cachedContentTokenCount: cached }),
         promptTokensDetails: [{ modality: 'TEXT', tokenCount: inputTokens }],
       },
     }

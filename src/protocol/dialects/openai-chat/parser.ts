@@ -83,7 +83,13 @@ class ChatParser extends AnswerParser {
 
   private readUsage(usage: unknown): void {
     const counts = recordOf(usage)
-    this.noteUsage(counts?.['prompt_tokens'], counts?.['completion_tokens'])
+    const details = recordOf(counts?.['prompt_tokens_details'])
+    this.noteUsage(
+      counts?.['prompt_tokens'],
+      counts?.['completion_tokens'],
+      details?.['cached_tokens'],
+      details?.['cache_write_tokens'],
+    )
   }
 }
 

@@ -154,10 +154,11 @@ function openingOf(context: RenderContext, surface: 'openai' | 'openrouter'): st
   return context.stream ? `data: ${identity}` : identity
 }
 
-function usageBody({ inputTokens, outputTokens }: Usage): string {
+function usageBody({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): string {
+  const written = writtenInputTokens === undefined ? '' : `,"cache_write_tokens":${writtenInputTokens}`
   return (
     `{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens}` +
-    ',"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0}' +
+    `,"prompt_tokens_details":{"cached_tokens":${cachedInputTokens}${written},"audio_tokens":0}` +
     ',"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0' +
     ',"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
   )
