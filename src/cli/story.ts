@@ -3,7 +3,7 @@
  * tried, how each attempt ended, and what it cost. Names instead of numbers, so that it can be printed or read as JSON.
  */
 import { NEVER, type Millis } from '../base/index.ts'
-import { windowAt, requestName, type Directory, type Entry, type EntryOf } from '../ledger/index.ts'
+import { windowAt, requestName, type AttemptReason, type Directory, type Entry, type EntryOf, type SkipCause } from '../ledger/index.ts'
 
 export interface Story {
   readonly request: string
@@ -29,7 +29,7 @@ export interface CallStory {
   readonly routedAt: Millis | null
   readonly funnel: readonly { readonly step: string; readonly left: number; readonly removed: readonly string[] }[]
   readonly order: readonly { readonly endpoint: string; readonly score: number; readonly reason: string }[]
-  readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: string }[]
+  readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: SkipCause }[]
   readonly attempts: readonly AttemptStory[]
   readonly outcome: string | null
   readonly errorClass: string | null
@@ -39,7 +39,7 @@ export interface CallStory {
 export interface AttemptStory {
   readonly number: number
   readonly endpoint: string
-  readonly reason: string
+  readonly reason: AttemptReason
   readonly startedAt: Millis
   /** From the start; null: none came. */
   readonly firstTokenMs: Millis | null

@@ -32,6 +32,7 @@ export const ATTEMPT_REASONS = [
   'next_model', //     failover to another model
   'probe', //          a half-open breaker lets one request through
   'emergency', //      the application went past the gateway
+  'hedge', //          the first content is late: somebody else as well
 ] as const
 export type AttemptReason = (typeof ATTEMPT_REASONS)[number]
 
@@ -67,6 +68,15 @@ export interface CallRouted {
   readonly order: readonly Candidate[]
 }
 
+/** Why a candidate was passed over. */
+export const SKIP_CAUSES = [
+  'cooling', //      it said "not now"
+  'breaker', //      its circuit is open
+  'ruled_out', //    the failure before is not one to go on with there
+  'retry_budget', // the budget for extra attempts is spent
+] as const
+export type SkipCause = (typeof SKIP_CAUSES)[number]
+
 /** A candidate was passed over when its turn came. */
 export interface CandidateSkipped {
   readonly kind: 'candidate.skipped'
@@ -74,7 +84,7 @@ export interface CandidateSkipped {
   readonly request: RequestId
   readonly call: number
   readonly endpoint: number
-  readonly cause: 'cooling' | 'breaker' | 'ruled_out'
+  readonly cause: SkipCause
 }
 
 export interface AttemptStarted {

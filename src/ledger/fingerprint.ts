@@ -11,8 +11,8 @@ import {
   BREAKER_STATES,
   ENTRY_KINDS,
   REQUEST_OUTCOMES,
+  SKIP_CAUSES,
   type Candidate,
-  type CandidateSkipped,
   type Entry,
   type FunnelStep,
   type RequestClosed,
@@ -42,7 +42,7 @@ const attemptOutcome = numbering(ATTEMPT_OUTCOMES)
 const callOutcome = numbering(CALL_OUTCOMES)
 const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
-const skipCause = numbering(['cooling', 'breaker', 'ruled_out'] satisfies CandidateSkipped['cause'][])
+const skipCause = numbering(SKIP_CAUSES)
 const NO_INSTANT = -1
 const NO_STATUS = -1
 

@@ -16,6 +16,15 @@ import {
 } from '../protocol/index.ts'
 import type { RequestLife } from './request.ts'
 
+/** How an attempt comes about. */
+export interface Start {
+  readonly endpoint: number
+  readonly position: number
+  readonly retry: number
+  readonly isProbe: boolean
+  readonly price: number
+}
+
 export class Attempt implements AttemptHandle {
   readonly life: RequestLife
   readonly request: ChatRequest
@@ -25,6 +34,12 @@ export class Attempt implements AttemptHandle {
   readonly visit: number
   readonly startedAt: Millis
   readonly isProbe: boolean
+  /** Place of its candidate in the plan. */
+  readonly position: number
+  /** How many times its candidate had been asked before, in a row. */
+  readonly retry: number
+  /** What the retry budget charged for it; -1 when it was not charged. */
+  readonly price: number
   isOver = false
   wasAccepted = false
   firstContentAt: Millis | null = null
@@ -41,7 +56,7 @@ export class Attempt implements AttemptHandle {
   idleAt: Millis = NEVER
   attemptAt: Millis = NEVER
 
-  constructor(life: RequestLife, number: number, endpoint: number, isProbe: boolean, now: Millis) {
+  constructor(life: RequestLife, number: number, { endpoint, position, retry, isProbe, price }: Start, now: Millis) {
     this.life = life
     this.request = life.call.request
     this.call = life.call.number
@@ -50,6 +65,9 @@ export class Attempt implements AttemptHandle {
     this.visit = nextVisit(this.request, endpoint)
     this.startedAt = now
     this.isProbe = isProbe
+    this.position = position
+    this.retry = retry
+    this.price = price
   }
 
   nextDeadline(): Millis {

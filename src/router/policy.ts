@@ -9,9 +9,12 @@ import { QUANTIZATIONS } from '../protocol/index.ts'
 import { breakerSchema } from './policies/breaker.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
+import { hedgeSchema } from './policies/hedge.ts'
+import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
+import { reactionsSchema } from './reactions.ts'
 
 /** OpenRouter's limit on `models`, seen on the wire: `'models' array must have 3 items or fewer.` */
 export const MODELS_MAX = 3
@@ -88,6 +91,11 @@ export type ProviderPreferences = z.infer<typeof providerPreferencesSchema>
 export const resilienceSchema = z.strictObject({
   timeouts: timeoutsSchema.prefault({}),
   retry: retrySchema.prefault({}),
+  retry_budget: retryBudgetSchema
+    .optional()
+    .meta({ description: 'Absent: extra attempts are limited per request only.', examples: [{ kind: 'ratio' }] }),
+  hedge: hedgeSchema.optional().meta({ description: 'Absent: nobody is asked twice at once.' }),
+  reactions: reactionsSchema.optional(),
   breaker: breakerSchema.optional().meta({ description: 'Absent: no circuit breaker.' }),
   cooldown: cooldownSchema
     .optional()

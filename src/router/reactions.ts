@@ -13,7 +13,8 @@
  *
  * A class with none of the three ways on is final: the caller gets it as it is.
  */
-import type { ErrorClass } from '../protocol/index.ts'
+import { z } from 'zod'
+import { ERROR_CLASSES, type ErrorClass } from '../protocol/index.ts'
 
 export interface Reaction {
   readonly retryHere: boolean
@@ -77,6 +78,38 @@ export const REACTIONS: Readonly<Record<ErrorClass, Reaction>> = {
   gateway_down: FINAL,
   client_timeout: FINAL,
   cancelled: FINAL,
+}
+
+/** What a policy may say otherwise about one class. */
+const overrideSchema = z.strictObject({
+  retry_here: z.boolean().optional().meta({ description: 'The same endpoint may be asked again.' }),
+  next_provider: z.boolean().optional().meta({ description: 'Another endpoint of the model may be asked.' }),
+  next_model: z.boolean().optional().meta({ description: 'The next model may be asked.' }),
+})
+
+/** Classes that an endpoint can answer with; what the gateway itself decides is nobody's to change. */
+const OVERRIDABLE = ERROR_CLASSES.filter((name) => REACTIONS[name] !== FINAL)
+
+export const reactionsSchema = z.partialRecord(z.enum(OVERRIDABLE), overrideSchema).meta({
+  description: 'What a class of error means for this policy, where it differs from the table in router/reactions.ts.',
+  examples: [{ rate_limited: { retry_here: false } }],
+})
+
+/** The table of one policy. */
+export function reactionsOf(overrides: z.infer<typeof reactionsSchema> | undefined): typeof REACTIONS {
+  if (overrides === undefined) return REACTIONS
+  const table = { ...REACTIONS }
+  for (const name of ERROR_CLASSES) {
+    const { retry_here: retryHere, next_provider: nextProvider, next_model: nextModel } = overrides[name] ?? {}
+    const base = REACTIONS[name]
+    table[name] = {
+      ...base,
+      retryHere: retryHere ?? base.retryHere,
+      nextProvider: nextProvider ?? base.nextProvider,
+      nextModel: nextModel ?? base.nextModel,
+    }
+  }
+  return table
 }
 
 /** The HTTP status a caller is given for a class when no upstream answer carries one (OpenRouter's table 3.3). */

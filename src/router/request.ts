@@ -6,6 +6,8 @@
  *   queued       arrival                                    racing, or closed (nobody eligible)
  *   racing       first content at the commit point          streaming
  *   racing       the whole answer                           closed (ok)
+ *   racing       the first content is late: hedge           racing, with one more attempt
+ *   racing       attempt failed, others are in the race     racing
  *   racing       attempt failed, retry here                 backing_off
  *   racing       attempt failed, somebody else is left      racing
  *   racing       attempt failed, nobody is left             closed (failed)
@@ -15,12 +17,13 @@
  *   any          total deadline                             closed (failed, or truncated after the commit)
  *   any          the caller left                            closed (cancelled)
  *
- * Deadlines are state: `total`, `retry`, `hold` of the request; `connect`, `firstToken`, `idle`, `attempt` of each
- * attempt. They fire in that order. Attempts are an array and race to the first content; today one runs at a time.
- * Losers are cancelled, billed by the fleet, and not blamed. Late Signals are counted.
+ * Deadlines are state: `total`, `retry`, `hold`, `hedge` of the request; `connect`, `firstToken`, `idle`, `attempt` of
+ * each attempt. They fire in that order. Attempts are an array and race to the first content: as long as one of them is
+ * still open, another's failure is only noted. Losers are cancelled, billed by the fleet, and not blamed. Late Signals
+ * are counted.
  */
 import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/index.ts'
-import type { AttemptOutcome, AttemptReason, Candidate, Out } from '../ledger/index.ts'
+import type { AttemptOutcome, AttemptReason, Candidate, CandidateSkipped, Out } from '../ledger/index.ts'
 import {
   costOf,
   leaksToolCall,
@@ -36,17 +39,19 @@ import {
   type ToolSpec,
   type Usage,
 } from '../protocol/index.ts'
-import { Attempt } from './attempt.ts'
+import type { Allowance } from './allowance.ts'
+import { Attempt, type Start } from './attempt.ts'
 import { failure, Failures, statusOf, type Failure } from './failures.ts'
 import type { Health } from './health.ts'
 import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
 import { commitAt } from './policies/commit.ts'
+import { hedgeDelayMs } from './policies/hedge.ts'
 import { retryDelayMs } from './policies/retry.ts'
-import { totalDeadline } from './policies/timeouts.ts'
+import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeouts.ts'
 import { validateToolCalls } from './policies/validation.ts'
 import type { Policy } from './policy.ts'
-import { REACTIONS, STATUS_OF } from './reactions.ts'
+import { STATUS_OF, type Reaction } from './reactions.ts'
 
 export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
 
@@ -54,11 +59,20 @@ export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
 export interface House {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
+  /** By policy: what each class of error means for it. */
+  readonly reactions: readonly Readonly<Record<ErrorClass, Reaction>>[]
+  /** By policy: the extra attempts it may make. */
+  readonly allowances: readonly Allowance[]
   readonly health: Health
   readonly rng: Rng
 }
 
 type RouterOut = Out<RouterCommand>
+
+interface Next {
+  readonly start: Start
+  readonly reason: AttemptReason
+}
 
 const RETRY_STREAM = 0x7265
 
@@ -70,31 +84,38 @@ export class RequestLife {
   private readonly house: House
   private readonly policy: Policy
   private readonly plan: Plan
+  private readonly allowance: Allowance
   private readonly attempts: Attempt[] = []
-  /** Position in the plan of the candidate tried last. */
+  /** Position in the plan of the last candidate that was asked or passed over. */
   private position = -1
-  private retriesHere = 0
+  /** The attempt whose first content came first: it has won the race, and may still fail before the commit. */
+  private leader: Attempt | null = null
   private committed: Attempt | null = null
   private readonly failures = new Failures()
   private isBlocked = false
   private totalAt: Millis
   private retryAt: Millis = NEVER
+  /** What the retry that is waited for will be, and how long its wait is. */
+  private retryStart: Start | null = null
+  private retryWaitMs: Millis = 0
   private holdAt: Millis = NEVER
+  private hedgeAt: Millis = NEVER
+  private hedges = 0
 
   constructor(call: Call, plan: Plan, house: House, now: Millis) {
     this.call = call
     this.house = house
     this.plan = plan
     this.policy = at(house.policies, call.policy)
+    this.allowance = at(house.allowances, call.policy)
     this.totalAt = totalDeadline(this.policy.resilience.timeouts, now)
   }
 
   /** The earliest of all deadlines; NEVER once closed. */
   nextDeadline(): Millis {
     if (this.phase === 'closed') return NEVER
-    let earliest = Math.min(this.totalAt, this.retryAt, this.holdAt)
-    const current = this.current()
-    if (current) earliest = Math.min(earliest, current.nextDeadline())
+    let earliest = Math.min(this.totalAt, this.retryAt, this.holdAt, this.hedgeAt)
+    for (const attempt of this.attempts) if (!attempt.isOver) earliest = Math.min(earliest, attempt.nextDeadline())
     return earliest
   }
 
@@ -109,30 +130,36 @@ export class RequestLife {
         now,
         out,
       )
-    } else this.advance(now, out, null)
+    } else {
+      this.allowance.requested(at(order, 0).endpoint, now)
+      this.advance(now, out, null)
+    }
   }
 
   /** Deadlines that are due, in declared order. */
   wake(now: Millis, out: RouterOut): void {
     if (this.phase !== 'closed' && now >= this.totalAt) {
       this.endAll('deadline_exceeded', now, out)
-      this.fail(
-        { class: 'deadline_exceeded', status: null, retryAfterMs: null, message: 'the time for this request is over' },
-        now,
-        out,
-      )
+      this.fail(OUT_OF_TIME, now, out)
     }
-    if (this.phase === 'backing_off' && now >= this.retryAt) {
+    if (this.retryStart !== null && now >= this.retryAt) {
+      const again = this.retryStart
       this.retryAt = NEVER
-      this.askAgain(now, out)
+      this.retryStart = null
+      this.askAgain(again, now, out)
     }
-    const current = this.current()
-    if (!current) return
-    if (now >= this.holdAt) this.commit(current, now, out)
-    if (now >= current.connectAt) this.timeOut(current, 'connect_timeout', now, out)
-    else if (now >= current.firstTokenAt) this.timeOut(current, 'first_token_timeout', now, out)
-    else if (now >= current.idleAt) this.timeOut(current, 'idle_timeout', now, out)
-    else if (now >= current.attemptAt) this.timeOut(current, 'attempt_timeout', now, out)
+    if (now >= this.holdAt && this.leader !== null) this.commit(this.leader, now, out)
+    if (now >= this.hedgeAt) this.hedge(now, out)
+    // Those that start meanwhile have deadlines in the future.
+    const { length } = this.attempts
+    for (let index = 0; index < length; index += 1) {
+      const attempt = at(this.attempts, index)
+      if (attempt.isOver) continue
+      if (now >= attempt.connectAt) this.timeOut(attempt, 'connect_timeout', now, out)
+      else if (now >= attempt.firstTokenAt) this.timeOut(attempt, 'first_token_timeout', now, out)
+      else if (now >= attempt.idleAt) this.timeOut(attempt, 'idle_timeout', now, out)
+      else if (now >= attempt.attemptAt) this.timeOut(attempt, 'attempt_timeout', now, out)
+    }
   }
 
   /** What an endpoint sent. */
@@ -164,8 +191,8 @@ export class RequestLife {
   }
 
   block(now: Millis, out: RouterOut): void {
-    const current = this.current()
-    if (this.isBlocked || !current) return
+    const current = this.committed
+    if (this.isBlocked || current === null || current.isOver) return
     this.isBlocked = true
     current.settleRun(now)
     current.idleAt = NEVER
@@ -173,68 +200,124 @@ export class RequestLife {
   }
 
   drain(now: Millis, out: RouterOut): void {
-    const current = this.current()
-    if (!this.isBlocked || !current) return
+    const current = this.committed
+    if (!this.isBlocked || current === null || current.isOver) return
     this.isBlocked = false
     current.idleAt = now + this.policy.resilience.timeouts.idle
     out.push({ type: 'attempt.resume', attempt: current })
   }
 
-  private current(): Attempt | undefined {
-    const last = this.attempts[this.attempts.length - 1]
-    return last === undefined || last.isOver ? undefined : last
+  /** Whether any attempt is still open. */
+  private isRacing(): boolean {
+    for (const attempt of this.attempts) if (!attempt.isOver) return true
+    return false
   }
 
   // ── trying ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Go to the next candidate that may be asked. After a failure, only where its reaction allows. */
-  private advance(now: Millis, out: RouterOut, failed: Failure | null): void {
+  private advance(now: Millis, out: RouterOut, failed: Failure | null, failedAt = -1): void {
+    const isTooLate = this.totalAt - now < this.policy.resilience.timeouts.min_useful
+    const next = isTooLate ? null : this.nextCandidate(now, out, failed, failedAt)
+    if (next !== null) this.start(next.start, next.reason, now, out)
+    else this.fail(isTooLate ? OUT_OF_TIME : (failed ?? HELD_BACK), now, out)
+  }
+
+  /** The next of the plan that has not been asked. `failedAt` is the place of the one that has just failed. */
+  private nextCandidate(now: Millis, out: RouterOut, failed: Failure | null, failedAt: number): Next | null {
     const { order } = this.plan
-    const reaction = failed === null ? null : REACTIONS[failed.class]
-    const failedModel = this.position < 0 ? null : this.modelAt(this.position)
-    for (let position = this.position + 1; position < order.length; position += 1) {
+    const reaction = failed === null ? null : this.reactionTo(failed.class)
+    const from = failedAt < 0 ? null : this.modelAt(failedAt)
+    while (this.position + 1 < order.length) {
+      const position = this.position + 1
       const candidate = at(order, position)
-      const isSameModel = failedModel !== null && this.modelAt(position) === failedModel
+      if (this.hedges > 0 && this.attempts.some((attempt) => attempt.position === position)) {
+        this.position = position
+        continue
+      }
+      const isSameModel = from !== null && this.modelAt(position) === from
       if (reaction !== null && !(isSameModel ? reaction.nextProvider : reaction.nextModel)) {
-        this.skip(candidate, 'ruled_out', now, out)
+        this.passOver(position, 'ruled_out', now, out)
         continue
       }
-      const admission = this.house.health.admits(this.call.policy, candidate.endpoint, now)
+      const { endpoint } = candidate
+      const admission = this.house.health.admits(this.call.policy, endpoint, now)
       if (admission === false) {
-        this.skip(candidate, this.house.health.heldBack(this.call.policy, candidate.endpoint, now).cause, now, out)
+        this.passOver(position, this.house.health.heldBack(this.call.policy, endpoint, now).cause, now, out)
         continue
       }
-      if (this.attempts.length >= this.policy.resilience.max_attempts) break
+      if (this.attempts.length >= this.policy.resilience.max_attempts) return null
+      const isCharged = failed !== null && this.allowance.coversFailover
+      const price = isCharged ? this.allowance.withdraw(endpoint, failed.class === 'rate_limited', now) : -1
+      if (price === null) {
+        this.passOver(position, 'retry_budget', now, out)
+        continue
+      }
       this.position = position
-      this.retriesHere = 0
-      const reason =
-        admission === 'probe'
-          ? 'probe'
-          : failedModel === null
-            ? 'primary'
-            : isSameModel
-              ? 'next_endpoint'
-              : 'next_model'
-      this.start(candidate, reason, now, out)
-      return
+      const isProbe = admission === 'probe'
+      const onward = from === null ? 'primary' : isSameModel ? 'next_endpoint' : 'next_model'
+      return { start: { endpoint, position, retry: 0, isProbe, price }, reason: isProbe ? 'probe' : onward }
     }
-    this.fail(failed ?? HELD_BACK, now, out)
+    return null
   }
 
   /** The wait is over. Its breaker or a cooldown may have closed the endpoint meanwhile: then somebody else is asked. */
-  private askAgain(now: Millis, out: RouterOut): void {
-    const candidate = at(this.plan.order, this.position)
+  private askAgain(again: Start, now: Millis, out: RouterOut): void {
     const { health } = this.house
-    const admission = health.admits(this.call.policy, candidate.endpoint, now)
+    const admission = health.admits(this.call.policy, again.endpoint, now)
     if (admission !== false) {
-      this.start(candidate, admission === 'probe' ? 'probe' : 'retry', now, out)
+      const isProbe = admission === 'probe'
+      this.start({ ...again, isProbe }, isProbe ? 'probe' : 'retry', now, out)
       return
     }
-    this.skip(candidate, health.heldBack(this.call.policy, candidate.endpoint, now).cause, now, out)
-    this.advance(now, out, this.failures.last)
+    if (again.price >= 0) this.allowance.returned(again.endpoint)
+    const candidate = at(this.plan.order, again.position)
+    this.skip(candidate, health.heldBack(this.call.policy, again.endpoint, now).cause, now, out)
+    this.advance(now, out, this.failures.last, again.position)
   }
 
-  private skip(candidate: Candidate, cause: 'cooling' | 'breaker' | 'ruled_out', now: Millis, out: RouterOut): void {
+  /** The first content is late: ask one more, of another provider if there is one. */
+  private hedge(now: Millis, out: RouterOut): void {
+    this.hedgeAt = NEVER
+    const { hedge, max_attempts: attemptsMax } = this.policy.resilience
+    if (!hedge || this.hedges >= hedge.max || this.leader !== null || this.attempts.length >= attemptsMax) return
+    const next = this.hedgeCandidate(now)
+    if (next === null || !this.allowance.hedges?.withdraw()) return
+    const price = this.allowance.withdraw(next.endpoint, false, now)
+    if (price === null) return
+    this.hedges += 1
+    this.start({ ...next, price }, 'hedge', now, out)
+  }
+
+  /** The first that has not been asked and is free to be; of those, one of a provider that is not in the race. */
+  private hedgeCandidate(now: Millis): Omit<Start, 'price'> | null {
+    const { order } = this.plan
+    let best: Omit<Start, 'price'> | null = null
+    for (let position = 0; position < order.length; position += 1) {
+      const { endpoint } = at(order, position)
+      if (this.attempts.some((attempt) => attempt.endpoint === endpoint)) continue
+      if (this.house.health.admits(this.call.policy, endpoint, now) !== true) continue
+      const candidate = { endpoint, position, retry: 0, isProbe: false }
+      const { provider } = at(this.house.offers, endpoint)
+      const isElsewhere = this.attempts.every(
+        (attempt) => attempt.isOver || at(this.house.offers, attempt.endpoint).provider !== provider,
+      )
+      if (isElsewhere) return candidate
+      best ??= candidate
+    }
+    return best
+  }
+
+  private reactionTo(errorClass: ErrorClass): Reaction {
+    return at(this.house.reactions, this.call.policy)[errorClass]
+  }
+
+  private passOver(position: number, cause: CandidateSkipped['cause'], now: Millis, out: RouterOut): void {
+    this.position = position
+    this.skip(at(this.plan.order, position), cause, now, out)
+  }
+
+  private skip(candidate: Candidate, cause: CandidateSkipped['cause'], now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { endpoint } = candidate
     out.record({ kind: 'candidate.skipped', at: now, request: request.id, call: number, endpoint, cause })
@@ -244,17 +327,22 @@ export class RequestLife {
     return at(this.house.offers, at(this.plan.order, position).endpoint).model
   }
 
-  private start(candidate: Candidate, reason: AttemptReason, now: Millis, out: RouterOut): void {
-    const { timeouts } = this.policy.resilience
-    const isProbe = reason === 'probe'
-    const attempt = new Attempt(this, this.attempts.length, candidate.endpoint, isProbe, now)
+  private start(start: Start, reason: AttemptReason, now: Millis, out: RouterOut): void {
+    const { timeouts, hedge } = this.policy.resilience
+    const { endpoint, isProbe, position } = start
+    const attempt = new Attempt(this, this.attempts.length, start, now)
+    const hasNext = position + 1 < this.plan.order.length
     attempt.connectAt = now + timeouts.connect
-    attempt.attemptAt = now + timeouts.attempt
+    attempt.attemptAt = attemptDeadline(timeouts, hasNext, this.totalAt, now)
     // Without streaming there is no first token to see before the answer is whole.
-    if (attempt.request.stream) attempt.firstTokenAt = now + timeouts.first_token
+    if (attempt.request.stream) attempt.firstTokenAt = now + firstTokenMs(timeouts, attempt.request.inputTokens)
+    if (hedge && this.hedges < hedge.max) {
+      const delay = hedgeDelayMs(hedge, this.house.health, endpoint, now)
+      this.hedgeAt = delay === null ? NEVER : now + delay
+    }
     this.attempts.push(attempt)
     this.phase = 'racing'
-    if (isProbe) this.house.health.beginProbe(this.call.policy, candidate.endpoint, now, out)
+    if (isProbe) this.house.health.beginProbe(this.call.policy, endpoint, now, out)
     out.record({
       kind: 'attempt.started',
       at: now,
@@ -282,7 +370,7 @@ export class RequestLife {
       case 'quirk':
         return
       case 'content':
-        this.takeContent(attempt, signal, now)
+        this.takeContent(attempt, signal, now, out)
         attempt.held.push(signal)
         this.commitWhenDue(attempt, now, out)
         return
@@ -291,6 +379,7 @@ export class RequestLife {
           attempt,
           { type: 'content', channel: 'text', tokens: signal.tokens, forMs: 0, everyMs: 0 },
           now,
+          out,
         )
         attempt.toolDeltas.push(signal)
         if (this.holdsToolCalls()) return
@@ -330,8 +419,23 @@ export class RequestLife {
     }
   }
 
-  private takeContent(attempt: Attempt, run: Content, now: Millis): void {
+  private takeContent(attempt: Attempt, run: Content, now: Millis, out: RouterOut): void {
     attempt.take(run, this.policy.resilience.timeouts.idle, this.isBlocked, now)
+    if (this.leader === null && attempt.firstContentAt !== null) this.win(attempt, now, out)
+  }
+
+  /** The race is over: whoever else is in it is cancelled and not blamed. */
+  private win(winner: Attempt, now: Millis, out: RouterOut): void {
+    this.leader = winner
+    this.hedgeAt = NEVER
+    if (this.attempts.length === 1) return
+    for (const attempt of this.attempts) if (attempt !== winner && !attempt.isOver) this.lose(attempt, now, out)
+  }
+
+  private lose(attempt: Attempt, now: Millis, out: RouterOut): void {
+    attempt.settleRun(now)
+    out.push({ type: 'attempt.cancel', attempt })
+    this.endAttempt(attempt, 'cancelled', LOST, null, now, out)
   }
 
   private holdsToolCalls(): boolean {
@@ -386,6 +490,7 @@ export class RequestLife {
     attempt.settleRun(now)
     if (attempt.usage) attempt.held.push(attempt.usage)
     attempt.held.push(finished)
+    if (this.leader !== attempt) this.win(attempt, now, out)
     this.committed = attempt
     this.endAttempt(attempt, 'ok', null, null, now, out)
     const offer = at(this.house.offers, attempt.endpoint)
@@ -415,21 +520,34 @@ export class RequestLife {
       return
     }
     this.failures.add(why)
-    const reaction = REACTIONS[why.class]
-    const { retry, max_attempts: attemptsMax } = this.policy.resilience
-    const mayRetry = reaction.retryHere && this.retriesHere < retry.attempts && this.attempts.length < attemptsMax
-    if (mayRetry && this.house.health.admits(this.call.policy, attempt.endpoint, now) === true) {
-      const { weather } = this.call.request
-      const rng = this.house.rng.fork(RETRY_STREAM, weather, this.call.number, this.attempts.length)
-      const delay = retryDelayMs(retry, this.retriesHere, why.retryAfterMs, this.totalAt - now, rng)
-      if (delay !== null) {
-        this.retriesHere += 1
-        this.phase = 'backing_off'
-        this.retryAt = now + delay
-        return
-      }
+    if (this.leader === attempt) this.leader = null
+    if (this.isRacing()) {
+      this.hedge(now, out)
+      return
     }
-    this.advance(now, out, why)
+    this.hedgeAt = NEVER
+    if (!this.backOff(attempt, why, now)) this.advance(now, out, why, attempt.position)
+  }
+
+  /** Wait, and ask the same endpoint again: if its failure, the policy, its budget and the time left all allow it. */
+  private backOff(attempt: Attempt, why: Failure, now: Millis): boolean {
+    const { retry, max_attempts: attemptsMax } = this.policy.resilience
+    const { endpoint, position } = attempt
+    if (!this.reactionTo(why.class).retryHere || attempt.retry >= retry.attempts) return false
+    if (this.attempts.length >= attemptsMax) return false
+    if (this.house.health.admits(this.call.policy, endpoint, now) !== true) return false
+    const { weather } = this.call.request
+    const rng = this.house.rng.fork(RETRY_STREAM, weather, this.call.number, this.attempts.length)
+    const lastMs = attempt.retry === 0 ? 0 : this.retryWaitMs
+    const waitMs = retryDelayMs(retry, attempt.retry, why.retryAfterMs, lastMs, this.totalAt - now, rng)
+    if (waitMs === null) return false
+    const price = this.allowance.withdraw(endpoint, why.class === 'rate_limited', now)
+    if (price === null) return false
+    this.phase = 'backing_off'
+    this.retryAt = now + waitMs
+    this.retryWaitMs = waitMs
+    this.retryStart = { endpoint, position, retry: attempt.retry + 1, isProbe: false, price }
+    return true
   }
 
   private endAttempt(
@@ -458,10 +576,12 @@ export class RequestLife {
       outputTokens,
       committed: this.committed === attempt,
     })
+    if (attempt.price >= 0) this.allowance.returned(endpoint)
     if (outcome === 'cancelled') {
       if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint)
       return
     }
+    this.allowance.reported(endpoint, errorClass !== null && this.reactionTo(errorClass).retryHere, attempt.price)
     const retryAfterMs = why?.retryAfterMs ?? null
     const { isProbe } = attempt
     const report = { endpoint, errorClass, retryAfterMs, startedAt, firstContentAt, outputTokens, isProbe }
@@ -470,11 +590,12 @@ export class RequestLife {
 
   /** End whatever is still running. Nobody is blamed: an attempt that our own deadline cut off may have been in time. */
   private endAll(errorClass: 'cancelled' | 'deadline_exceeded', now: Millis, out: RouterOut): void {
-    const current = this.current()
-    if (!current) return
-    current.settleRun(now)
-    out.push({ type: 'attempt.cancel', attempt: current })
-    this.endAttempt(current, 'cancelled', failure(errorClass, errorClass), null, now, out)
+    for (const attempt of this.attempts) {
+      if (attempt.isOver) continue
+      attempt.settleRun(now)
+      out.push({ type: 'attempt.cancel', attempt })
+      this.endAttempt(attempt, 'cancelled', failure(errorClass, errorClass), null, now, out)
+    }
   }
 
   private fail(why: Failure, now: Millis, out: RouterOut): void {
@@ -506,6 +627,8 @@ export class RequestLife {
     this.phase = 'closed'
     const { call, attempts } = this
     const firstChoice = this.plan.order[0]?.endpoint ?? -1
+    if (firstChoice >= 0) this.allowance.closed(firstChoice)
+    if (this.retryStart !== null && this.retryStart.price >= 0) this.allowance.returned(this.retryStart.endpoint)
     const servedBy = this.committed?.endpoint ?? -1
     call.summary = { attempts: attempts.length, firstChoice, servedBy, billed }
     out.record({
@@ -523,6 +646,9 @@ export class RequestLife {
     })
   }
 }
+
+const LOST: Failure = failure('cancelled', 'another endpoint was faster')
+const OUT_OF_TIME: Failure = failure('deadline_exceeded', 'the time for this request is over')
 
 const HELD_BACK: Failure = {
   class: 'circuit_open',

@@ -9,7 +9,10 @@ import { Health } from './health.ts'
 import type { RouterCommand, RouterEvent } from './messages.ts'
 import { Planner } from './plan.ts'
 import { providerPreferencesSchema, type Policy, type RequestHalf } from './policy.ts'
+import { Allowance } from './allowance.ts'
 import { lifeOf } from './attempt.ts'
+import { needsMeasuring } from './policies/hedge.ts'
+import { reactionsOf } from './reactions.ts'
 import { RequestLife, type House } from './request.ts'
 
 export type { RouterCommand, RouterEvent } from './messages.ts'
@@ -36,8 +39,13 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   constructor({ offers, policies, rng, measuresSpeed = false }: RouterOptions) {
     this.rng = rng
     this.planners = policies.map((policy) => new Planner(policy, offers))
-    const isMeasured = measuresSpeed || this.planners.some((planner) => planner.needsStatistics)
-    this.house = { offers, policies, rng, health: new Health(offers, policies, isMeasured) }
+    const isMeasured =
+      measuresSpeed ||
+      this.planners.some((planner) => planner.needsStatistics) ||
+      policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
+    const reactions = policies.map(({ resilience }) => reactionsOf(resilience.reactions))
+    const allowances = policies.map((policy) => new Allowance(policy, offers.length))
+    this.house = { offers, policies, reactions, allowances, rng, health: new Health(offers, policies, isMeasured) }
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {

@@ -90,7 +90,7 @@ describe('retry', () => {
   const rules = (more: Record<string, unknown> = {}) =>
     retrySchema.parse({ attempts: 5, base: '250ms', cap: '8s', ...more })
   const draws = (retry: number, hint: number | null = null, more = {}): number[] =>
-    Array.from({ length: 2_000 }, (_, key) => retryDelayMs(rules(more), retry, hint, NEVER, Rng.fromSeed(1).fork(key))!)
+    Array.from({ length: 2_000 }, (_, key) => retryDelayMs(rules(more), retry, hint, 0, NEVER, Rng.fromSeed(1).fork(key))!)
 
   test.each([
     [0, 250],
@@ -116,13 +116,13 @@ describe('retry', () => {
   })
 
   test('hint: too long, not waited for; ignored where the policy says so', () => {
-    expect(retryDelayMs(rules(), 0, 10_001, NEVER, Rng.fromSeed(1))).toBeNull()
+    expect(retryDelayMs(rules(), 0, 10_001, 0, NEVER, Rng.fromSeed(1))).toBeNull()
     expect(Math.max(...draws(0, 3_600_000, { retry_after: 'ignore' }))).toBeLessThanOrEqual(250)
   })
 
   test('deadline: a wait that would reach it, is not begun', () => {
-    expect(retryDelayMs(rules(), 0, 5_000, 5_000, Rng.fromSeed(1))).toBeNull()
-    expect(retryDelayMs(rules(), 0, 5_000, 6_000, Rng.fromSeed(1))).not.toBeNull()
+    expect(retryDelayMs(rules(), 0, 5_000, 0, 5_000, Rng.fromSeed(1))).toBeNull()
+    expect(retryDelayMs(rules(), 0, 5_000, 0, 6_000, Rng.fromSeed(1))).not.toBeNull()
   })
 })
 

@@ -1,7 +1,7 @@
 /** `squall explain`: one request of a finished run, step by step: who could have served it, who was tried, and why. */
 import type { Command } from 'commander'
 import { formatDuration, formatUsd } from '../../base/quantities.ts'
-import type { Directory, Entry } from '../../ledger/index.ts'
+import type { AttemptReason, Directory, Entry, SkipCause } from '../../ledger/index.ts'
 import { ordinalOf, requestId, workflowOf } from '../../protocol/index.ts'
 import { openEvidence, type Evidence } from '../evidence.ts'
 import { EXIT, Failure } from '../exit.ts'
@@ -141,7 +141,7 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
     return `    ${index + 1}. ${endpoint.padEnd(names)}  ${reason}  (score ${scoreText(score)})`
   })
   const skipped = call.skipped.map(
-    ({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause] ?? cause}`,
+    ({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause]}`,
   )
   return [
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
@@ -154,19 +154,21 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   ]
 }
 
-const SKIPPED: Readonly<Record<string, string>> = {
+const SKIPPED: Readonly<Record<SkipCause, string>> = {
   cooling: 'it was cooling down',
   breaker: 'its breaker was open',
   ruled_out: 'the failure before is not one to go on with there',
+  retry_budget: 'the retry budget was spent',
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<AttemptReason, string>> = {
   primary: 'asked first',
   retry: 'once more',
   next_endpoint: 'next endpoint',
   next_model: 'next model',
   probe: 'probe of a half-open breaker',
   emergency: 'emergency path',
+  hedge: 'asked as well, because the first content was late',
 }
 
 /** Two lines for each: who and how it ended, then when and what. */
@@ -198,7 +200,7 @@ function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[]
       ...(outcome !== 'ok' && committed ? ['its text had been shown'] : []),
     ]
     return [
-      `    ${index + 1}. ${endpoint} (${REASONS[reason] ?? reason}): ${colored}`,
+      `    ${index + 1}. ${endpoint} (${REASONS[reason]}): ${colored}`,
       `       ${facts.join(' · ')}`,
       ...faults.map((fault) => `       struck by ${fault}`),
     ]
