@@ -3,7 +3,15 @@
  * tried, how each attempt ended, and what it cost. Names instead of numbers, so that it can be printed or read as JSON.
  */
 import { NEVER, type Millis } from '../base/index.ts'
-import { windowAt, requestName, type AttemptReason, type Directory, type Entry, type EntryOf, type SkipCause } from '../ledger/index.ts'
+import {
+  windowAt,
+  requestName,
+  type AttemptReason,
+  type Directory,
+  type Entry,
+  type EntryOf,
+  type SkipCause,
+} from '../ledger/index.ts'
 
 export interface Story {
   readonly request: string

@@ -90,7 +90,9 @@ describe('retry', () => {
   const rules = (more: Record<string, unknown> = {}) =>
     retrySchema.parse({ attempts: 5, base: '250ms', cap: '8s', ...more })
   const draws = (retry: number, hint: number | null = null, more = {}): number[] =>
-    Array.from({ length: 2_000 }, (_, key) => retryDelayMs(rules(more), retry, hint, 0, NEVER, Rng.fromSeed(1).fork(key))!)
+    Array.from({ length: 2_000 }, (_, key) =>
+      retryDelayMs(rules(more), retry, hint, 0, NEVER, Rng.fromSeed(1).fork(key))!,
+    )
 
   test.each([
     [0, 250],
@@ -106,6 +108,37 @@ describe('retry', () => {
     // Standard error of the mean of an even spread: width / √(12 n).
     const mean = waits.reduce((sum, wait) => sum + wait, 0) / waits.length
     expect(Math.abs(mean - ceiling / 2)).toBeLessThan((3 * ceiling) / Math.sqrt(12 * waits.length))
+  })
+
+  test.each([
+    ['equal', 500, 1_000, 750],
+    ['none', 1_000, 1_000, 1_000],
+    [{ from: 0.75, to: 1 }, 750, 1_000, 875],
+    [{ from: 0.8, to: 1.2 }, 800, 1_200, 1_000],
+  ])('jitter %j: the third wait of 250 ms doubled, is between %i and %i ms', (jitter, least, most, mean) => {
+    const waits = draws(2, null, { jitter })
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(least)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(most)
+    const sum = waits.reduce((total, wait) => total + wait, 0)
+    expect(Math.abs(sum / waits.length - mean)).toBeLessThanOrEqual(
+      (3 * (most - least)) / Math.sqrt(12 * waits.length) + 1,
+    )
+  })
+
+  test('jitter decorrelated: between base and three times the last wait, never above the cap', () => {
+    const waits = (last: number): number[] =>
+      Array.from({ length: 2_000 }, (_, key) =>
+        retryDelayMs(rules({ jitter: 'decorrelated' }), 3, null, last, NEVER, Rng.fromSeed(1).fork(key))!,
+      )
+    expect(Math.min(...waits(1_000))).toBeGreaterThanOrEqual(250)
+    expect(Math.max(...waits(1_000))).toBeGreaterThan(2_900)
+    expect(Math.max(...waits(1_000))).toBeLessThanOrEqual(3_000)
+    expect(Math.max(...waits(7_000))).toBe(8_000)
+    expect(Math.max(...waits(0))).toBeLessThanOrEqual(750)
+  })
+
+  test('multiplier: resilience4j’s 1.5', () => {
+    expect(draws(2, null, { jitter: 'none', multiplier: 1.5 })[0]).toBe(562.5)
   })
 
   test('hint: waited for in full, with up to a tenth more so that not all come back at once', () => {

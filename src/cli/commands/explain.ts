@@ -140,9 +140,7 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   const order = call.order.map(({ endpoint, score, reason }, index) => {
     return `    ${index + 1}. ${endpoint.padEnd(names)}  ${reason}  (score ${scoreText(score)})`
   })
-  const skipped = call.skipped.map(
-    ({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause]}`,
-  )
+  const skipped = call.skipped.map(({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause]}`)
   return [
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
     ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
