@@ -4,6 +4,7 @@
  * It imports nothing but pure packages, and it knows nothing about providers, requests or policies.
  */
 export * from './assert.ts'
+export * from './comparison.ts'
 export * from './did-you-mean.ts'
 export * from './distributions.ts'
 export * from './event-queue.ts'

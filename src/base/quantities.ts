@@ -216,7 +216,7 @@ export function formatUsd(nanoDollars: number): string {
  * A schema around a parser. `shape` and `examples` are attached twice on purpose: to the input, because JSON Schema
  * for editors is made from there, and to the whole, because our own diagnostics look there.
  */
-function quantity<T, Input>(
+export function quantity<T, Input>(
   expected: string,
   parse: (input: unknown) => Parsed<T>,
   description: string,
@@ -234,11 +234,11 @@ function quantity<T, Input>(
   return read.meta({ description, examples })
 }
 
-function accept<T>(value: T): Parsed<T> {
+export function accept<T>(value: T): Parsed<T> {
   return { ok: true, value }
 }
 
-function refuse(message: string): { readonly ok: false; readonly message: string } {
+export function refuse(message: string): { readonly ok: false; readonly message: string } {
   return { ok: false, message }
 }
 

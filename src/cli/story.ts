@@ -35,6 +35,10 @@ export interface Story {
 export interface CallStory {
   readonly number: number
   readonly routedAt: Millis | null
+  /** Index of the rule of the policy that chose the models; null where none matched. */
+  readonly rule: number | null
+  /** Rungs of the degradation ladder it went down, counted from 1, each with its own order. */
+  readonly rungs: readonly { readonly rung: number; readonly at: Millis; readonly order: readonly string[] }[]
   readonly funnel: readonly { readonly step: string; readonly left: number; readonly removed: readonly string[] }[]
   readonly order: readonly { readonly endpoint: string; readonly score: number; readonly reason: string }[]
   readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: SkipCause }[]
@@ -73,6 +77,8 @@ export interface OutcomeStory {
   readonly outputTokens: number
   readonly attempts: number
   readonly servedBy: string | null
+  /** Rung of the degradation ladder it ended on; 0 for none. */
+  readonly rung: number
   readonly toolCall: string | null
 }
 
@@ -108,6 +114,10 @@ function callStory(directory: Directory, entries: readonly Entry[], call: number
   return {
     number: call,
     routedAt: routed?.at ?? null,
+    rule: routed === undefined || routed.rule < 0 ? null : routed.rule,
+    rungs: of(entries, 'call.routed')
+      .filter((entry) => entry.call === call && entry.rung > 0)
+      .map(({ rung, at, order }) => ({ rung, at, order: order.map(({ endpoint }) => name(endpoint)) })),
     funnel: (routed?.funnel ?? []).map(({ step, left, removed }) => ({ step, left, removed: removed.map(name) })),
     order: (routed?.order ?? []).map(({ endpoint, score, reason }) => ({ endpoint: name(endpoint), score, reason })),
     skipped: of(entries, 'candidate.skipped')
@@ -151,9 +161,9 @@ function attemptsOf(directory: Directory, entries: readonly Entry[], call: numbe
 }
 
 function outcomeStory(directory: Directory, closed: EntryOf<'request.closed'>): OutcomeStory {
-  const { at, outcome, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, toolCall } = closed
+  const { at, outcome, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, rung, toolCall } = closed
   const server = servedBy < 0 ? null : endpointOf(directory, servedBy)
-  return { at, outcome, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy: server, toolCall }
+  return { at, outcome, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy: server, rung, toolCall }
 }
 
 // ── requests worth a look ───────────────────────────────────────────────────────────────────────────────────────────

@@ -244,12 +244,14 @@ export function worstExit(codes: readonly number[]): number {
 function remembering(isLegal: IsLegal): IsLegal {
   let request = -1
   let endpoint = -1
+  let rung = 0
   let answer: string | null = null
-  return (nextRequest, workflow, nextEndpoint) => {
-    if (nextRequest === request && nextEndpoint === endpoint) return answer
+  return (nextRequest, workflow, nextEndpoint, nextRule, nextRung) => {
+    if (nextRequest === request && nextEndpoint === endpoint && nextRung === rung) return answer
     request = nextRequest
     endpoint = nextEndpoint
-    answer = isLegal(nextRequest, workflow, nextEndpoint)
+    rung = nextRung
+    answer = isLegal(nextRequest, workflow, nextEndpoint, nextRule, nextRung)
     return answer
   }
 }

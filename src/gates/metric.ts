@@ -19,9 +19,16 @@ export type Book = (typeof BOOKS)[number]
 
 /**
  * Why this request must never be sent to that endpoint, or null when it may. An oracle of its own, not the router:
- * a router that judges itself would repeat its own mistake.
+ * a router that judges itself would repeat its own mistake. `rule` and `rung` say which models the policy meant for it:
+ * -1 and 0 are its own.
  */
-export type IsLegal = (request: RequestId, workflow: number, endpoint: number) => string | null
+export type IsLegal = (
+  request: RequestId,
+  workflow: number,
+  endpoint: number,
+  rule: number,
+  rung: number,
+) => string | null
 
 /** What a fold is handed beside the entries. One per fold; `traces` is one per log. */
 export interface FoldContext {

@@ -41,6 +41,9 @@ export class Trace {
   /** An attempt went to another endpoint than the first one did. */
   hasMoved = false
   isClosed = false
+  /** Rule and rung of the plan in force: -1 and 0 before there was one. */
+  rule = -1
+  rung = 0
   /** After the close: the endpoint that the request is counted for. */
   endpoint = -1
   /** Charged so far by the fleet, in nano-dollars. */
@@ -63,6 +66,8 @@ export class Trace {
     this.lastEndpoint = -1
     this.hasMoved = false
     this.isClosed = false
+    this.rule = -1
+    this.rung = 0
     this.endpoint = -1
     this.upstreamCost = 0
     this.wastedCost = 0
@@ -74,6 +79,7 @@ export class Trace {
 export class Traces implements Fold {
   readonly on: readonly EntryKind[] = [
     'request.arrived',
+    'call.routed',
     'attempt.started',
     'attempt.ended',
     'fleet.charged',
@@ -113,6 +119,12 @@ export class Traces implements Fold {
       case 'request.arrived':
         this.open(entry.request, entry.at)
         return
+      case 'call.routed': {
+        const trace = this.of(entry.request) ?? this.open(entry.request, entry.at)
+        trace.rule = entry.rule
+        trace.rung = entry.rung
+        return
+      }
       case 'attempt.started':
         return this.started(entry)
       case 'attempt.ended':

@@ -64,6 +64,10 @@ export interface CallRouted {
   readonly at: Millis
   readonly request: RequestId
   readonly call: number
+  /** Index of the rule of the policy that chose the models; -1 for none. */
+  readonly rule: number
+  /** 0 for the first plan of a call; further plans are those of the rungs of its degradation ladder, counted from 1. */
+  readonly rung: number
   readonly funnel: readonly FunnelStep[]
   readonly order: readonly Candidate[]
 }
@@ -146,6 +150,8 @@ export interface CallClosed {
   readonly firstChoice: number
   readonly servedBy: number
   readonly billed: NanoDollars
+  /** Rung of the degradation ladder it ended on; 0 for none. */
+  readonly rung: number
 }
 
 export interface RequestClosed {
@@ -169,6 +175,8 @@ export interface RequestClosed {
   /** Endpoint whose answer the application got; -1 for none. */
   readonly servedBy: number
   readonly billed: NanoDollars
+  /** Rung of the degradation ladder that its last call ended on; 0 for none. */
+  readonly rung: number
   /** null: the answer held no tool call and needed none. */
   readonly toolCall: 'valid' | ToolCallDefect | null
 }

@@ -68,6 +68,7 @@ export class Fingerprint implements Fold {
         return
       case 'call.routed':
         this.put2(entry.request, entry.call)
+        this.put2(entry.rule, entry.rung)
         this.putFunnel(entry.funnel)
         this.putOrder(entry.order)
         return
@@ -96,6 +97,7 @@ export class Fingerprint implements Fold {
         this.put3(entry.request, entry.call, callOutcome(entry.outcome))
         this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
         this.put3(entry.status, entry.attempts, entry.firstChoice)
+        this.put(entry.rung)
         return
       case 'request.closed':
         this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
@@ -103,6 +105,7 @@ export class Fingerprint implements Fold {
         this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
         this.put2(entry.workflow, entry.arrivedAt)
         this.put3(entry.calls, entry.firstChoice, entry.billed)
+        this.put(entry.rung)
         return
       case 'health.changed':
         this.put(entry.policy)

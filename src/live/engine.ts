@@ -131,6 +131,7 @@ export class Engine {
       offers: spec.offers,
       policies: spec.policies,
       rng: root.named('router'),
+      workflows: this.workflows.map(({ name }) => name),
       measuresSpeed: true, // Outside clients bring their own request half, and may ask for the fastest.
     })
     this.client = new Client(this.workflows, root.named('client'))

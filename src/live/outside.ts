@@ -183,6 +183,7 @@ export class Outside {
       firstChoice: summary?.firstChoice ?? -1,
       servedBy: summary?.servedBy ?? -1,
       billed: summary?.billed ?? 0,
+      rung: summary?.rung ?? 0,
       toolCall,
     })
   }

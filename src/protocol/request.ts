@@ -141,6 +141,8 @@ export interface CallSummary {
   /** Endpoint whose answer was committed; -1 for none. */
   readonly servedBy: number
   readonly billed: NanoDollars
+  /** Rung of the degradation ladder it ended on; 0 for none. */
+  readonly rung: number
 }
 
 /** One try at one endpoint. Router and provider hold the same object; each keeps its own state elsewhere. */

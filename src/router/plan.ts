@@ -11,10 +11,13 @@ import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
 import type { ProviderPreferences, RequestHalf } from './policy.ts'
+import { NO_RULE } from './rules.ts'
 import { priceWeighted, SORTS } from './strategies/index.ts'
 import type { Belief, Strategy } from './strategy.ts'
 
 export interface Plan {
+  /** Index of the rule whose models these are; NO_RULE for the policy's own. */
+  readonly rule: number
   readonly funnel: readonly FunnelStep[]
   readonly order: readonly Candidate[]
 }
@@ -37,10 +40,12 @@ export class Planner {
   private readonly partition: 'model' | 'none'
   /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
   private readonly isPlain: boolean
+  private readonly rule: number
 
-  constructor(half: RequestHalf, offers: readonly Offer[]) {
+  constructor(half: RequestHalf, offers: readonly Offer[], rule: number = NO_RULE) {
     this.offers = offers
     this.half = half
+    this.rule = rule
     const { sort } = half.provider
     const by = typeof sort === 'string' ? sort : sort?.by
     const order = half.provider.order ?? []
@@ -71,7 +76,7 @@ export class Planner {
   plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
     const { eligible, funnel } = this.eligibility(request)
     const context = { offers: this.offers, belief, rng, now }
-    if (this.isPlain) return { funnel, order: this.strategy.rank(eligible, context) }
+    if (this.isPlain) return { rule: this.rule, funnel, order: this.strategy.rank(eligible, context) }
 
     const groups =
       this.partition === 'none'
@@ -122,10 +127,11 @@ export class Planner {
       result = [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest]
       if (allowFallbacks === false) result = result.slice(0, front.length)
     } else if (allowFallbacks === false) result = result.slice(0, 1)
-    if (result.length === order.length) return { funnel, order: result }
+    const { rule } = this
+    if (result.length === order.length) return { rule, funnel, order: result }
     const kept = new Set(result.map(({ endpoint }) => endpoint))
     const removed = order.map(({ endpoint }) => endpoint).filter((endpoint) => !kept.has(endpoint))
-    return { funnel: [...funnel, { step: 'Filter by Fallback', left: result.length, removed }], order: result }
+    return { rule, funnel: [...funnel, { step: 'Filter by Fallback', left: result.length, removed }], order: result }
   }
 }
 

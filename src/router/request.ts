@@ -122,8 +122,8 @@ export class RequestLife {
   arrive(now: Millis, out: RouterOut): void {
     assert(this.phase === 'queued', 'a request arrives once')
     const { request, number } = this.call
-    const { funnel, order } = this.plan
-    out.record({ kind: 'call.routed', at: now, request: request.id, call: number, funnel, order })
+    const { rule, funnel, order } = this.plan
+    out.record({ kind: 'call.routed', at: now, request: request.id, call: number, rule, rung: 0, funnel, order })
     if (order.length === 0) {
       this.fail(
         { class: 'no_endpoint', status: null, retryAfterMs: null, message: noEndpointMessage(this.plan) },
@@ -630,7 +630,7 @@ export class RequestLife {
     if (firstChoice >= 0) this.allowance.closed(firstChoice)
     if (this.retryStart !== null && this.retryStart.price >= 0) this.allowance.returned(this.retryStart.endpoint)
     const servedBy = this.committed?.endpoint ?? -1
-    call.summary = { attempts: attempts.length, firstChoice, servedBy, billed }
+    call.summary = { attempts: attempts.length, firstChoice, servedBy, billed, rung: 0 }
     out.record({
       kind: 'call.closed',
       at: now,
@@ -643,6 +643,7 @@ export class RequestLife {
       firstChoice,
       servedBy,
       billed,
+      rung: 0,
     })
   }
 }

@@ -10,6 +10,7 @@ import type { RouterCommand, RouterEvent } from './messages.ts'
 import { Planner } from './plan.ts'
 import { providerPreferencesSchema, type Policy, type RequestHalf } from './policy.ts'
 import { Allowance } from './allowance.ts'
+import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
 import { lifeOf } from './attempt.ts'
 import { needsMeasuring } from './policies/hedge.ts'
 import { reactionsOf } from './reactions.ts'
@@ -25,23 +26,39 @@ export interface RouterOptions {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
   readonly rng: Rng
+  /** Names of the workflows, by index: what rules may choose by. */
+  readonly workflows?: readonly string[]
   /** Measure latency and throughput even if no policy sorts by them: calls may bring their own request half. */
   readonly measuresSpeed?: boolean
+}
+
+/** The rules of one policy, and a planner for each. */
+interface PolicyRules {
+  readonly book: RuleBook
+  readonly planners: readonly Planner[]
 }
 
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly house: House
   private readonly rng: Rng
   private readonly planners: readonly Planner[]
+  /** null for a policy without rules. */
+  private readonly rules: readonly (PolicyRules | null)[]
   private readonly foreign = new Map<string, Planner>()
   private readonly lives = new Roster<RequestLife>()
 
-  constructor({ offers, policies, rng, measuresSpeed = false }: RouterOptions) {
+  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false }: RouterOptions) {
     this.rng = rng
     this.planners = policies.map((policy) => new Planner(policy, offers))
+    this.rules = policies.map((policy) => {
+      if (policy.rules.length === 0) return null
+      const planners = policy.rules.map((rule, index) => new Planner(halfOfRule(rule, policy), offers, index))
+      return { book: new RuleBook(policy.rules, workflows), planners }
+    })
+    const planners = [...this.planners, ...this.rules.flatMap((rules) => rules?.planners ?? [])]
     const isMeasured =
       measuresSpeed ||
-      this.planners.some((planner) => planner.needsStatistics) ||
+      planners.some((planner) => planner.needsStatistics) ||
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
     const reactions = policies.map(({ resilience }) => reactionsOf(resilience.reactions))
     const allowances = policies.map((policy) => new Allowance(policy, offers.length))
@@ -100,7 +117,11 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   }
 
   private plannerOf(call: Call): Planner {
-    if (call.half === null) return at(this.planners, call.policy)
+    if (call.half === null) {
+      const rules = at(this.rules, call.policy)
+      const rule = rules === null ? NO_RULE : rules.book.match(call.request, 1)
+      return rules === null || rule === NO_RULE ? at(this.planners, call.policy) : at(rules.planners, rule)
+    }
     const key = JSON.stringify(call.half)
     let planner = this.foreign.get(key)
     if (!planner) {

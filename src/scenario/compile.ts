@@ -59,7 +59,13 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
   const endpoints = fleet.endpoints
   const offers = endpoints.map(offerOf)
   checkFleet(endpoints, misfits)
-  checkPolicies(policies, policyNames, endpoints, misfits)
+  checkPolicies(
+    policies,
+    policyNames,
+    scenario.workload.map(({ workflow }) => workflow),
+    endpoints,
+    misfits,
+  )
   const windows = windowsOf(scenario, misfits)
   const drafts = workflowDrafts(scenario, policyNames, endpoints, misfits)
   const timeline = timelineOf(scenario, endpoints, misfits)

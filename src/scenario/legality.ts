@@ -1,7 +1,9 @@
 /** Whether an attempt was legal under a policy: the oracle behind `policy_violations`. */
 import type { IsLegal } from '../gates/index.ts'
 import type { EndpointSpec } from '../protocol/index.ts'
-import type { Policy } from '../router/index.ts'
+import type { Policy, Rule } from '../router/index.ts'
+
+type Half = Pick<Policy, 'models' | 'provider'>
 
 /**
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
@@ -12,14 +14,24 @@ export function legality(
   workflowPolicies: readonly number[],
   endpoints: readonly EndpointSpec[],
 ): IsLegal {
-  const verdicts = policies.map((policy) => endpoints.map((spec) => violation(policy, spec)))
-  return (_request, workflow, endpoint) => {
+  // One list of verdicts for the policy's own half, and one for each of its rules.
+  const verdicts = policies.map((policy) =>
+    [policy, ...policy.rules.map((rule) => asked(policy, rule))].map((half) =>
+      endpoints.map((spec) => violation(half, spec)),
+    ),
+  )
+  return (_request, workflow, endpoint, rule) => {
     const policy = workflowPolicies[workflow]
-    return policy === undefined ? null : (verdicts[policy]?.[endpoint] ?? null)
+    return policy === undefined ? null : (verdicts[policy]?.[1 + rule]?.[endpoint] ?? null)
   }
 }
 
-export function violation({ models, provider: asked }: Policy, spec: EndpointSpec): string | null {
+/** What a policy asks for where one of its rules applies. */
+function asked(policy: Policy, { use }: Rule): Half {
+  return { models: use.models, provider: Object.assign({}, policy.provider, use.provider) }
+}
+
+export function violation({ models, provider: asked }: Half, spec: EndpointSpec): string | null {
   const names = [spec.provider, spec.tag, spec.name]
   const isNamed = (list: readonly string[]): boolean => list.some((name) => names.includes(name))
   const cap = asked.max_price

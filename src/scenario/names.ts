@@ -23,6 +23,7 @@ export function checkFleet(endpoints: readonly EndpointSpec[], misfits: Misfit[]
 export function checkPolicies(
   policies: readonly Policy[],
   names: readonly string[],
+  workflows: readonly string[],
   endpoints: readonly EndpointSpec[],
   misfits: Misfit[],
 ): void {
@@ -30,15 +31,23 @@ export function checkPolicies(
   const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
-    for (const model of policy.models) {
-      if (!models.includes(model)) misfits.push({ path, ...unknown('model', model, models, 'the fleet') })
+    for (const { models: wanted, provider } of [policy, ...policy.rules.map(({ use }) => use)]) {
+      for (const model of wanted) {
+        if (!models.includes(model)) misfits.push({ path, ...unknown('model', model, models, 'the fleet') })
+      }
+      for (const slug of [...(provider?.order ?? []), ...(provider?.only ?? []), ...(provider?.ignore ?? [])]) {
+        // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
+        const isKnown = providers.includes(slug)
+        if (!isKnown && didYouMean(slug, providers))
+          misfits.push({ path, ...unknown('provider', slug, providers, 'the fleet') })
+      }
     }
-    const { order, only, ignore } = policy.provider
-    for (const slug of [...(order ?? []), ...(only ?? []), ...(ignore ?? [])]) {
-      // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
-      const isKnown = providers.includes(slug)
-      if (!isKnown && didYouMean(slug, providers))
-        misfits.push({ path, ...unknown('provider', slug, providers, 'the fleet') })
+    for (const { when } of policy.rules) {
+      for (const name of [when.workflow ?? []].flat()) {
+        // The same with workflows: a policy serves many scenarios.
+        if (!workflows.includes(name) && didYouMean(name, workflows))
+          misfits.push({ path, ...unknown('workflow', name, workflows, 'this scenario') })
+      }
     }
   })
 }

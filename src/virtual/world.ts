@@ -97,7 +97,12 @@ export class World {
     const workflows = spec.workflows(root.named('arrivals'))
     this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
     this.fleet = new Fleet({ endpoints: spec.endpoints, weather: this.weather, rng: root.named('fleet'), grain })
-    this.router = new Router({ offers: spec.offers, policies: spec.policies, rng: root.named('router') })
+    this.router = new Router({
+      offers: spec.offers,
+      policies: spec.policies,
+      rng: root.named('router'),
+      workflows: workflows.map(({ name }) => name),
+    })
     this.client = new Client(workflows, root.named('client'))
     this.workload = new Workload({ workflows, rng: root.named('workload'), untilMs: spec.durationMs })
 

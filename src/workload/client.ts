@@ -338,6 +338,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       firstChoice: errand.firstChoice >= 0 ? errand.firstChoice : (emergency?.endpoint ?? -1),
       servedBy: emergency ? (firstContentAt === null ? -1 : emergency.endpoint) : (call.summary?.servedBy ?? -1),
       billed: errand.billedBefore,
+      rung: emergency ? 0 : (call.summary?.rung ?? 0),
       toolCall,
     })
     out.push({ type: 'request.closed', request })

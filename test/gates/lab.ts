@@ -114,6 +114,7 @@ export function closed(
     firstChoice: A,
     servedBy: outcome === 'ok' ? A : -1,
     billed: 0,
+    rung: 0,
     toolCall: null,
     ...more,
   }

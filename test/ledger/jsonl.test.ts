@@ -41,6 +41,8 @@ const ENTRIES: readonly Entry[] = [
     at: 0.0009765625,
     request: requestId(1, 3),
     call: 0,
+    rule: -1,
+    rung: 0,
     funnel: [{ step: 'Initial Endpoints', left: 1, removed: [] }],
     order: [{ endpoint: 0, score: Infinity, reason: 'sort: latency' }],
   },

@@ -18,6 +18,7 @@ import {
   type Failed,
   type Offer,
   type RequestShape,
+  type RequestTraits,
   type Signal,
   type ToolDelta,
 } from '../../src/protocol/index.ts'
@@ -59,15 +60,24 @@ export interface Asked {
   readonly policy?: number
   readonly inputTokens?: number
   readonly maxTokens?: number | null
+  readonly traits?: RequestTraits
+  readonly workflow?: number
 }
 
 let ordinals = 0
 
-export function request({ stream = true, shape = PLAIN_CHAT, inputTokens = 100, maxTokens = null }: Asked = {}) {
+export function request({
+  stream = true,
+  shape = PLAIN_CHAT,
+  inputTokens = 100,
+  maxTokens = null,
+  traits = PLAIN_TRAITS,
+  workflow = 0,
+}: Asked = {}) {
   ordinals += 1
   return {
-    id: requestId(0, ordinals),
-    workflow: 0,
+    id: requestId(workflow, ordinals),
+    workflow,
     weather: weatherOf('lab', ordinals),
     inputTokens,
     maxTokens,
@@ -75,11 +85,14 @@ export function request({ stream = true, shape = PLAIN_CHAT, inputTokens = 100, 
     stream,
     callsTool: shape.tools.length > 0,
     shape,
-    traits: PLAIN_TRAITS,
+    traits,
     session: null,
     visited: [],
   } satisfies ChatRequest
 }
+
+/** Names of the workflows that requests may belong to. */
+export const WORKFLOWS = ['chat', 'agent']
 
 export class Lab {
   now: Millis = 0
@@ -94,7 +107,7 @@ export class Lab {
 
   constructor(fleet: readonly Offer[], ...policies: readonly Policy[]) {
     this.offers = fleet
-    this.router = new Router({ offers: fleet, policies, rng: Rng.fromSeed(1) })
+    this.router = new Router({ offers: fleet, policies, rng: Rng.fromSeed(1), workflows: WORKFLOWS })
   }
 
   /** A request arrives now. */

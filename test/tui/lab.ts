@@ -79,6 +79,7 @@ export function closed(at: number, over: Partial<EntryOf<'request.closed'>> = {}
     firstChoice: 0,
     servedBy: 0,
     billed: 0,
+    rung: 0,
     toolCall: null,
     ...over,
   }

@@ -141,14 +141,20 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
     return `    ${index + 1}. ${endpoint.padEnd(names)}  ${reason}  (score ${scoreText(score)})`
   })
   const skipped = call.skipped.map(({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause]}`)
+  const rungs = call.rungs.map(
+    ({ rung, at, order: candidates }) =>
+      `    rung ${rung} at ${clock(at)}: ${candidates.length === 0 ? 'nobody may serve it' : candidates.join(', ')}`,
+  )
   return [
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
     ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
+    ...(call.rule === null ? [] : [`  rule ${call.rule + 1} of the policy matched, and chose the models`]),
     ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
     ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
     ...(call.attempts.length === 0
       ? ['  nobody was tried']
       : [heading('attempts'), ...attemptLines(shell, call.attempts)]),
+    ...(rungs.length === 0 ? [] : [heading('down the ladder'), ...rungs]),
   ]
 }
 
@@ -208,7 +214,7 @@ function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[]
 function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): string[] {
   const bill = `Bill: the fleet charged ${formatUsd(upstreamCost)}, the caller pays ${formatUsd(billed)}`
   if (outcome === null) return ['Outcome: still open when the run ended', bill]
-  const { outcome: word, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, toolCall } = outcome
+  const { outcome: word, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, rung, toolCall } = outcome
   const facts = [
     shell.paint(word === 'ok' ? 'green' : 'red', errorClass === null ? word : `${word} (${errorClass})`),
     servedBy === null ? 'served by nobody' : `served by ${servedBy}`,
@@ -216,6 +222,7 @@ function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): s
     `over after ${clock(latencyMs)}`,
     `${outputTokens} tokens out`,
     `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    ...(rung === 0 ? [] : [`degraded to rung ${rung}`]),
     ...(toolCall === null ? [] : [`tool call ${toolCall}`]),
   ]
   return [`Outcome: ${facts.join(' · ')}`, bill]

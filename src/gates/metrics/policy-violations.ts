@@ -27,10 +27,17 @@ export const policyViolations: Metric<State, 'attempt.started'> = {
   needsTwin: false,
   on: ['attempt.started'],
   start: () => ({ attempts: 0, violations: 0, first: null }),
-  step(state, entry, { selects, isLegal, directory }) {
+  step(state, entry, { selects, isLegal, directory, traces }) {
     if (!selects.attempt(entry)) return
     state.attempts += 1
-    const reason = isLegal(entry.request, workflowOf(entry.request), entry.endpoint)
+    const trace = traces.of(entry.request)
+    const reason = isLegal(
+      entry.request,
+      workflowOf(entry.request),
+      entry.endpoint,
+      trace?.rule ?? -1,
+      trace?.rung ?? 0,
+    )
     if (reason === null) return
     state.violations += 1
     const endpoint = directory.endpoints[entry.endpoint]?.id ?? '?'

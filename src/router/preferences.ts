@@ -1,0 +1,92 @@
+/**
+ * The request half of a policy: OpenRouter's own wire fields, so that it can be pasted from or into an application.
+ */
+import { z } from 'zod'
+import { QUANTIZATIONS } from '../protocol/index.ts'
+
+/** OpenRouter's limit on `models`, seen on the wire: `'models' array must have 3 items or fewer.` */
+export const MODELS_MAX = 3
+
+const slugs = z.array(z.string().min(1).max(64)).max(1_000).nullish()
+const price = z
+  .union([
+    z.number().min(0),
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/)
+      .transform(Number),
+  ])
+  .nullish()
+const sortBy = z.enum(['price', 'throughput', 'latency'])
+const percentiles = z
+  .union([
+    z.number().min(0),
+    z.strictObject({
+      p50: z.number().min(0).nullish(),
+      p75: z.number().min(0).nullish(),
+      p90: z.number().min(0).nullish(),
+      p99: z.number().min(0).nullish(),
+    }),
+  ])
+  .nullish()
+
+/** The `provider` object of a request (openrouter.md §1). Every field accepts null, which means absent. */
+export const providerPreferencesSchema = z.strictObject({
+  order: slugs.meta({ description: 'Try these providers first, in this order.', examples: [['openai', 'azure']] }),
+  only: slugs.meta({ description: 'Use no other providers.', examples: [['openai']] }),
+  ignore: slugs.meta({ description: 'Never use these providers.', examples: [['deepinfra']] }),
+  allow_fallbacks: z
+    .boolean()
+    .nullish()
+    .meta({ description: 'false: only the first choice, or only those in `order`. Default true.' }),
+  require_parameters: z
+    .boolean()
+    .nullish()
+    .meta({ description: 'Only endpoints that support every parameter of the request. Default false.' }),
+  data_collection: z
+    .enum(['allow', 'deny'])
+    .nullish()
+    .meta({ description: '`deny`: only providers that do not keep prompts. Default allow.' }),
+  zdr: z.boolean().nullish().meta({ description: 'true: only endpoints with zero data retention.' }),
+  quantizations: z
+    .array(z.enum(QUANTIZATIONS))
+    .nullish()
+    .meta({ description: 'Allowed weight formats.', examples: [['fp8']] }),
+  sort: z
+    .union([sortBy, z.strictObject({ by: sortBy.nullish(), partition: z.enum(['model', 'none']).nullish() })])
+    .nullish()
+    .meta({ description: 'Strict order instead of load balancing.', examples: ['price'] }),
+  preferred_min_throughput: percentiles.meta({
+    description: 'Tokens per second; slower endpoints go to the end.',
+    examples: [50],
+  }),
+  preferred_max_latency: percentiles.meta({
+    description: 'Seconds to first token; slower endpoints go to the end.',
+    examples: [2],
+  }),
+  max_price: z
+    .strictObject({ prompt: price, completion: price, request: price })
+    .nullish()
+    .meta({
+      description: 'USD per million tokens (request: USD); dearer endpoints are never used.',
+      examples: [{ prompt: 1, completion: 4 }],
+    }),
+})
+
+export type ProviderPreferences = z.infer<typeof providerPreferencesSchema>
+
+/** Models in order of preference: what `models` takes, in a policy and wherever else models are chosen. */
+export const modelList = z
+  .array(z.string().min(1).max(128))
+  .min(1, { error: 'name at least one model' })
+  .max(MODELS_MAX, { error: `'models' array must have ${MODELS_MAX} items or fewer.` })
+  .meta({
+    description: 'Models in order of preference.',
+    examples: [['openai/gpt-5-mini', 'anthropic/claude-haiku-4-5']],
+  })
+
+/** The request half alone: what crosses the wire with each request, and what the router plans by. */
+export interface RequestHalf {
+  readonly models: readonly string[]
+  readonly provider: ProviderPreferences
+}
