@@ -31,14 +31,53 @@ export class EventQueue {
     return this.payloads[0] as number
   }
 
-  /** Add an entry. Ties on `at` are broken by insertion order. */
-  push(at: Millis, payload: number): void {
+  /** The earliest entry's number, as `push` gave it. The queue must not be empty. */
+  peekOrder(): number {
+    return this.orders[0] as number
+  }
+
+  /** Add an entry; returns its number, counted from 0. Ties on `at` are broken by it: by insertion order. */
+  push(at: Millis, payload: number): number {
     if (this.size === this.times.length) this.grow()
     const order = this.sequence
     this.sequence += 1
-    let child = this.size
+    this.place(this.size, at, order, payload)
     this.size += 1
+    return order
+  }
+
+  /**
+   * Remove the earliest entry and return its payload. The queue must not be empty. The gap at the top is moved down to
+   * the bottom first, and the last entry up from there: it is nearly always a late one and stays where it was put.
+   */
+  pop(): number {
     const { times, orders, payloads } = this
+    const result = payloads[0] as number
+    const last = this.size - 1
+    this.size = last
+    let gap = 0
+    for (let child = 1; child < last; child = 2 * gap + 1) {
+      const right = child + 1
+      if (right < last) {
+        const leftAt = times[child] as number
+        const rightAt = times[right] as number
+        if (rightAt < leftAt || (rightAt === leftAt && (orders[right] as number) < (orders[child] as number))) {
+          child = right
+        }
+      }
+      times[gap] = times[child] as number
+      orders[gap] = orders[child] as number
+      payloads[gap] = payloads[child] as number
+      gap = child
+    }
+    this.place(gap, times[last] as number, orders[last] as number, payloads[last] as number)
+    return result
+  }
+
+  /** Put an entry into a gap, after moving down whatever of the gap's ancestors comes later. */
+  private place(gap: number, at: Millis, order: number, payload: number): void {
+    const { times, orders, payloads } = this
+    let child = gap
     while (child > 0) {
       const parent = (child - 1) >> 1
       const parentAt = times[parent] as number
@@ -51,42 +90,6 @@ export class EventQueue {
     times[child] = at
     orders[child] = order
     payloads[child] = payload
-  }
-
-  /** Remove the earliest entry and return its payload. The queue must not be empty. */
-  pop(): number {
-    const { times, orders, payloads } = this
-    const result = payloads[0] as number
-    this.size -= 1
-    const last = this.size
-    if (last > 0) {
-      const at = times[last] as number
-      const order = orders[last] as number
-      const payload = payloads[last] as number
-      let parent = 0
-      for (;;) {
-        let child = 2 * parent + 1
-        if (child >= last) break
-        const right = child + 1
-        if (right < last && this.precedes(right, child)) child = right
-        const childAt = times[child] as number
-        if (at < childAt || (at === childAt && order < (orders[child] as number))) break
-        times[parent] = childAt
-        orders[parent] = orders[child] as number
-        payloads[parent] = payloads[child] as number
-        parent = child
-      }
-      times[parent] = at
-      orders[parent] = order
-      payloads[parent] = payload
-    }
-    return result
-  }
-
-  private precedes(left: number, right: number): boolean {
-    const leftAt = this.times[left] as number
-    const rightAt = this.times[right] as number
-    return leftAt < rightAt || (leftAt === rightAt && (this.orders[left] as number) < (this.orders[right] as number))
   }
 
   private grow(): void {

@@ -1,21 +1,27 @@
 /**
  * A roster of many short-lived things that each want to be woken at some time. A thing has a slot while it is on the
- * roster; its wakes are numbers (slot and generation) in one queue, so a thing that has left leaves nothing behind but
- * stale numbers, which are dropped when they come up. The last wake asked for is not the only one: a thing may be woken
- * for an instant that it has since moved, and then looks and finds nothing due.
+ * roster, and one wake, which may be moved at will. The queue holds numbers only, at most one of which counts for a slot:
+ * a thing that has left leaves nothing behind but numbers, which are dropped when they come up. A wake that is moved to
+ * a later time costs nothing until the earlier one comes up: most deadlines never do.
  */
 import { assert } from './assert.ts'
 import { EventQueue } from './event-queue.ts'
-import type { Millis } from './time.ts'
+import { NEVER, type Millis } from './time.ts'
 
-/** Slot and generation share one number; 2^32 generations of a slot are more than any run has. */
 const SLOTS_MAX = 2097152
+const NO_ENTRY = -1
 
 export class Roster<T> {
   private readonly queue = new EventQueue(1024)
   private readonly items: (T | null)[] = []
-  private readonly generations: number[] = []
   private readonly free: number[] = []
+  /** By slot: when its thing wants to be woken. */
+  private wakes = new Float64Array(1024)
+  /** By slot: the queue's entry that counts, and when it comes up, which is no later than the wake. */
+  private entries = new Float64Array(1024)
+  private queuedAt = new Float64Array(1024)
+  /** The earliest wake of anybody still here. */
+  private earliest: Millis = NEVER
 
   get size(): number {
     return this.items.length - this.free.length
@@ -25,8 +31,11 @@ export class Roster<T> {
   add(item: T): number {
     const slot = this.free.pop() ?? this.items.push(null) - 1
     assert(slot < SLOTS_MAX, `more than ${SLOTS_MAX} at once`)
+    if (slot >= this.wakes.length) this.grow()
     this.items[slot] = item
-    this.generations[slot] ??= 0
+    this.wakes[slot] = NEVER
+    this.entries[slot] = NO_ENTRY
+    this.queuedAt[slot] = NEVER
     return slot
   }
 
@@ -37,32 +46,65 @@ export class Roster<T> {
 
   remove(slot: number): void {
     this.items[slot] = null
-    this.generations[slot] = (this.generations[slot] as number) + 1
+    this.entries[slot] = NO_ENTRY
     this.free.push(slot)
+    if (this.queuedAt[slot] === this.earliest) this.findEarliest()
   }
 
-  /** Ask to be woken at an instant. */
+  /** Ask to be woken at an instant, instead of any asked for before. NEVER: not at all. */
   wake(slot: number, at: Millis): void {
-    this.queue.push(at, (this.generations[slot] as number) * SLOTS_MAX + slot)
+    this.wakes[slot] = at
+    if (at < (this.queuedAt[slot] as number)) this.enqueue(slot, at)
+    else if (this.queuedAt[slot] === this.earliest) this.findEarliest()
   }
 
   /** The earliest wake of anybody still here. */
   nextAt(): Millis {
-    while (this.queue.length > 0 && this.itemOf(this.queue.peek()) === null) this.queue.pop()
-    return this.queue.nextAt()
+    return this.earliest
   }
 
-  /** Somebody whose wake is due, in order of the instants; null when nobody is left. */
+  /** Somebody whose wake is due, in order of the instants; null when nobody is left. Its wake is used up. */
   due(now: Millis): T | null {
-    while (this.queue.nextAt() <= now) {
-      const item = this.itemOf(this.queue.pop())
-      if (item !== null) return item
-    }
-    return null
+    if (this.earliest > now) return null
+    const slot = this.queue.pop()
+    this.wakes[slot] = NEVER
+    this.entries[slot] = NO_ENTRY
+    this.queuedAt[slot] = NEVER
+    this.findEarliest()
+    return this.items[slot] ?? null
   }
 
-  private itemOf(entry: number): T | null {
-    const slot = entry % SLOTS_MAX
-    return this.generations[slot] === Math.floor(entry / SLOTS_MAX) ? (this.items[slot] ?? null) : null
+  private enqueue(slot: number, at: Millis): void {
+    this.queuedAt[slot] = at
+    this.entries[slot] = this.queue.push(at, slot)
+    if (at < this.earliest) this.earliest = at
+  }
+
+  /** Drop entries that no longer count, and queue anew those whose wake has moved, until the first one is right. */
+  private findEarliest(): void {
+    const { queue, entries, wakes } = this
+    while (queue.length > 0) {
+      const slot = queue.peek()
+      if (entries[slot] === queue.peekOrder()) {
+        const at = wakes[slot] as number
+        if (at <= queue.nextAt()) break
+        queue.pop()
+        this.entries[slot] = NO_ENTRY
+        this.queuedAt[slot] = NEVER
+        if (at !== NEVER) this.enqueue(slot, at)
+      } else queue.pop()
+    }
+    this.earliest = queue.nextAt()
+  }
+
+  private grow(): void {
+    const wider = (old: Float64Array): Float64Array<ArrayBuffer> => {
+      const next = new Float64Array(old.length * 2)
+      next.set(old)
+      return next
+    }
+    this.wakes = wider(this.wakes)
+    this.entries = wider(this.entries)
+    this.queuedAt = wider(this.queuedAt)
   }
 }
