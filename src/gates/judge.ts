@@ -19,12 +19,12 @@ import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { Directory, Log } from '../ledger/index.ts'
 import { countOf } from './format.ts'
 import { Gate, selectorOf, type GateSpec } from './gate.ts'
-import { MetricFold } from './metric-fold.ts'
-import type { Book, IsLegal, Stat } from './metric.ts'
+import { FoldSet } from './fold-set.ts'
+import type { MetricFold } from './metric-fold.ts'
+import type { IsLegal, Stat } from './metric.ts'
 import { METRICS, metricOf } from './metrics/index.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
 import { Tally } from './tally.ts'
-import { Traces } from './traces.ts'
 
 /** Below this success rate without faults, a run proves nothing about faults. */
 const HEALTHY_MIN = 0.9
@@ -50,37 +50,6 @@ export type Judgement = Pick<RunResult, 'verdict' | 'gates' | 'metrics' | 'fault
 
 /** What a gate says so far. */
 export type Gauge = GateResult
-
-/** The folds over one log, one per question asked. */
-class FoldSet {
-  readonly traces = new Traces()
-  private readonly folds = new Map<string, MetricFold>()
-  private readonly directory: Directory
-  private readonly isLegal: IsLegal
-
-  constructor(directory: Directory, isLegal: IsLegal) {
-    this.directory = directory
-    this.isLegal = isLegal
-  }
-
-  add(kind: string, where: Selector, book: Book): MetricFold {
-    const key = keyOf(kind, where, book)
-    const known = this.folds.get(key)
-    if (known !== undefined) return known
-    const fold = new MetricFold(metricOf(kind), where, book, this.directory, this.traces, this.isLegal)
-    this.folds.set(key, fold)
-    return fold
-  }
-
-  get(kind: string, where: Selector, book: Book): MetricFold | null {
-    return this.folds.get(keyOf(kind, where, book)) ?? null
-  }
-
-  attach(log: Log): void {
-    log.attach(this.traces)
-    for (const fold of this.folds.values()) log.attach(fold)
-  }
-}
 
 export class Judge {
   private readonly directory: Directory
@@ -259,8 +228,4 @@ function remembering(isLegal: IsLegal): IsLegal {
 /** `success_rate` gates are judged on the twin, too. */
 function needsTwin(kind: string): boolean {
   return kind === 'success_rate' || metricOf(kind).needsTwin
-}
-
-function keyOf(kind: string, { workflow, window, provider, model, phase }: Selector, book: Book): string {
-  return JSON.stringify([kind, workflow, window, provider, model, phase, metricOf(kind).hasBooks ? book : null])
 }

@@ -1,27 +1,31 @@
 /** One metric over one selection of one log. Gates and the table of the report that ask the same share one of these. */
 import { InvariantError, type Millis } from '../base/index.ts'
-import type { Directory, Entry, EntryKind, Fold } from '../ledger/index.ts'
-import type { AnyMetric, Book, FoldContext, IsLegal, Stat } from './metric.ts'
-import type { Observation, Selector } from './result.ts'
-import { Selection } from './selection.ts'
-import type { Traces } from './traces.ts'
+import type { Entry } from '../ledger/index.ts'
+import type { AnyMetric, FoldContext, Stat } from './metric.ts'
+import type { Observation } from './result.ts'
 
-export class MetricFold implements Fold {
-  readonly on: readonly EntryKind[]
+export class MetricFold {
   readonly metric: AnyMetric
   private readonly context: FoldContext & { endedAt: Millis }
   private readonly state: unknown
 
-  constructor(metric: AnyMetric, where: Selector, book: Book, directory: Directory, traces: Traces, isLegal: IsLegal) {
+  constructor(metric: AnyMetric, context: Omit<FoldContext, 'endedAt'>) {
     this.metric = metric
-    this.on = metric.on
-    const selects = new Selection(where, directory, traces)
-    this.context = { directory, selects, traces, book, isLegal, endedAt: 0 }
+    this.context = { ...context, endedAt: 0 }
     this.state = metric.start(this.context)
   }
 
   step(entry: Entry): void {
     this.metric.step(this.state, entry, this.context)
+  }
+
+  /** Whether it wants to hear of money that comes late. */
+  get settles(): boolean {
+    return this.metric.settle !== undefined
+  }
+
+  settle(): void {
+    this.metric.settle?.(this.state, this.context)
   }
 
   /** The value so far, as if the run had ended at `endedAt`. `twin` is the same fold over the run without faults. */

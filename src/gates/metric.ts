@@ -64,7 +64,10 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
   readonly range: readonly [min: number, max: number]
   /** An assertion as a scenario writes it. */
   readonly example: string
-  /** `traffic` is told by window; `faults` has one value per fault and is told over the whole run. */
+  /**
+   * `traffic` is told by window, and `step` is handed only requests and attempts that are selected. `faults` has one
+   * value per fault, is told over the whole run, and `step` is handed every entry of its kinds.
+   */
   readonly scope: 'traffic' | 'faults'
   /** Whether `book` means anything to it. */
   readonly hasBooks: boolean
@@ -73,6 +76,8 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
   readonly on: readonly Kind[]
   start(context: FoldContext): State
   step(state: State, entry: EntryOf<Kind>, context: FoldContext): void
+  /** Money that came after its request had closed: `context.traces` says how much was added, spent and wasted. */
+  settle?(state: State, context: FoldContext): void
   /** Reads the state without changing it: the screen asks during the run, too. */
   finish(state: State, stat: Stat, context: FoldContext, twin: State | null): Observation
 }

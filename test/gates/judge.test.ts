@@ -1,16 +1,7 @@
 /** The verdict over a whole run: what makes it fail, what makes it doubtful, and what the report is told. */
 import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../../src/base/index.ts'
-import {
-  exitCodeOf,
-  Judge,
-  MetricFold,
-  metricOf,
-  Traces,
-  worstExit,
-  type GateSpec,
-  type IsLegal,
-} from '../../src/gates/index.ts'
+import { exitCodeOf, FoldSet, Judge, worstExit, type GateSpec, type IsLegal } from '../../src/gates/index.ts'
 import { Log, type Entry } from '../../src/ledger/index.ts'
 import {
   A,
@@ -135,9 +126,7 @@ describe('verdict', () => {
   })
 
   test('verdict: a metric that is not a number, is our bug', () => {
-    const names = directory()
-    const traces = new Traces()
-    const fold = new MetricFold(metricOf('amplification'), {}, 'upstream', names, traces, () => null)
+    const fold = new FoldSet(directory(), () => null).add('amplification', {}, 'upstream')
     fold.step(closed(id(0), 0, 'ok', { attempts: NaN }))
     expect(() => fold.observe('value', 1, null)).toThrow(InvariantError)
   })

@@ -3,9 +3,8 @@ import { NEVER } from '../../src/base/index.ts'
 import type { Directory, Entry, EntryOf, FaultName, RequestOutcome } from '../../src/ledger/index.ts'
 import { Log } from '../../src/ledger/index.ts'
 import {
-  MetricFold,
+  FoldSet,
   metricOf,
-  Traces,
   type Book,
   type IsLegal,
   type Observation,
@@ -144,10 +143,9 @@ export function measure(entries: readonly Entry[], question: Question): Observat
   const names = directory(faults)
   const foldOver = (list: readonly Entry[]) => {
     const log = new Log()
-    const traces = new Traces()
-    const fold = new MetricFold(metricOf(metric), where, book, names, traces, isLegal)
-    log.attach(traces)
-    log.attach(fold)
+    const folds = new FoldSet(names, isLegal)
+    const fold = folds.add(metric, where, book)
+    folds.attach(log)
     for (const entry of list) log.append(entry)
     return fold
   }

@@ -1,5 +1,5 @@
 /** What the selected requests cost and how many of them succeeded, for metrics of money. */
-import type { FleetCharged, RequestClosed } from '../../ledger/index.ts'
+import type { RequestClosed } from '../../ledger/index.ts'
 import { countOf } from '../format.ts'
 import type { FoldContext } from '../metric.ts'
 import type { Traces } from '../traces.ts'
@@ -10,18 +10,15 @@ export interface Spend {
   ok: number
 }
 
-/** A request is counted when it closes, with all it cost so far; what the fleet charges after that is added then. */
-export function stepSpend(spend: Spend, entry: RequestClosed | FleetCharged, context: FoldContext): void {
-  const { traces, selects, book } = context
-  if (entry.kind === 'request.closed') {
-    if (!selects.request(entry)) return
-    if (entry.outcome === 'ok') spend.ok += 1
-    spend.cost += book === 'billed' ? entry.billed : (traces.of(entry.request)?.upstreamCost ?? 0)
-    return
-  }
-  if (book === 'billed') return
-  const trace = traces.of(entry.request)
-  if (trace?.isClosed && selects.closed(trace)) spend.cost += entry.cost
+/** A request is counted when it closes, with all it cost so far. */
+export function stepSpend(spend: Spend, entry: RequestClosed, { traces, book }: FoldContext): void {
+  if (entry.outcome === 'ok') spend.ok += 1
+  spend.cost += book === 'billed' ? entry.billed : (traces.of(entry.request)?.upstreamCost ?? 0)
+}
+
+/** What the fleet charges after that is added then. */
+export function settleSpend(spend: Spend, { traces, book }: FoldContext): void {
+  if (book === 'upstream') spend.cost += traces.upstreamAdded
 }
 
 /** What a reader must know when charges came too late to be told whose they were. */

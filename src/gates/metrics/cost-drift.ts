@@ -1,8 +1,8 @@
 /** Cost drift: how much dearer a good answer became than in the same run without faults. */
 import type { Metric } from '../metric.ts'
-import { lateNote, stepSpend, type Spend } from './_spend.ts'
+import { lateNote, settleSpend, stepSpend, type Spend } from './_spend.ts'
 
-export const costDrift: Metric<Spend, 'request.closed' | 'fleet.charged'> = {
+export const costDrift: Metric<Spend, 'request.closed'> = {
   kind: 'cost_drift',
   summary: 'How much dearer a good answer is than in the same run without faults.',
   unit: 'ratio',
@@ -17,9 +17,10 @@ export const costDrift: Metric<Spend, 'request.closed' | 'fleet.charged'> = {
   scope: 'traffic',
   hasBooks: true,
   needsTwin: true,
-  on: ['request.closed', 'fleet.charged'],
+  on: ['request.closed'],
   start: () => ({ cost: 0, ok: 0 }),
   step: stepSpend,
+  settle: settleSpend,
   finish({ cost, ok }, _stat, { traces }, twin) {
     if (twin === null) return { value: null, n: ok, note: 'there is no run without faults to compare with' }
     if (ok === 0) return { value: null, n: 0, note: 'no request ended ok' }

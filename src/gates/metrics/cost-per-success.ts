@@ -1,8 +1,8 @@
 /** Cost per success: what one good answer costs, everything that went wrong on the way included. */
 import type { Metric } from '../metric.ts'
-import { lateNote, stepSpend, type Spend } from './_spend.ts'
+import { lateNote, settleSpend, stepSpend, type Spend } from './_spend.ts'
 
-export const costPerSuccess: Metric<Spend, 'request.closed' | 'fleet.charged'> = {
+export const costPerSuccess: Metric<Spend, 'request.closed'> = {
   kind: 'cost_per_success',
   summary: 'What one good answer costs, failed attempts and failed requests included.',
   unit: 'nano_usd',
@@ -17,9 +17,10 @@ export const costPerSuccess: Metric<Spend, 'request.closed' | 'fleet.charged'> =
   scope: 'traffic',
   hasBooks: true,
   needsTwin: false,
-  on: ['request.closed', 'fleet.charged'],
+  on: ['request.closed'],
   start: () => ({ cost: 0, ok: 0 }),
   step: stepSpend,
+  settle: settleSpend,
   finish({ cost, ok }, _stat, { traces }) {
     if (ok === 0) return { value: null, n: 0, note: 'no request ended ok' }
     return { value: cost / ok, n: ok, ...lateNote(traces) }

@@ -19,8 +19,7 @@ export const fallbackFrequency: Metric<Share, 'attempt.started'> = {
   needsTwin: false,
   on: ['attempt.started'],
   start: () => ({ part: 0, whole: 0 }),
-  step(state, entry, { selects, traces }) {
-    if (!selects.attempt(entry)) return
+  step(state, _entry, { traces }) {
     state.whole += 1
     if (traces.isSwitch) state.part += 1
   },

@@ -19,8 +19,8 @@ export const fallbackRate: Metric<Share, 'request.closed'> = {
   needsTwin: false,
   on: ['request.closed'],
   start: () => ({ part: 0, whole: 0 }),
-  step(state, entry, { selects, traces }) {
-    if (entry.outcome === 'cancelled' || !selects.request(entry)) return
+  step(state, entry, { traces }) {
+    if (entry.outcome === 'cancelled') return
     state.whole += 1
     const trace = traces.of(entry.request)
     const isServedElsewhere = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice

@@ -20,9 +20,8 @@ export const latency: Metric<Histogram, 'request.closed'> = {
   needsTwin: false,
   on: ['request.closed'],
   start: () => new Histogram(),
-  step(state, entry, { selects }) {
-    if (entry.outcome !== 'ok' || !selects.request(entry)) return
-    state.record(entry.latencyMs)
+  step(state, entry) {
+    if (entry.outcome === 'ok') state.record(entry.latencyMs)
   },
   finish: (state, stat) => observe(state, stat, 'no request ended ok'),
 }

@@ -27,8 +27,7 @@ export const policyViolations: Metric<State, 'attempt.started'> = {
   needsTwin: false,
   on: ['attempt.started'],
   start: () => ({ attempts: 0, violations: 0, first: null }),
-  step(state, entry, { selects, isLegal, directory, traces }) {
-    if (!selects.attempt(entry)) return
+  step(state, entry, { isLegal, directory, traces }) {
     state.attempts += 1
     const trace = traces.of(entry.request)
     const reason = isLegal(

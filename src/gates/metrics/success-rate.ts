@@ -19,8 +19,8 @@ export const successRate: Metric<Share, 'request.closed'> = {
   needsTwin: false,
   on: ['request.closed'],
   start: () => ({ part: 0, whole: 0 }),
-  step(state, entry, { selects }) {
-    if (entry.outcome === 'cancelled' || !selects.request(entry)) return
+  step(state, entry) {
+    if (entry.outcome === 'cancelled') return
     state.whole += 1
     if (entry.outcome === 'ok') state.part += 1
   },

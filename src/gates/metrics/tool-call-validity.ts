@@ -19,8 +19,8 @@ export const toolCallValidity: Metric<Share, 'request.closed'> = {
   needsTwin: false,
   on: ['request.closed'],
   start: () => ({ part: 0, whole: 0 }),
-  step(state, entry, { selects }) {
-    if (entry.toolCall === null || entry.outcome === 'cancelled' || !selects.request(entry)) return
+  step(state, entry) {
+    if (entry.toolCall === null || entry.outcome === 'cancelled') return
     state.whole += 1
     if (entry.toolCall === 'valid') state.part += 1
   },

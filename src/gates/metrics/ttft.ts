@@ -20,9 +20,8 @@ export const ttft: Metric<Histogram, 'request.closed'> = {
   needsTwin: false,
   on: ['request.closed'],
   start: () => new Histogram(),
-  step(state, entry, { selects }) {
-    if (entry.outcome !== 'ok' || entry.ttftMs === null || !selects.request(entry)) return
-    state.record(entry.ttftMs)
+  step(state, entry) {
+    if (entry.outcome === 'ok' && entry.ttftMs !== null) state.record(entry.ttftMs)
   },
   finish: (state, stat) => observe(state, stat, 'no request ended ok with content'),
 }

@@ -8,7 +8,7 @@ interface State {
   requests: number
 }
 
-export const wastedCost: Metric<State, 'request.closed' | 'attempt.ended' | 'fleet.charged'> = {
+export const wastedCost: Metric<State, 'request.closed'> = {
   kind: 'wasted_cost',
   summary: 'Money spent on attempts whose content the caller never got.',
   unit: 'ratio',
@@ -23,20 +23,15 @@ export const wastedCost: Metric<State, 'request.closed' | 'attempt.ended' | 'fle
   scope: 'traffic',
   hasBooks: false,
   needsTwin: false,
-  on: ['request.closed', 'attempt.ended', 'fleet.charged'],
+  on: ['request.closed'],
   start: () => ({ cost: 0, wasted: 0, requests: 0 }),
-  step(state, entry, { selects, traces }) {
-    if (entry.kind === 'request.closed') {
-      if (!selects.request(entry)) return
-      const trace = traces.of(entry.request)
-      state.requests += 1
-      state.cost += trace?.upstreamCost ?? 0
-      state.wasted += trace?.wastedCost ?? 0
-      return
-    }
-    if (traces.upstreamAdded === 0 && traces.wastedAdded === 0) return
+  step(state, entry, { traces }) {
     const trace = traces.of(entry.request)
-    if (!trace?.isClosed || !selects.closed(trace)) return
+    state.requests += 1
+    state.cost += trace?.upstreamCost ?? 0
+    state.wasted += trace?.wastedCost ?? 0
+  },
+  settle(state, { traces }) {
     state.cost += traces.upstreamAdded
     state.wasted += traces.wastedAdded
   },

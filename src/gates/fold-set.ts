@@ -1,0 +1,145 @@
+/**
+ * The metrics over one log. Those that look at the same part of the traffic share one Selection, which is asked once
+ * per entry for all of them: most of what a window's metrics would be told is not theirs.
+ */
+import { ENTRY_KINDS, type Directory, type Entry, type EntryKind, type EntryOf, type Log } from '../ledger/index.ts'
+import { MetricFold } from './metric-fold.ts'
+import type { Book, IsLegal } from './metric.ts'
+import { metricOf } from './metrics/index.ts'
+import type { Selector } from './result.ts'
+import { Selection } from './selection.ts'
+import { Traces } from './traces.ts'
+
+/** The metrics of one selection. */
+interface Group {
+  readonly selects: Selection
+  readonly folds: MetricFold[]
+}
+
+/** Those of a group that listen to one kind of entry. */
+interface Section {
+  readonly selects: Selection
+  /** Told only what is selected. */
+  readonly traffic: readonly MetricFold[]
+  /** Told everything. */
+  readonly others: readonly MetricFold[]
+}
+
+type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'>
+type MoneyEntry = EntryOf<'fleet.charged'> | EntryOf<'attempt.ended'>
+
+export class FoldSet {
+  private readonly traces = new Traces()
+  private readonly groups = new Map<string, Group>()
+  private readonly folds = new Map<string, MetricFold>()
+  private readonly directory: Directory
+  private readonly isLegal: IsLegal
+
+  constructor(directory: Directory, isLegal: IsLegal) {
+    this.directory = directory
+    this.isLegal = isLegal
+  }
+
+  /** The fold for a question. The same question twice gives the same fold. */
+  add(kind: string, where: Selector, book: Book): MetricFold {
+    const key = keyOf(kind, where, book)
+    const known = this.folds.get(key)
+    if (known !== undefined) return known
+    const { directory, traces, isLegal } = this
+    const { selects, folds } = this.groupOf(where)
+    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, isLegal })
+    folds.push(fold)
+    this.folds.set(key, fold)
+    return fold
+  }
+
+  get(kind: string, where: Selector, book: Book): MetricFold | null {
+    return this.folds.get(keyOf(kind, where, book)) ?? null
+  }
+
+  /** Listen to a log, once, when every question has been asked. */
+  attach(log: Log): void {
+    log.attach(this.traces)
+    for (const kind of ENTRY_KINDS) {
+      const sections = this.sectionsOf(kind)
+      if (sections.length > 0) log.attach({ on: [kind], step: tellerOf(kind, sections) })
+    }
+    const settling = [...this.groups.values()]
+      .map(({ selects, folds }) => ({ selects, traffic: folds.filter((fold) => fold.settles), others: [] }))
+      .filter(({ traffic }) => traffic.length > 0)
+    const { traces } = this
+    const settle = (entry: Entry): void => tellSettled(settling, entry as MoneyEntry, traces)
+    if (settling.length > 0) log.attach({ on: ['fleet.charged', 'attempt.ended'], step: settle })
+  }
+
+  private groupOf(where: Selector): Group {
+    const key = whereKey(where)
+    let group = this.groups.get(key)
+    if (!group) {
+      group = { selects: new Selection(where, this.directory, this.traces), folds: [] }
+      this.groups.set(key, group)
+    }
+    return group
+  }
+
+  private sectionsOf(kind: EntryKind): Section[] {
+    return [...this.groups.values()]
+      .map(({ selects, folds }) => {
+        const listening = folds.filter(({ metric }) => metric.on.includes(kind))
+        const traffic = listening.filter(({ metric }) => metric.scope === 'traffic')
+        return { selects, traffic, others: listening.filter((fold) => !traffic.includes(fold)) }
+      })
+      .filter(({ traffic, others }) => traffic.length + others.length > 0)
+  }
+}
+
+function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry) => void {
+  switch (kind) {
+    case 'request.closed':
+      return (entry) => {
+        for (let index = 0; index < sections.length; index += 1) {
+          const { selects, traffic, others } = sections[index] as Section
+          if (selects.request(entry as EntryOf<'request.closed'>)) tell(traffic, entry)
+          tell(others, entry)
+        }
+      }
+    case 'attempt.started':
+    case 'attempt.ended':
+      return (entry) => {
+        for (let index = 0; index < sections.length; index += 1) {
+          const { selects, traffic, others } = sections[index] as Section
+          if (traffic.length > 0 && selects.attempt(entry as AttemptEntry)) tell(traffic, entry)
+          tell(others, entry)
+        }
+      }
+    default:
+      return (entry) => {
+        for (const { traffic, others } of sections) {
+          tell(traffic, entry)
+          tell(others, entry)
+        }
+      }
+  }
+}
+
+function tell(folds: readonly MetricFold[], entry: Entry): void {
+  for (let index = 0; index < folds.length; index += 1) (folds[index] as MetricFold).step(entry)
+}
+
+/** Money that comes when its request has closed. It nearly never does. */
+function tellSettled(sections: readonly Section[], entry: MoneyEntry, traces: Traces): void {
+  if (traces.upstreamAdded === 0 && traces.wastedAdded === 0) return
+  const trace = traces.of(entry.request)
+  if (!trace?.isClosed) return
+  for (const { selects, traffic } of sections) {
+    if (selects.closed(trace)) for (const fold of traffic) fold.settle()
+  }
+}
+
+function keyOf(kind: string, where: Selector, book: Book): string {
+  return JSON.stringify([kind, whereKey(where), metricOf(kind).hasBooks ? book : null])
+}
+
+function whereKey({ workflow, window, provider, model, phase }: Selector): string {
+  return JSON.stringify([workflow, window, provider, model, phase])
+}
