@@ -11,6 +11,7 @@ export const REQUEST_OUTCOMES = [
   'ok',
   'truncated', //         the answer broke off after text had been shown
   'invalid_tool_call', // delivered, but no application could act on it
+  'invalid_output', //    delivered, but empty, or not the JSON that was asked for
   'failed', //            an error was returned
   'timed_out', //         the application gave up waiting
   'cancelled', //         the application's own user ended it

@@ -6,12 +6,13 @@
 import { at, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
-  assembleToolCalls,
   requestId,
-  toolCallDefect,
+  saysSomething,
+  usabilityOf,
   type Call,
   type CallFailure,
   type ErrorClass,
+  type FinishReason,
   type Offer,
   type RequestHalf,
   type Signal,
@@ -43,6 +44,9 @@ interface Guest {
   firstContentAt: Millis | null
   outputTokens: number
   toolDeltas: ToolDelta[]
+  text: string
+  hasSaid: boolean
+  reason: FinishReason | null
 }
 
 /** Ordinals of strangers in a workflow of the scenario begin here, out of the way of its own. */
@@ -112,7 +116,16 @@ export class Outside {
       rng,
     )
     const call: Call = { request, number: 0, policy, half, summary: null, slot: -1 }
-    this.guests.set(call, { arrivedAt: now, workflow, firstContentAt: null, outputTokens: 0, toolDeltas: [] })
+    this.guests.set(call, {
+      arrivedAt: now,
+      workflow,
+      firstContentAt: null,
+      outputTokens: 0,
+      toolDeltas: [],
+      text: '',
+      hasSaid: false,
+      reason: null,
+    })
     const { id, inputTokens, stream } = request
     record({ kind: 'request.arrived', at: now, request: id, workflow, inputTokens, stream })
     return call
@@ -122,7 +135,10 @@ export class Outside {
     const guest = this.guests.get(call)
     if (!guest) return
     for (const signal of signals) {
+      if (signal.type === 'finished') guest.reason = signal.reason
       if (signal.type !== 'content' && signal.type !== 'toolDelta') continue
+      guest.hasSaid ||= saysSomething(signal)
+      if (signal.type === 'content' && signal.channel === 'text') guest.text += signal.text ?? ''
       if (signal.tokens > 0) guest.firstContentAt ??= now
       guest.outputTokens += signal.tokens
       if (signal.type === 'toolDelta') guest.toolDeltas.push(signal)
@@ -133,11 +149,9 @@ export class Outside {
     const guest = this.guests.get(call)
     if (!guest) return
     this.heard(call, signals, now)
-    const { tools } = call.request.shape
-    const toolCall =
-      guest.toolDeltas.length === 0 ? null : (toolCallDefect(assembleToolCalls(guest.toolDeltas), tools) ?? 'valid')
-    const isUsable = toolCall === null || toolCall === 'valid'
-    this.close(call, guest, isUsable ? 'ok' : 'invalid_tool_call', isUsable ? null : 'invalid_tool_call', now, toolCall)
+    const { errorClass, toolCall } = usabilityOf(guest, call.request.shape)
+    const outcome = errorClass === 'empty_completion' ? 'invalid_output' : (errorClass ?? 'ok')
+    this.close(call, guest, outcome, errorClass, now, toolCall)
   }
 
   failed(call: Call, failure: CallFailure, committed: boolean, now: Millis): void {

@@ -32,6 +32,8 @@ export const ERROR_CLASSES = [
   'stream_cut', //          the stream ended without its terminal marker
   'stream_error', //        an error event inside the stream
   'invalid_tool_call', //   the call does not parse, match its schema, or name a known tool
+  'invalid_output', //      the text is not the JSON that was asked for
+  'empty_completion', //    no text and no call: a good status, a good finish, nothing said
   // Ourselves
   'no_endpoint', //         nothing eligible is left to try
   'circuit_open', //        every eligible endpoint is held back by its breaker or cooldown

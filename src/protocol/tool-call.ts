@@ -1,10 +1,11 @@
 /**
  * Tool calls: putting the pieces together, and checking the whole. The check is the one of the contract: the arguments
- * parse, match the tool's JSON Schema, the tool exists, and no two calls share an id. Used by the router's validation
- * policy and, independently, by the application client that judges what it was given.
+ * parse, match the tool's JSON Schema, the tool exists, every call has an id of its own, and the finish reason says that
+ * there is a call. Used by the router's validation policy and, independently, by the application client that judges what
+ * it was given.
  */
-import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { ToolDelta } from './signal.ts'
+import { matchesSchema } from './schema-check.ts'
+import type { FinishReason, ToolDelta } from './signal.ts'
 
 export interface ToolSpec {
   readonly name: string
@@ -24,7 +25,10 @@ export const TOOL_CALL_DEFECTS = [
   'schema_mismatch',
   'unknown_tool',
   'duplicate_id',
-  'missing_call',
+  'missing_call', // the call was written into the text, or announced and never made
+  'missing_id',
+  'too_long', //     no provider takes it back in the next turn
+  'wrong_finish', // the finish reason says that there is no call: an agent's loop ends early
 ] as const
 export type ToolCallDefect = (typeof TOOL_CALL_DEFECTS)[number]
 
@@ -43,45 +47,27 @@ export function assembleToolCalls(deltas: readonly ToolDelta[]): ToolCall[] {
   return [...calls.values()]
 }
 
-const ajv = new Ajv2020({ strict: false, allErrors: false, logger: false })
-const validators = new WeakMap<object, ValidateFunction | null>()
-/** Schemas that came over a wire are new objects each time; the oldest text is forgotten beyond this many. */
-const TEXTS_MAX = 256
-const byText = new Map<string, ValidateFunction | null>()
+/** Arguments beyond this many characters are refused in the next turn (OpenAI's `string_above_max_length`). */
+export const ARGUMENTS_LENGTH_MAX = 1_048_576
 
-function validatorOf(schema: object): ValidateFunction | null {
-  let validator = validators.get(schema)
-  if (validator !== undefined) return validator
-  const text = JSON.stringify(schema)
-  validator = byText.get(text)
-  if (validator === undefined) {
-    validator = compile(schema)
-    if (byText.size >= TEXTS_MAX) byText.delete([...byText.keys()][0] as string)
-    byText.set(text, validator)
-  }
-  validators.set(schema, validator)
-  return validator
-}
-
-/** null for a schema that does not compile: it accepts everything, as OpenRouter's own measurement does. */
-function compile(schema: object): ValidateFunction | null {
-  try {
-    return ajv.compile(schema)
-  } catch {
-    return null
-  } finally {
-    ajv.removeSchema(schema) // Its own cache would keep every schema that ever came by.
-  }
-}
-
-/** The first defect of a set of calls made with the given tools, or null when they are fine. */
-export function toolCallDefect(calls: readonly ToolCall[], tools: readonly ToolSpec[]): ToolCallDefect | null {
+/**
+ * The first defect of a set of calls made with the given tools, or null when they are fine. `reason` is the answer's
+ * finish reason; null where it does not matter (OpenAI itself says `stop` after a call that was demanded).
+ */
+export function toolCallDefect(
+  calls: readonly ToolCall[],
+  tools: readonly ToolSpec[],
+  reason: FinishReason | null = null,
+): ToolCallDefect | null {
+  if (calls.length === 0) return reason === 'tool_calls' ? 'missing_call' : null
   const ids = new Set<string>()
   for (const call of calls) {
     const tool = tools.find((candidate) => candidate.name === call.name)
     if (!tool) return 'unknown_tool'
+    if (call.id === '') return 'missing_id'
     if (ids.has(call.id)) return 'duplicate_id'
     ids.add(call.id)
+    if (call.args.length > ARGUMENTS_LENGTH_MAX) return 'too_long'
     let args: unknown
     try {
       args = JSON.parse(call.args)
@@ -89,13 +75,13 @@ export function toolCallDefect(calls: readonly ToolCall[], tools: readonly ToolS
       return 'not_json'
     }
     if (args === null || typeof args !== 'object' || Array.isArray(args)) return 'schema_mismatch'
-    const validate = validatorOf(tool.parameters)
-    if (validate && !validate(args)) return 'schema_mismatch'
+    if (!matchesSchema(args, tool.parameters)) return 'schema_mismatch'
   }
-  return null
+  return reason === 'stop' ? 'wrong_finish' : null
 }
 
-const LEAK = /<tool_call>|<function=|<invoke name=|"name"\s*:\s*"[^"]+"\s*,\s*"arguments"/
+const LEAK =
+  /<tool_call>|<function=|<invoke name=|to=functions\.\w+|"name"\s*:\s*"[^"]+"\s*,\s*"(?:arguments|parameters)"/
 
 /** Whether an answer's text holds a tool call that should have been one. */
 export function leaksToolCall(text: string): boolean {

@@ -26,7 +26,6 @@ import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/i
 import type { AttemptOutcome, AttemptReason, Candidate, CandidateSkipped, Out } from '../ledger/index.ts'
 import {
   costOf,
-  leaksToolCall,
   type AttemptHandle,
   type Call,
   type CallFailure,
@@ -36,7 +35,6 @@ import {
   type Offer,
   type Signal,
   type ToolDelta,
-  type ToolSpec,
   type Usage,
 } from '../protocol/index.ts'
 import type { Allowance } from './allowance.ts'
@@ -49,7 +47,7 @@ import { commitAt } from './policies/commit.ts'
 import { hedgeDelayMs } from './policies/hedge.ts'
 import { retryDelayMs } from './policies/retry.ts'
 import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeouts.ts'
-import { validateToolCalls } from './policies/validation.ts'
+import { holdsText, isOn, judge } from './policies/validation.ts'
 import type { Policy } from './policy.ts'
 import { STATUS_OF, type Reaction } from './reactions.ts'
 
@@ -444,6 +442,7 @@ export class RequestLife {
 
   private commitWhenDue(attempt: Attempt, now: Millis, out: RouterOut): void {
     if (this.committed !== null || !attempt.request.stream || attempt.firstContentAt === null) return
+    if (holdsText(this.policy.resilience.validation, attempt.request.shape)) return
     const due = commitAt(this.policy.resilience.commit, attempt.firstContentAt)
     if (now >= due) this.commit(attempt, now, out)
     else this.holdAt = due
@@ -471,25 +470,30 @@ export class RequestLife {
       this.attemptFailed(attempt, failure('stream_error', 'the answer ended with an error'), now, out)
       return
     }
-    const mode = this.policy.resilience.validation.tool_calls
-    if (mode !== 'pass' && attempt.toolDeltas.length === 0 && leaksInto(attempt.held, attempt.request.shape.tools)) {
-      this.attemptFailed(attempt, failure('invalid_tool_call', 'the tool call was written into the text'), now, out)
-      return
-    }
-    if (mode !== 'pass' && attempt.toolDeltas.length > 0) {
-      const validated = validateToolCalls(attempt.toolDeltas, attempt.request.shape.tools, mode)
-      if (validated.verdict === 'invalid') {
-        this.attemptFailed(attempt, failure('invalid_tool_call', `tool call refused: ${validated.defect}`), now, out)
+    let ending = finished
+    const { validation } = this.policy.resilience
+    if (isOn(validation)) {
+      const { toolDeltas, held, request } = attempt
+      const hasBeenShown = this.committed === attempt
+      const judged = judge({ toolDeltas, held, reason: finished.reason, hasBeenShown }, request.shape, validation)
+      if (judged.verdict === 'refused') {
+        this.attemptFailed(attempt, failure(judged.class, judged.message), now, out)
         return
       }
-      const tokens = tokensByCall(attempt.toolDeltas)
-      validated.calls.forEach(({ id, name, args }, index) => {
-        attempt.held.push({ type: 'toolDelta', index, id, name, args, tokens: tokens[index] ?? 0 })
-      })
+      if (judged.verdict === 'calls') {
+        const tokens = tokensByCall(toolDeltas)
+        judged.calls.forEach(({ id, name, args }, index) => {
+          held.push({ type: 'toolDelta', index, id, name, args, tokens: tokens[index] ?? 0 })
+        })
+        if (judged.reason !== finished.reason) ending = { type: 'finished', reason: judged.reason }
+      } else if (judged.verdict === 'text') {
+        attempt.settleRun(now)
+        attempt.held = rewritten(held, judged.text)
+      }
     }
     attempt.settleRun(now)
     if (attempt.usage) attempt.held.push(attempt.usage)
-    attempt.held.push(finished)
+    attempt.held.push(ending)
     if (this.leader !== attempt) this.win(attempt, now, out)
     this.committed = attempt
     this.endAttempt(attempt, 'ok', null, null, now, out)
@@ -509,8 +513,7 @@ export class RequestLife {
   }
 
   private attemptFailed(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
-    if (why.class === 'invalid_tool_call' || why.class === 'invalid_response')
-      out.push({ type: 'attempt.cancel', attempt })
+    if (GIVEN_UP.has(why.class)) out.push({ type: 'attempt.cancel', attempt })
     attempt.settleRun(now)
     const isCommitted = this.committed === attempt
     this.endAttempt(attempt, isCommitted ? 'truncated' : 'failed', why, why.status, now, out)
@@ -658,10 +661,23 @@ const HELD_BACK: Failure = {
   message: 'every eligible endpoint is held back by its circuit breaker or a cooldown',
 }
 
-/** Whether text that is still held back has a tool call in it. What has been shown cannot be taken back. */
-function leaksInto(held: readonly Signal[], tools: readonly ToolSpec[]): boolean {
-  if (tools.length === 0) return false
-  return leaksToolCall(held.map((signal) => (signal.type === 'content' ? (signal.text ?? '') : '')).join(''))
+/** Answers that we stop listening to, whatever else may come. */
+const GIVEN_UP: ReadonlySet<ErrorClass> = new Set([
+  'invalid_tool_call',
+  'invalid_output',
+  'empty_completion',
+  'invalid_response',
+])
+
+/** The same answer with its text in other words, in one piece. */
+function rewritten(held: readonly Signal[], text: string): Signal[] {
+  let tokens = 0
+  const others = held.filter((signal) => {
+    if (signal.type !== 'content' || signal.channel !== 'text') return true
+    tokens += signal.tokens
+    return false
+  })
+  return [...others, { type: 'content', channel: 'text', tokens, forMs: 0, everyMs: 0, text }]
 }
 
 /** Output tokens of each tool call, in order of first appearance, which is how the calls are put together. */

@@ -31,7 +31,10 @@ export interface LoadResult {
 }
 
 /** Outcomes for which the client was given a whole response, good or bad. */
-const ANSWERED: readonly RequestOutcome[] = ['ok', 'truncated', 'invalid_tool_call', 'failed']
+const ANSWERED: readonly RequestOutcome[] = ['ok', 'truncated', 'invalid_tool_call', 'invalid_output', 'failed']
+
+/** Of these, the ones that came to their proper end. */
+const COMPLETE: readonly RequestOutcome[] = ['ok', 'invalid_tool_call', 'invalid_output']
 
 /** Bytes that have left the gateway are counted by the generator well within this. */
 const DELIVERY_MS = 250
@@ -119,7 +122,7 @@ export class LoadRun {
     // The outside client is the generator itself: what a note would warn of is what was asked for.
     const run = { ...result, notes: [], reproduce: this.reproduceCommand() }
     const ledgerResponses = this.answered
-    const ledgerComplete = (this.counts.get('ok') ?? 0) + (this.counts.get('invalid_tool_call') ?? 0)
+    const ledgerComplete = COMPLETE.reduce((sum, outcome) => sum + (this.counts.get(outcome) ?? 0), 0)
     const { sent, reported, responses, complete } = tally
     const agrees =
       sent === run.counts.requests + afterClosing &&

@@ -245,6 +245,8 @@ export class ViewModel {
           return `${countOf(count, 'answer')} truncated${why}${where}`
         case 'invalid_tool_call':
           return `${countOf(count, 'invalid tool call')}${where}`
+        case 'invalid_output':
+          return `${countOf(count, 'unusable answer')}${why}${where}`
         case 'timed_out':
           return `${countOf(count, 'request')} timed out${where}`
         case 'unfinished':

@@ -5,7 +5,7 @@
  *
  *   phase      event                                                     next
  *   ────────   ───────────────────────────────────────────────────────   ────────────────────────────────────────────
- *   calling    answered in full                                           closed (ok, or invalid_tool_call)
+ *   calling    answered in full                                           closed (ok, or invalid_…)
  *   calling    failed after content was shown                             closed (truncated)
  *   calling    failed, retryable, calls left                              waiting
  *   calling    failed at the gateway, emergency path                      direct
@@ -17,17 +17,17 @@
 import { at, NEVER, quantize, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
 import type { Out, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
-  assembleToolCalls,
-  leaksToolCall,
   nextVisit,
-  toolCallDefect,
+  saysSomething,
   tokensSent,
+  usabilityOf,
   type AttemptHandle,
   type Call,
   type CallFailure,
   type ChatRequest,
   type Content,
   type ErrorClass,
+  type FinishReason,
   type Signal,
   type ToolDelta,
 } from '../protocol/index.ts'
@@ -90,6 +90,8 @@ interface Errand {
   runAt: Millis
   toolDeltas: ToolDelta[]
   text: string
+  hasSaid: boolean
+  reason: FinishReason | null
   /** Patience, or the end of a pause. */
   dueAt: Millis
   queuedAt: Millis
@@ -191,6 +193,8 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       runAt: 0,
       toolDeltas: NO_DELTAS,
       text: '',
+      hasSaid: false,
+      reason: null,
       dueAt: now + workflow.client.timeout,
       queuedAt: NEVER,
     }
@@ -230,9 +234,13 @@ export class Client implements Machine<ClientEvent, ClientOut> {
 
   private answered(errand: Errand, now: Millis, out: ClientOut): void {
     this.book(errand)
-    const toolCall = judgeToolCalls(errand)
-    const isUsable = toolCall === null || toolCall === 'valid'
-    this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', isUsable ? null : 'invalid_tool_call', now, out, toolCall)
+    this.closeAnswered(errand, now, out)
+  }
+
+  private closeAnswered(errand: Errand, now: Millis, out: ClientOut): void {
+    const { errorClass, toolCall } = usabilityOf(errand, errand.request.shape)
+    const outcome = errorClass === 'empty_completion' ? 'invalid_output' : (errorClass ?? 'ok')
+    this.close(errand, outcome, errorClass, now, out, toolCall)
   }
 
   private failed(errand: Errand, failure: CallFailure, committed: boolean, now: Millis, out: ClientOut): void {
@@ -289,12 +297,8 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     if (!errand || errand.emergency !== attempt) return
     hear(errand, signals, now)
     const last = signals[signals.length - 1]
-    if (last?.type === 'finished') {
-      const toolCall = judgeToolCalls(errand)
-      const isUsable = toolCall === null || toolCall === 'valid'
-      const errorClass = isUsable ? null : 'invalid_tool_call'
-      this.close(errand, isUsable ? 'ok' : 'invalid_tool_call', errorClass, now, out, toolCall)
-    } else if (last?.type === 'failed')
+    if (last?.type === 'finished') this.closeAnswered(errand, now, out)
+    else if (last?.type === 'failed')
       this.close(errand, errand.firstContentAt === null ? 'failed' : 'truncated', last.class, now, out)
     else if (last?.type === 'closed')
       this.close(errand, errand.firstContentAt === null ? 'failed' : 'truncated', 'stream_cut', now, out)
@@ -381,13 +385,14 @@ function hear(errand: Errand, signals: readonly Signal[], now: Millis, flowingFo
       errand.run = signal
       errand.runAt = now - flowingForMs
       if (signal.tokens > 0) errand.firstContentAt ??= now
-      if (signal.text !== undefined) errand.text += signal.text
+      errand.hasSaid ||= saysSomething(signal)
+      if (signal.text !== undefined && signal.channel === 'text') errand.text += signal.text
     } else if (signal.type === 'toolDelta') {
       errand.firstContentAt ??= now
       errand.outputTokens += signal.tokens
       if (errand.toolDeltas === NO_DELTAS) errand.toolDeltas = []
       errand.toolDeltas.push(signal)
-    }
+    } else if (signal.type === 'finished') errand.reason = signal.reason
   }
 }
 
@@ -395,13 +400,6 @@ function settleRun(errand: Errand, now: Millis): void {
   if (errand.run === null) return
   errand.outputTokens += tokensSent(errand.run, now - errand.runAt)
   errand.run = null
-}
-
-/** What the application makes of the tool calls it was given, whatever the gateway thought of them. */
-function judgeToolCalls({ request, toolDeltas, text }: Errand): RequestClosed['toolCall'] {
-  if (request.shape.tools.length === 0) return null
-  if (toolDeltas.length > 0) return toolCallDefect(assembleToolCalls(toolDeltas), request.shape.tools) ?? 'valid'
-  return leaksToolCall(text) ? 'missing_call' : null
 }
 
 function recordEmergency(
@@ -413,7 +411,7 @@ function recordEmergency(
 ): void {
   const { emergency, request, firstContentAt, outputTokens } = errand
   if (!emergency) return
-  const isOk = outcome === 'ok' || outcome === 'invalid_tool_call'
+  const isOk = outcome === 'ok' || outcome === 'invalid_tool_call' || outcome === 'invalid_output'
   out.record({
     kind: 'attempt.ended',
     at: now,

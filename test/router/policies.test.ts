@@ -7,8 +7,10 @@ import { commitAt, commitSchema } from '../../src/router/policies/commit.ts'
 import { cooldownMs, cooldownSchema } from '../../src/router/policies/cooldown.ts'
 import { retryDelayMs, retrySchema } from '../../src/router/policies/retry.ts'
 import { timeoutsSchema, totalDeadline } from '../../src/router/policies/timeouts.ts'
-import { validateToolCalls } from '../../src/router/policies/validation.ts'
-import { call as piece, failed, Lab, offers, OPEN, policy, TOOLS } from './lab.ts'
+import { judge, validateToolCalls, validationSchema } from '../../src/router/policies/validation.ts'
+import { structuredOutput } from '../../src/workload/mixes/structured-output.ts'
+import { outputDefect, type FinishReason } from '../../src/protocol/index.ts'
+import { call as piece, failed, Lab, offers, OPEN, policy, TOOLS, tokens } from './lab.ts'
 
 /**
  * What the router does after each class: tries here again, goes to the next provider of the model, to the next model,
@@ -40,6 +42,8 @@ const TABLE: readonly (readonly [ErrorClass, string, 'endpoint' | 'provider' | '
   ['stream_cut', 'here', 'none', true],
   ['stream_error', 'here', 'none', true],
   ['invalid_tool_call', 'here', 'none', false],
+  ['invalid_output', 'here', 'none', false],
+  ['empty_completion', 'here', 'none', false],
   ['no_endpoint', 'stop', 'none', false],
   ['circuit_open', 'stop', 'none', false],
   ['deadline_exceeded', 'stop', 'none', false],
@@ -242,7 +246,10 @@ describe('tool-call validation', () => {
 
   test.each([
     ['{"n":1', '{"n":1}'],
-    ["{'n': 1,}", '{"n": 1}'],
+    ["{'n': 1,}", '{"n":1}'],
+    ['{"N":1}', '{"n":1}'],
+    ['{"n":1}\nI will now call it.', '{"n":1}'],
+    ['<think>so</think>{"n":1}</tool_call>', '{"n":1}'],
     [JSON.stringify('{"n":1}'), '{"n":1}'],
     [JSON.stringify(JSON.stringify('{"n":1}')), '{"n":1}'],
   ])('heal: %s, becomes %s', (broken, healed) => {
@@ -258,8 +265,87 @@ describe('tool-call validation', () => {
     expect(check('heal', ['{"n":"x"}'])).toMatchObject({ verdict: 'invalid' })
   })
 
+  test.each([
+    ['a list cut short', '{"n":1,"list":[1,2'],
+    ['a string cut short', '{"n":1,"text":"so it w'],
+    ['two objects in one', '{"n":1}{"n":2}'],
+    ['prose', 'one'],
+  ])('heal: %s, is not guessed at', (_what, args) => {
+    expect(check('heal', [args])).toMatchObject({ verdict: 'invalid', defect: 'not_json' })
+  })
+
+  test('heal: an answer that ran into its limit, stays as broken as it is', () => {
+    const deltas = [piece('{"n":1')]
+    expect(validateToolCalls(deltas, TOOLS.tools, 'heal', 'length')).toMatchObject({ verdict: 'invalid' })
+    expect(validateToolCalls(deltas, TOOLS.tools, 'heal', 'tool_calls')).toMatchObject({ verdict: 'valid' })
+  })
+
+  test.each([
+    ['Add', 'add'],
+    ['tool:add', 'add'],
+    ['add<|channel|>commentary', 'add'],
+    ['addadd', 'addadd'],
+    ['', ''],
+  ])('heal: the name %j, means %j', (name, meant) => {
+    const healed = check('heal', ['{"n":1}', { name }])
+    expect(healed).toMatchObject(meant === 'add' ? { calls: [{ name: 'add' }] } : { defect: 'unknown_tool' })
+  })
+
+  test('heal: pieces with one index for all calls, pieces that repeat, and missing ids', () => {
+    const calls = (...pieces: Parameters<typeof piece>[]) => check('heal', ...pieces)
+    expect(calls(['{"n":1}'], ['{"n":2}', { id: 'other' }])).toMatchObject({
+      healed: true,
+      calls: [{ args: '{"n":1}' }, { args: '{"n":2}', id: 'other' }],
+    })
+    expect(calls(['{"n"'], ['{"n":1}'])).toMatchObject({ healed: true, calls: [{ args: '{"n":1}' }] })
+    expect(calls(['{"n"'], [':1}'], ['{"n":1}'])).toMatchObject({ healed: true, calls: [{ args: '{"n":1}' }] })
+    expect(calls(['{"n":1}', { id: '' }])).toMatchObject({ healed: true, calls: [{ id: 'call_0' }] })
+  })
+
   test('heal: a good call, is handed over byte for byte', () => {
     expect(check('heal', ['{ "n" : 1 }'])).toMatchObject({ healed: false, calls: [{ args: '{ "n" : 1 }' }] })
+  })
+})
+
+describe('validation of a whole answer', () => {
+  const JSON_SHAPE = structuredOutput.shape
+  const GOOD = '{"subject":"x","priority":"low","is_refund":false,"tags":["a"]}'
+  const said = (text: string) => ({ ...tokens(9), text })
+  const judged = (text: string | null, resilience: Record<string, unknown>, reason: FinishReason = 'stop') =>
+    judge(
+      { toolDeltas: [], held: text === null ? [] : [said(text)], reason, hasBeenShown: false },
+      JSON_SHAPE,
+      validationSchema.parse(resilience),
+    )
+
+  test.each([
+    [GOOD, 'valid', 'valid'],
+    ['```json\n' + GOOD + '\n```', 'refused', 'text'],
+    ['```json\n' + GOOD, 'refused', 'text'],
+    ['Use {braces} well: ' + GOOD, 'refused', 'text'],
+    ['<think>hm</think>' + GOOD, 'refused', 'text'],
+    [GOOD.replace('low', 'urgent'), 'refused', 'refused'],
+    [GOOD.slice(0, -3), 'refused', 'refused'],
+    [GOOD.slice(0, -1), 'refused', 'text'],
+    ['I cannot do that.', 'refused', 'refused'],
+    ['', 'refused', 'refused'],
+  ])('structured output %j: fall_back makes it %s, heal %s', (text, refused, healed) => {
+    expect(judged(text, { structured_output: 'fall_back' }).verdict).toBe(refused)
+    const result = judged(text, { structured_output: 'heal' })
+    expect(result.verdict).toBe(healed)
+    if (result.verdict === 'text') expect(outputDefect(result.text, JSON_SHAPE)).toBeNull()
+    expect(judged(text, {}).verdict).toBe('valid')
+  })
+
+  test('structured output that ran into its limit: not repaired', () => {
+    expect(judged(GOOD.slice(0, -1), { structured_output: 'heal' }, 'length').verdict).toBe('refused')
+  })
+
+  test('nothing said: refused where that is asked for, and never if a filter stopped it', () => {
+    expect(judged(null, { empty_completion: 'fall_back' })).toMatchObject({ class: 'empty_completion' })
+    expect(judged(' \n', { empty_completion: 'fall_back' })).toMatchObject({ class: 'empty_completion' })
+    expect(judged(null, { empty_completion: 'fall_back' }, 'content_filter').verdict).toBe('valid')
+    expect(judged(null, {}).verdict).toBe('valid')
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ACCEPTED, CONNECTED, CUT_CLEAN, CUT_RESET, PING } from '../../src/protocol/index.ts'
+import { ACCEPTED, CONNECTED, CUT_CLEAN, CUT_RESET, PING, PLAIN_CHAT } from '../../src/protocol/index.ts'
 import { call as toolCall, DONE, failed, inOrder, Lab, offers, OPEN, policy, tokens, TOOLS } from './lab.ts'
 
 const AB = offers('a', 'b')
@@ -473,6 +473,56 @@ describe('tool calls', () => {
     const { it, call } = ask(mode)
     it.hear(call, ...OPEN, tokens(2), toolCall('{', { name: 'none' }), END)
     expect(it.end(call)).toMatchObject({ outcome: 'truncated', errorClass: 'invalid_tool_call', attempts: 1 })
+  })
+})
+
+describe('structured output', () => {
+  const shape = { ...PLAIN_CHAT, responseFormat: 'json_object' } as const
+  const said = (text: string) => ({ ...tokens(3), text })
+
+  test('pass: shown as it comes', () => {
+    const it = lab({})
+    const call = it.ask({ shape })
+    it.hear(call, ...OPEN, said('{"a":'))
+    expect(it.sent('client.write')).toHaveLength(1)
+  })
+
+  test('fall_back: held until it is whole; text that is no JSON is an error of the attempt', () => {
+    const it = lab({ validation: { structured_output: 'fall_back' } })
+    const call = it.ask({ shape })
+    it.hear(call, ...OPEN, said('Sure: '))
+    expect(it.sent('client.write')).toEqual([])
+    it.hear(call, said('{"a":1}'), DONE)
+    expect(it.of('attempt.ended')[0]).toMatchObject({ outcome: 'failed', errorClass: 'invalid_output' })
+    it.hear(call, ...OPEN, said('{"a"'), said(':1}'), DONE)
+    expect(it.sent('client.end')[0]?.signals).toMatchObject([{ text: '{"a"' }, { text: ':1}' }, DONE])
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', attempts: 2 })
+  })
+
+  test('heal: handed over in one piece, with all its tokens', () => {
+    const it = lab({ validation: { structured_output: 'heal' } })
+    const call = it.ask({ shape })
+    it.hear(call, ...OPEN, said('```json\n{"a"'), said(':1}\n```'), DONE)
+    expect(it.sent('client.end')[0]?.signals).toMatchObject([{ text: '{"a":1}', tokens: 6 }, DONE])
+  })
+})
+
+describe('empty completions', () => {
+  const empty = (resilience: Record<string, unknown>) => {
+    const it = lab(resilience)
+    const call = it.ask()
+    it.hear(call, ...OPEN, DONE)
+    return { it, call }
+  }
+  test('pass: delivered, as OpenRouter does it', () => {
+    const { it, call } = empty({})
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', attempts: 1 })
+  })
+  test('fall_back: the next endpoint is asked, and nobody’s health suffers', () => {
+    const { it, call } = empty({ validation: { empty_completion: 'fall_back' }, breaker: { consecutive: 1 } })
+    expect(it.went(call)).toEqual(['a', 'b'])
+    expect(it.of('attempt.ended')[0]).toMatchObject({ errorClass: 'empty_completion' })
+    expect(it.of('health.changed')).toEqual([])
   })
 })
 

@@ -23,6 +23,7 @@ const tokens = (count: number, forMs = 0, everyMs = 0): Signal => ({
   everyMs,
 })
 const DONE: Signal = { type: 'finished', reason: 'stop' }
+const CALLED: Signal = { type: 'finished', reason: 'tool_calls' }
 
 function failure(errorClass: ErrorClass, status: number, retryAfterMs: Millis | null = null): CallFailure {
   return { class: errorClass, status, retryAfterMs, message: errorClass }
@@ -169,19 +170,37 @@ describe('calling', () => {
 
   test('tool calls: judged by the application itself', () => {
     const piece = { type: 'toolDelta', index: 0, id: 'x', name: 'get_order', tokens: 3 } as const
-    expect(new Desk().ended({ ...piece, args: '{"order_id":1234}' }, DONE).closed).toMatchObject({
+    expect(new Desk().ended({ ...piece, args: '{"order_id":1234}' }, CALLED).closed).toMatchObject({
       outcome: 'ok',
       toolCall: 'valid',
     })
-    expect(new Desk().ended({ ...piece, args: '{"order_id":' }, DONE).closed).toMatchObject({
+    expect(new Desk().ended({ ...piece, args: '{"order_id":' }, CALLED).closed).toMatchObject({
       outcome: 'invalid_tool_call',
       toolCall: 'not_json',
     })
+    expect(new Desk().ended({ ...piece, args: '{"order_id":1234}' }, DONE).closed).toMatchObject({
+      outcome: 'invalid_tool_call',
+      toolCall: 'wrong_finish',
+    })
+    expect(new Desk().ended(tokens(3), CALLED).closed).toMatchObject({ toolCall: 'missing_call' })
     const leaked = { ...(tokens(9) as object), text: '<tool_call>{"name": "x", "arguments": {}}' } as Signal
     expect(new Desk().ended(leaked, DONE).closed).toMatchObject({
       outcome: 'invalid_tool_call',
       toolCall: 'missing_call',
     })
+  })
+
+  test('an answer without text, or with nothing but reasoning: of no use, unless a filter stopped it', () => {
+    const thought = { ...(tokens(9) as object), channel: 'reasoning' } as Signal
+    const blank = { ...(tokens(1) as object), text: ' \n' } as Signal
+    for (const said of [[], [thought], [blank]]) {
+      expect(new Desk().ended(...said, DONE).closed).toMatchObject({
+        outcome: 'invalid_output',
+        errorClass: 'empty_completion',
+        toolCall: null,
+      })
+    }
+    expect(new Desk().ended({ type: 'finished', reason: 'content_filter' }).closed?.outcome).toBe('ok')
   })
 })
 

@@ -144,6 +144,8 @@ export const GATEWAY_STATUSES = {
   stream_cut: 502,
   stream_error: 502,
   invalid_tool_call: 502,
+  invalid_output: 502,
+  empty_completion: 502,
   no_endpoint: 503,
   circuit_open: 503,
   gateway_down: 503,
