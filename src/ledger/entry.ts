@@ -22,7 +22,8 @@ export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number]
 export const ATTEMPT_OUTCOMES = ['ok', 'failed', 'truncated', 'cancelled'] as const
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
 
-export const BREAKER_STATES = ['closed', 'open', 'half_open', 'cooling'] as const
+/** What keeps traffic from an endpoint, or lets it through. */
+export const BREAKER_STATES = ['closed', 'open', 'half_open', 'cooling', 'ejected'] as const
 export type BreakerState = (typeof BREAKER_STATES)[number]
 
 /** Why an attempt was made where it was made. */
@@ -79,6 +80,7 @@ export const SKIP_CAUSES = [
   'breaker', //      its circuit is open
   'ruled_out', //    the failure before is not one to go on with there
   'retry_budget', // the budget for extra attempts is spent
+  'ejected', //      it does worse than its peers
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 

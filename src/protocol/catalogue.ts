@@ -183,6 +183,16 @@ export const endpointSchema = z
         'structured_outputs',
       ])
       .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
+    key: z
+      .string()
+      .min(1)
+      .max(64)
+      .default('default')
+      .meta({
+        description:
+          'Name of the API key it is called with: endpoints of one provider and key can be guarded together.',
+        examples: ['batch'],
+      }),
     data_collection: z
       .enum(['allow', 'deny'])
       .default('deny')
@@ -243,6 +253,8 @@ export interface Offer {
   readonly zdr: boolean
   readonly region: string
   readonly quantization: Quantization
+  /** Name of the API key that the endpoint is called with. */
+  readonly key: string
 }
 
 /** An endpoint's id: its tag and its model, `openai:openai/gpt-5-mini`. */
@@ -266,5 +278,6 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     zdr: spec.zdr,
     region: spec.region,
     quantization: spec.quantization,
+    key: spec.key,
   }
 }

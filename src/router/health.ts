@@ -1,12 +1,15 @@
 /**
  * What the router believes about endpoints, from its own attempts alone: outages of the last 30 seconds and measured
- * speed (shared by all policies), breakers and cooldowns (each policy its own, because each has its own thresholds).
+ * speed (shared by all policies), breakers, ejections and cooldowns (each policy its own, because each has its own
+ * thresholds; one endpoint's are in guard.ts).
  */
-import { at, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
+import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
 import type { ErrorClass, Offer } from '../protocol/index.ts'
-import { Breaker, type Admission } from './policies/breaker.ts'
+import { guardsOf, type Guard, type HealthCause } from './guard.ts'
+import type { Admission } from './policies/breaker.ts'
 import { cooldownMs } from './policies/cooldown.ts'
+import type { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
 import { REACTIONS } from './reactions.ts'
 import type { Belief } from './strategy.ts'
@@ -32,9 +35,11 @@ interface Known {
   throughput: RollingQuantiles | null
 }
 
-interface Guard {
-  readonly breaker: Breaker | null
-  coolUntil: Millis
+/** An ejection that has begun or ended, and is not in the ledger yet. */
+interface EjectionNews {
+  readonly policy: number
+  readonly endpoint: number
+  readonly until: Millis | null
 }
 
 /** What came of one attempt, for the books of health. */
@@ -55,6 +60,10 @@ export class Health implements Belief {
   private readonly guards: readonly (readonly Guard[])[]
   private readonly offers: readonly Offer[]
   private readonly policies: readonly Policy[]
+  private readonly ejections: readonly OutlierEjection[]
+  private readonly ejectionNews: EjectionNews[] = []
+  /** When the next sweep for outliers is due. */
+  private sweepAt: Millis
 
   constructor(offers: readonly Offer[], policies: readonly Policy[], measuresSpeed: boolean) {
     this.offers = offers
@@ -67,9 +76,11 @@ export class Health implements Belief {
       ttft: statistics(),
       throughput: statistics(),
     }))
-    this.guards = policies.map(({ resilience }) =>
-      offers.map(() => ({ breaker: resilience.breaker ? new Breaker(resilience.breaker) : null, coolUntil: 0 })),
+    this.guards = policies.map((policy, index) =>
+      guardsOf(policy, offers, (endpoint, until) => this.ejectionNews.push({ policy: index, endpoint, until })),
     )
+    this.ejections = [...new Set(this.guards.flat().flatMap(({ ejection }) => ejection ?? []))]
+    this.sweepAt = this.nextSweepAt()
   }
 
   isStable(endpoint: number, now: Millis): boolean {
@@ -90,32 +101,38 @@ export class Health implements Belief {
 
   /** Whether an attempt may go to the endpoint now, under the given policy. */
   admits(policy: number, endpoint: number, now: Millis): Admission {
-    const guard = this.guard(policy, endpoint)
-    if (now < guard.coolUntil) return false
-    return guard.breaker === null ? true : guard.breaker.admits(now)
+    return this.guard(policy, endpoint).admits(now)
   }
 
   /** Why an endpoint is held back, and until when. */
-  heldBack(policy: number, endpoint: number, now: Millis): { cause: 'cooling' | 'breaker'; until: Millis | null } {
-    const guard = this.guard(policy, endpoint)
-    if (now < guard.coolUntil) return { cause: 'cooling', until: guard.coolUntil }
-    return { cause: 'breaker', until: guard.breaker?.state === 'open' ? guard.breaker.openUntil : null }
+  heldBack(policy: number, endpoint: number, now: Millis): { cause: HealthCause; until: Millis | null } {
+    return this.guard(policy, endpoint).heldBack(now)
+  }
+
+  /** Hold the sweeps for outliers that are due. A sweep is held when somebody first looks: before it, nobody can tell. */
+  sweep(now: Millis, out: Out<unknown>): void {
+    if (now < this.sweepAt) return
+    for (const ejection of this.ejections) while (ejection.sweepAt <= now) ejection.sweep()
+    this.sweepAt = this.nextSweepAt()
+    this.tellEjections(null, now, out)
   }
 
   beginProbe(policy: number, endpoint: number, now: Millis, out: Out<unknown>): void {
-    const breaker = this.guard(policy, endpoint).breaker
+    const { breaker, sharers } = this.guard(policy, endpoint)
     if (!breaker) return
     const from = breaker.state
     breaker.beginProbe(now)
-    if (from !== 'half_open') record(out, now, policy, endpoint, from, 'half_open', null, null)
+    if (from === 'half_open') return
+    for (const sharer of sharers) record(out, now, policy, sharer, from, 'half_open', null, null)
   }
 
-  abandonProbe(policy: number, endpoint: number): void {
-    this.guard(policy, endpoint).breaker?.abandonProbe()
+  abandonProbe(policy: number, endpoint: number, startedAt: Millis): void {
+    this.guard(policy, endpoint).breaker?.abandonProbe(startedAt)
   }
 
   report(policy: number, attempt: AttemptReport, now: Millis, out: Out<unknown>): void {
     const { endpoint, errorClass } = attempt
+    this.sweep(now, out)
     const known = at(this.known, endpoint)
     const isFailure = errorClass !== null && REACTIONS[errorClass].health === 'failure'
     if (errorClass === null || isFailure) {
@@ -124,24 +141,43 @@ export class Health implements Belief {
         known.results.add(now, FAILED)
         known.failedAt = now
       } else this.measure(known, attempt, now)
-      this.reportToBreaker(policy, attempt, isFailure, now, out)
-    } else if (attempt.isProbe) this.abandonProbe(policy, endpoint)
+      this.reportToGuard(policy, attempt, isFailure, now, out)
+    } else if (attempt.isProbe) this.abandonProbe(policy, endpoint, attempt.startedAt)
     if (errorClass !== null) this.coolDown(policy, attempt, errorClass, now, out)
   }
 
-  private reportToBreaker(
+  private reportToGuard(
     policy: number,
     attempt: AttemptReport,
     isFailure: boolean,
     now: Millis,
     out: Out<unknown>,
   ): void {
-    const { breaker } = this.guard(policy, attempt.endpoint)
-    if (!breaker) return
-    const from = breaker.state
-    if (!breaker.report(isFailure, attempt.startedAt, now)) return
-    const until = breaker.state === 'open' ? breaker.openUntil : null
-    record(out, now, policy, attempt.endpoint, from, breaker.state, until, attempt.errorClass)
+    const { breaker, sharers, ejection, host } = this.guard(policy, attempt.endpoint)
+    if (breaker !== null) {
+      const { startedAt, firstContentAt } = attempt
+      const from = breaker.state
+      if (breaker.report(isFailure, startedAt, now, firstContentAt === null ? null : firstContentAt - startedAt)) {
+        const until = breaker.state === 'open' ? breaker.openUntil : null
+        for (const sharer of sharers) record(out, now, policy, sharer, from, breaker.state, until, attempt.errorClass)
+      }
+    }
+    if (ejection === null) return
+    ejection.report(host, isFailure, now)
+    this.tellEjections(attempt.errorClass, now, out)
+  }
+
+  private tellEjections(cause: ErrorClass | null, now: Millis, out: Out<unknown>): void {
+    if (this.ejectionNews.length === 0) return
+    for (const { policy, endpoint, until } of this.ejectionNews.splice(0)) {
+      const beside = this.guard(policy, endpoint).breaker?.state ?? 'closed'
+      if (until === null) record(out, now, policy, endpoint, 'ejected', beside, null, null)
+      else record(out, now, policy, endpoint, beside, 'ejected', until, cause)
+    }
+  }
+
+  private nextSweepAt(): Millis {
+    return this.ejections.reduce((earliest, { sweepAt }) => Math.min(earliest, sweepAt), NEVER)
   }
 
   private coolDown(
@@ -161,7 +197,7 @@ export class Health implements Belief {
       const guard = this.guard(policy, offer.index)
       if (!isMeant || guard.coolUntil >= until) continue
       guard.coolUntil = until
-      record(out, now, policy, offer.index, guard.breaker?.state ?? 'closed', 'cooling', until, errorClass)
+      record(out, now, policy, offer.index, guard.state, 'cooling', until, errorClass)
     }
   }
 

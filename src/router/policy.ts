@@ -9,6 +9,7 @@ import { breakerSchema } from './policies/breaker.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
 import { hedgeSchema } from './policies/hedge.ts'
+import { outlierEjectionSchema } from './policies/outlier-ejection.ts'
 import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
@@ -30,6 +31,9 @@ export const resilienceSchema = z.strictObject({
   hedge: hedgeSchema.optional().meta({ description: 'Absent: nobody is asked twice at once.' }),
   reactions: reactionsSchema.optional(),
   breaker: breakerSchema.optional().meta({ description: 'Absent: no circuit breaker.' }),
+  outlier_ejection: outlierEjectionSchema
+    .optional()
+    .meta({ description: 'Absent: endpoints are not compared with each other.', examples: [{ consecutive: 5 }] }),
   cooldown: cooldownSchema
     .optional()
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),

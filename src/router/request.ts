@@ -581,7 +581,7 @@ export class RequestLife {
     })
     if (attempt.price >= 0) this.allowance.returned(endpoint)
     if (outcome === 'cancelled') {
-      if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint)
+      if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint, startedAt)
       return
     }
     this.allowance.reported(endpoint, errorClass !== null && this.reactionTo(errorClass).retryHere, attempt.price)

@@ -108,6 +108,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   }
 
   private arrive(call: Call, now: Millis, out: Out<RouterCommand>): void {
+    this.house.health.sweep(now, out)
     const rng = this.rng.fork(PLAN_STREAM, call.request.weather, call.number)
     const plan = this.plannerOf(call).plan(call.request, this.house.health, rng, now)
     const life = new RequestLife(call, plan, this.house, now)

@@ -279,7 +279,14 @@ export class ViewModel {
         return this.log.count(entry.at, 'warn', `cooling ${entry.endpoint}`, (count) =>
           count === 1 ? `${name} cools down${wait}${cause}` : `${name} cooled down ${thousands(count)} times${cause}`,
         )
+      case 'ejected':
+        return this.log.count(entry.at, 'warn', `ejected ${entry.endpoint}`, (count) =>
+          count === 1 ? `${name} is ejected${wait}${cause}` : `${name} was ejected ${thousands(count)} times${cause}`,
+        )
       case 'closed':
+        if (entry.from === 'ejected') {
+          return this.log.count(entry.at, 'good', `back ${entry.endpoint}`, () => `${name} is back among its peers`)
+        }
         if (entry.from !== 'cooling') tell('good', 'closes', 'close')
     }
   }

@@ -48,5 +48,6 @@ function linesFor({ marks, spark }: Look): (readonly [key: string, text: string]
     ],
     ['OPEN', 'the breaker sends nothing until the time shown is over'],
     ['cooling', 'the provider asked for a pause (429), or is being spared'],
+    ['ejected', 'the endpoint does worse than its peers, and is left out for a while'],
   ]
 }

@@ -129,4 +129,5 @@ export const BREAKER_COLORS: Readonly<Record<ProviderView['breaker'], string>> =
   open: 'red',
   half_open: 'yellow',
   cooling: 'yellow',
+  ejected: 'red',
 }

@@ -11,12 +11,13 @@ const SAMPLES_MAX = 512
 const [STARTED, OK, TRIED] = [0, 1, 2]
 
 /** Worst first: the state that a row of several endpoints is named after. */
-const WORST_FIRST: readonly BreakerState[] = ['open', 'cooling', 'half_open', 'closed']
+const WORST_FIRST: readonly BreakerState[] = ['open', 'ejected', 'cooling', 'half_open', 'closed']
 const STATE_WORDS: Readonly<Record<BreakerState, string>> = {
   closed: 'closed',
   open: 'OPEN',
   half_open: 'half-open',
   cooling: 'cooling',
+  ejected: 'ejected',
 }
 
 export interface ProviderRowOptions {

@@ -1,0 +1,102 @@
+/**
+ * What stands between one policy and one endpoint: cooldown, ejection, breaker, asked in this order. Endpoints may share
+ * a breaker (its `scope`), and those of one model are compared with each other for ejection.
+ */
+import type { Millis } from '../base/index.ts'
+import type { BreakerState } from '../ledger/index.ts'
+import type { Offer } from '../protocol/index.ts'
+import { Breaker, type Admission, type BreakerPolicy } from './policies/breaker.ts'
+import { OutlierEjection } from './policies/outlier-ejection.ts'
+import type { Policy } from './policy.ts'
+
+/** Why an endpoint is not asked, for the sake of its health. */
+export type HealthCause = 'cooling' | 'ejected' | 'breaker'
+
+export class Guard {
+  readonly breaker: Breaker | null
+  /** Endpoints that share the breaker, this one among them. */
+  readonly sharers: readonly number[]
+  readonly ejection: OutlierEjection | null
+  /** Its number in the ejection. */
+  readonly host: number
+  coolUntil: Millis = 0
+
+  constructor(breaker: Breaker | null, sharers: readonly number[], ejection: OutlierEjection | null, host: number) {
+    this.breaker = breaker
+    this.sharers = sharers
+    this.ejection = ejection
+    this.host = host
+  }
+
+  /** Whether an attempt may go to the endpoint now; changes nothing. */
+  admits(now: Millis): Admission {
+    if (now < this.coolUntil) return false
+    if (this.ejection !== null && this.ejection.isEjected(this.host)) return false
+    return this.breaker === null ? true : this.breaker.admits(now)
+  }
+
+  /** Why it is held back, and until when; null when that cannot be said. */
+  heldBack(now: Millis): { cause: HealthCause; until: Millis | null } {
+    if (now < this.coolUntil) return { cause: 'cooling', until: this.coolUntil }
+    if (this.ejection !== null && this.ejection.isEjected(this.host)) {
+      return { cause: 'ejected', until: this.ejection.ejectedUntil(this.host) }
+    }
+    return { cause: 'breaker', until: this.breaker?.state === 'open' ? this.breaker.openUntil : null }
+  }
+
+  /** Its state but for cooldowns, in the words of the ledger. */
+  get state(): BreakerState {
+    return this.ejection?.isEjected(this.host) === true ? 'ejected' : (this.breaker?.state ?? 'closed')
+  }
+}
+
+/** The guards of one policy, by endpoint. `changed` hears of ejections: the endpoint, and until when; null when back. */
+export function guardsOf(
+  { resilience }: Policy,
+  offers: readonly Offer[],
+  changed: (endpoint: number, until: Millis | null) => void,
+): Guard[] {
+  const { breaker: breakerPolicy, outlier_ejection: ejectionPolicy } = resilience
+  const sharers = groupBy(offers, (offer) => scopeKey(breakerPolicy?.scope ?? 'endpoint', offer))
+  const breakers = new Map([...sharers.keys()].map((key) => [key, breakerPolicy ? new Breaker(breakerPolicy) : null]))
+  const models = groupBy(offers, ({ model }) => model)
+  const ejections = new Map(
+    [...models].map(([model, endpoints]) => [
+      model,
+      ejectionPolicy
+        ? new OutlierEjection(ejectionPolicy, endpoints.length, (host, until) => changed(endpoints[host] ?? -1, until))
+        : null,
+    ]),
+  )
+  return offers.map((offer) => {
+    const key = scopeKey(breakerPolicy?.scope ?? 'endpoint', offer)
+    const host = models.get(offer.model)?.indexOf(offer.index) ?? -1
+    return new Guard(breakers.get(key) ?? null, sharers.get(key) ?? [], ejections.get(offer.model) ?? null, host)
+  })
+}
+
+/** What endpoints have in common that share a state of this scope. */
+export function scopeKey(scope: BreakerPolicy['scope'], offer: Offer): string {
+  switch (scope) {
+    case 'endpoint':
+      return String(offer.index)
+    case 'model':
+      return `${offer.provider} ${offer.model}`
+    case 'provider':
+      return offer.provider
+    case 'key':
+      return `${offer.provider} ${offer.key}`
+  }
+}
+
+/** Indexes of the offers, by what they have in common. */
+export function groupBy(offers: readonly Offer[], keyOf: (offer: Offer) => string): Map<string, number[]> {
+  const groups = new Map<string, number[]>()
+  for (const offer of offers) {
+    const key = keyOf(offer)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [offer.index])
+    else group.push(offer.index)
+  }
+  return groups
+}
