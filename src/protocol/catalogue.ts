@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { count, duration, ratio } from '../base/quantities.ts'
+import { schemaVersion } from '../base/schema-version.ts'
 import { priceBook, type PriceBook } from './price.ts'
 
 export const QUANTIZATIONS = [
@@ -226,6 +227,7 @@ export const endpointSchema = z
 export type EndpointSpec = z.infer<typeof endpointSchema>
 
 export const fleetSchema = z.strictObject({
+  schema_version: schemaVersion,
   name: z
     .string()
     .min(1)

@@ -4,7 +4,7 @@
  * the next endpoint, no breaker, no cooldown, content shown as it comes, tool calls untouched.
  */
 import { z } from 'zod'
-import { count } from '../base/index.ts'
+import { count, schemaVersion } from '../base/index.ts'
 import { breakerSchema } from './policies/breaker.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
@@ -45,6 +45,7 @@ export const resilienceSchema = z.strictObject({
 })
 
 export const policySchema = z.strictObject({
+  schema_version: schemaVersion,
   name: z
     .string()
     .min(1)

@@ -14,6 +14,8 @@ import { z } from 'zod'
 import { codeFrame, visible, type Position } from './code-frame.ts'
 
 export interface Diagnostic {
+  /** Absent: a mistake, and nothing runs. */
+  readonly severity?: 'warning'
   readonly file: string
   /** 1-based. */
   readonly line: number
@@ -41,6 +43,7 @@ export interface Source {
 
 /** A mistake before it is put in words for the screen. */
 export interface Finding {
+  readonly severity?: 'warning' | undefined
   readonly at: Position
   readonly path: Path
   readonly message: string
@@ -80,13 +83,14 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
 }
 
 /** `scenarios/x.yaml:14:12 timeline[2].for: "90" has no unit; write "90s".` */
-function headline({ file, line, col, path, message, allowed, fix }: Diagnostic): string {
+export function headline({ severity, file, line, col, path, message, allowed, fix }: Diagnostic): string {
   const sentence = [message, allowed && `allowed: ${allowed}`, fix].filter(Boolean).join('; ')
-  return `${file}:${line}:${col} ${path === '' ? '' : `${path}: `}${sentence}${/[.?!…]$/.test(sentence) ? '' : '.'}`
+  return `${file}:${line}:${col} ${severity === undefined ? '' : `${severity}: `}${path === '' ? '' : `${path}: `}${sentence}${/[.?!…]$/.test(sentence) ? '' : '.'}`
 }
 
-function toDiagnostic(source: Source, { at, path, message, allowed, fix }: Finding): Diagnostic {
+function toDiagnostic(source: Source, { severity, at, path, message, allowed, fix }: Finding): Diagnostic {
   return {
+    ...(severity !== undefined && { severity }),
     file: visible(source.file),
     line: at.line,
     col: at.col,

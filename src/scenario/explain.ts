@@ -9,12 +9,24 @@ import { toDiagnostics, type Diagnostic, type Path, type Source } from './diagno
 import { alternatives, exampleAt, schemasAt, unwrapped, valueAt, type Schema, type Scope } from './schema-walk.ts'
 import { beyond, describe, limit, list, quote, quotesFix, shortList, suggestion, typeName } from './words.ts'
 
-/** Every issue of `error` as a diagnostic. `schema` is what refused the value of `source`. */
-export function diagnose(error: z.ZodError, schema: z.ZodType, source: Source): Diagnostic[] {
+/**
+ * Every issue of `error` as a diagnostic. `schema` is what refused the value of `source`. What only follows from parts
+ * that are `lost` has been told.
+ */
+export function diagnose(
+  error: z.ZodError,
+  schema: z.ZodType,
+  source: Source,
+  lost: readonly Path[] = [],
+): Diagnostic[] {
   const mistakes = error.issues.flatMap((issue) => explain(issue as Issue, { schema, path: [], value: source.value }))
   // A key that is misspelled is also a key that is missing; the spelling is the mistake to show.
   const meant = new Set(mistakes.map((mistake) => mistake.meant))
-  const shown = mistakes.filter((mistake) => !(mistake.isMissing && meant.has(z.core.toDotPath(mistake.path))))
+  const shown = mistakes.filter(
+    (mistake) =>
+      !(mistake.isMissing && meant.has(z.core.toDotPath(mistake.path))) &&
+      !lost.some((gap) => leadsTo(gap, mistake.path) || (!mistake.isKey && leadsTo(mistake.path, gap))),
+  )
   return toDiagnostics(
     source,
     shown.map(({ path, isMissing, isKey, ...words }) => {
@@ -22,6 +34,11 @@ export function diagnose(error: z.ZodError, schema: z.ZodType, source: Source): 
       return { ...words, path, at }
     }),
   )
+}
+
+/** Whether `inner` is `outer` or lies inside it. */
+export function leadsTo(outer: Path, inner: Path): boolean {
+  return outer.length <= inner.length && outer.every((step, index) => String(step) === String(inner[index]))
 }
 
 type Issue = z.core.$ZodIssue

@@ -33,6 +33,7 @@ export function checkGates(
     if (metricOf(gate.metric).scope === 'faults' && timeline.length === 0) {
       misfits.push({
         path: [...path, 'metric'],
+        needs: 'timeline',
         message: `${gate.metric} is told per fault, and the timeline has none`,
       })
     }

@@ -1,16 +1,19 @@
 /**
  * Loading: a scenario file, the fleet and the policies that it names, each read, checked, and compiled together. The
- * files come through `Files`, so this room touches no disk. Every mistake of every file is told at once.
+ * files come through `Files`, so this room touches no disk. Every mistake of every file is told at once, at its own
+ * place: what a policy gets wrong about a fleet is told in the policy's file. Only a sound scenario has warnings.
  */
 import type { z } from 'zod'
-import { fleetSchema, type FleetSpec } from '../protocol/index.ts'
-import { policySchema, type Policy } from '../router/index.ts'
+import { versionProblem } from '../base/index.ts'
+import type { FleetSpec } from '../protocol/index.ts'
+import type { Policy } from '../router/index.ts'
 import { compile, type CompiledScenario } from './compile.ts'
-import { sortDiagnostics, toDiagnostics, type Diagnostic, type Source } from './diagnostics.ts'
-import { diagnose } from './explain.ts'
+import { sortDiagnostics, toDiagnostics, type Diagnostic, type Path, type Source } from './diagnostics.ts'
+import { draftOf, FLEET_STAND_IN, POLICY_STAND_IN } from './draft.ts'
+import { diagnose, leadsTo } from './explain.ts'
+import { kindOf, SCHEMA_OF, type FileKind } from './kinds.ts'
 import type { Misfit } from './misfit.ts'
-import { scenarioSchema, type Scenario } from './schema.ts'
-import { readYaml } from './yaml.ts'
+import { readYaml, type YamlFile } from './yaml.ts'
 
 export interface Files {
   /** The text of a file, or why it cannot be read. */
@@ -20,144 +23,128 @@ export interface Files {
 }
 
 export type Loaded =
-  | { readonly ok: true; readonly scenario: CompiledScenario }
+  | { readonly ok: true; readonly scenario: CompiledScenario; readonly warnings: readonly Diagnostic[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
 
 export function loadScenario(file: string, files: Files): Loaded {
   const diagnostics: Diagnostic[] = []
-  const source = readSource(file, files, diagnostics)
+  const source = readFile(file, 'scenario', files, diagnostics)
   const draft = source && draftOf(source, diagnostics)
   if (!draft) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-  const { scenario, places, isTold } = draft
+  const { scenario } = draft
+  const inclusions = new Inclusions(source, files, diagnostics)
+  const fleet = inclusions.take<FleetSpec>(scenario.fleet, ['fleet'], 'fleet')
+  const policies = Object.entries(scenario.policies).map(([name, policy]) =>
+    inclusions.take<Policy>(policy, ['policies', name], 'policy'),
+  )
 
-  const include = <T>(reference: string | T, path: readonly PropertyKey[], schema: z.ZodType<T>): T | null => {
+  const parts = { fleet: fleet ?? FLEET_STAND_IN, policies: policies.map((policy) => policy ?? POLICY_STAND_IN) }
+  const { compiled, misfits } = compile({ file, scenario, ...parts })
+  const untold = misfits.filter((misfit) => !draft.isTold(misfit) && !inclusions.isTold(misfit))
+  const place = (misfit: Misfit) => inclusions.diagnose({ ...misfit, path: draft.placeOf(misfit.path) })
+  diagnostics.push(...untold.filter(({ severity }) => severity === undefined).flatMap(place))
+  if (diagnostics.length > 0) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
+  return { ok: true, scenario: compiled, warnings: sortDiagnostics(untold.flatMap(place)) }
+}
+
+/** Every mistake in a fleet or policy file, read by itself. */
+export function checkDocument(file: string, kind: Exclude<FileKind, 'scenario'>, files: Files): Diagnostic[] {
+  const diagnostics: Diagnostic[] = []
+  const source = readFile(file, kind, files, diagnostics)
+  if (source) parse(source, SCHEMA_OF[kind] as z.ZodType, diagnostics)
+  return diagnostics
+}
+
+/** The fleet and the policies of a scenario: in the scenario itself, or in files that it names. */
+class Inclusions {
+  private readonly source: Source
+  private readonly files: Files
+  private readonly diagnostics: Diagnostic[]
+  /** The files, by where in the scenario they stand. */
+  private readonly sources: { readonly path: Path; readonly source: Source }[] = []
+  private readonly broken: Path[] = []
+
+  constructor(source: Source, files: Files, diagnostics: Diagnostic[]) {
+    this.source = source
+    this.files = files
+    this.diagnostics = diagnostics
+  }
+
+  /** The thing itself, or what the file of that name holds; null when that is broken, which is then told. */
+  take<T>(reference: T | string, path: Path, kind: FileKind): T | null {
     if (typeof reference !== 'string') return reference
-    const target = files.resolve(file, reference)
-    if (target === null) {
-      const message = `"${reference}" leads out of the folder that holds the scenarios`
-      diagnostics.push(...misfit(source, { path, message }))
+    const found = this.read<T>(reference, path, kind)
+    if (found === null) this.broken.push(path)
+    return found
+  }
+
+  /** Whether a misfit only follows from a file that is broken. */
+  isTold({ path, needs }: Misfit): boolean {
+    return this.broken.some((gap) => leadsTo(gap, path) || gap[0] === needs)
+  }
+
+  /** The misfit at its place, which may be in an included file. */
+  diagnose({ path, isKey, ...words }: Misfit): Diagnostic[] {
+    const inclusion = this.sources.find((one) => leadsTo(one.path, path))
+    const source = inclusion?.source ?? this.source
+    const inner = path.slice(inclusion?.path.length ?? 0)
+    return toDiagnostics(source, [{ ...words, at: source.locate(inner, isKey ? 'key' : 'value'), path: inner }])
+  }
+
+  private read<T>(reference: string, path: Path, kind: FileKind): T | null {
+    const refuse = (message: string, fix?: string): null => {
+      this.diagnostics.push(...this.diagnose({ path, message, ...(fix !== undefined && { fix }) }))
       return null
     }
-    const found = files.read(target)
-    if (found.ok) return readDocument(target, schema, files, diagnostics)
-    diagnostics.push(...misfit(source, { path, message: `cannot read "${reference}": ${found.message}` }))
-    return null
-  }
-
-  const fleet = include<FleetSpec>(scenario.fleet, ['fleet'], fleetSchema as unknown as z.ZodType<FleetSpec>)
-  const policies = Object.entries(scenario.policies).map(([name, policy]) =>
-    include<Policy>(policy, ['policies', name], policySchema as unknown as z.ZodType<Policy>),
-  )
-  const known = policies.filter((policy) => policy !== null)
-  if (fleet === null || known.length < policies.length) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-
-  const { compiled, misfits } = compile({ file, scenario, fleet, policies: known })
-  for (const mistake of misfits) {
-    const path = places(mistake.path)
-    if (!isTold(path, mistake.name)) diagnostics.push(...misfit(source, { ...mistake, path }))
-  }
-  if (diagnostics.length > 0) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-  return { ok: true, scenario: compiled }
-}
-
-/** A scenario to look further at, and where its parts stand in the file. */
-interface Draft {
-  readonly scenario: Scenario
-  readonly places: (path: readonly PropertyKey[]) => readonly PropertyKey[]
-  /** Whether that name is only missing because the line that brings it is broken, which has been told. */
-  readonly isTold: (path: readonly PropertyKey[], name: unknown) => boolean
-}
-
-/** Lists whose members stand alone: without the broken ones, the rest can still be checked against the whole. */
-const LISTS = ['workload', 'timeline', 'gates'] as const
-/** What stands in for a required key that is broken, so that the rest can be looked at. */
-const STAND_INS: Readonly<Record<string, unknown>> = { name: 'draft', summary: 'draft', duration: '8760h' }
-
-/**
- * The scenario in a file, or what is left of it without its broken lines: a mistake in the form of one line must not
- * hide that another names a provider nobody has.
- */
-function draftOf(source: Source, diagnostics: Diagnostic[]): Draft | null {
-  const parsed = scenarioSchema.safeParse(source.value)
-  if (parsed.success) return { scenario: parsed.data, places: (path) => path, isTold: () => false }
-  diagnostics.push(...diagnose(parsed.error, scenarioSchema, source))
-  if (typeof source.value !== 'object' || source.value === null || Array.isArray(source.value)) return null
-
-  const whole = source.value as Readonly<Record<string, unknown>>
-  const rest: Record<string, unknown> = { ...whole }
-  const broken = new Map<PropertyKey, Set<PropertyKey>>()
-  for (const { path, code, ...issue } of parsed.error.issues) {
-    const [key, part] = path
-    if (key === undefined) {
-      if (code === 'unrecognized_keys') for (const unknown of (issue as { keys: string[] }).keys) delete rest[unknown]
-    } else if (part !== undefined && isCollection(key)) broken.set(key, (broken.get(key) ?? new Set()).add(part))
-    else if (key in STAND_INS) rest[key as string] = STAND_INS[key as string]
-    else delete rest[key as string]
-  }
-  const kept = new Map<PropertyKey, number[]>()
-  for (const [key, parts] of broken) {
-    const value = rest[key as string]
-    if (Array.isArray(value)) {
-      const sound = value.map((_, index) => index).filter((index) => !parts.has(index))
-      rest[key as string] = sound.map((index) => value[index] as unknown)
-      kept.set(key, sound)
-    } else {
-      const entries = Object.entries(value as object).filter(([name]) => !parts.has(name))
-      rest[key as string] = Object.fromEntries(entries)
+    if (/^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
+      return refuse(`"${reference}" is an address, and only files are read`, 'download it and name the file')
     }
+    const target = this.files.resolve(this.source.file, reference)
+    if (target === null) {
+      const message = `"${reference}" leads out of the folder that holds the scenarios`
+      return refuse(message, 'put the file inside, and name it from this one on, like fleets/x.yaml')
+    }
+    const count = this.diagnostics.length
+    const found = this.files.read(target)
+    if (!found.ok) {
+      const fix = reference.includes('\\') ? 'write / between folders' : undefined
+      return refuse(`cannot read "${reference}": ${found.message}`, fix)
+    }
+    const source = sourceOf(found.text, target, kind, this.diagnostics)
+    if (source === null) return null
+    this.sources.push({ path, source })
+    const value = parse(source, SCHEMA_OF[kind] as z.ZodType, this.diagnostics)
+    return this.diagnostics.length > count ? null : (value as T)
   }
-  const again = scenarioSchema.safeParse(rest)
-  if (!again.success) return null
-  return {
-    scenario: again.data,
-    places: ([key, index, ...deeper]) => {
-      const place = typeof index === 'number' ? (kept.get(key ?? '')?.[index] ?? index) : index
-      return [key, place, ...deeper].filter((step) => step !== undefined)
-    },
-    isTold: (path, name) => mentions(whole, path, name),
-  }
 }
 
-function isCollection(key: PropertyKey): boolean {
-  return key === 'windows' || key === 'policies' || (LISTS as readonly PropertyKey[]).includes(key)
-}
-
-/** Whether what a name stands for is in the file, if only in a line that was left out as broken. */
-function mentions(whole: Readonly<Record<string, unknown>>, path: readonly PropertyKey[], name: unknown): boolean {
-  const last = path.at(-1)
-  if (last === 'window') return isNamed(whole['windows'], name)
-  if (last === 'policy') return isNamed(whole['policies'], name)
-  if (last !== 'workflow') return false
-  return (
-    Array.isArray(whole['workload']) &&
-    whole['workload'].some((line) => (line as { workflow?: unknown } | null)?.workflow === name)
-  )
-}
-
-function isNamed(map: unknown, name: unknown): boolean {
-  return typeof map === 'object' && map !== null && typeof name === 'string' && Object.hasOwn(map, name)
-}
-
-function readSource(file: string, files: Files, diagnostics: Diagnostic[]): Source | null {
+function readFile(file: string, kind: FileKind, files: Files, diagnostics: Diagnostic[]): YamlFile | null {
   const found = files.read(file)
-  if (!found.ok) {
-    diagnostics.push({ file, line: 1, col: 1, path: '', message: `cannot be read: ${found.message}`, frame: '' })
-    return null
-  }
-  const source = readYaml(found.text, file)
-  diagnostics.push(...source.diagnostics)
-  return source.diagnostics.length > 0 ? null : source
-}
-
-function readDocument<T>(file: string, schema: z.ZodType<T>, files: Files, diagnostics: Diagnostic[]): T | null {
-  const source = readSource(file, files, diagnostics)
-  if (!source) return null
-  const parsed = schema.safeParse(source.value)
-  if (parsed.success) return parsed.data
-  diagnostics.push(...diagnose(parsed.error, schema, source))
+  if (found.ok) return sourceOf(found.text, file, kind, diagnostics)
+  diagnostics.push({ file, line: 1, col: 1, path: '', message: `cannot be read: ${found.message}`, frame: '' })
   return null
 }
 
-function misfit(source: Source, { path, isKey, message, allowed, fix }: Misfit): Diagnostic[] {
-  return toDiagnostics(source, [{ at: source.locate(path, isKey ? 'key' : 'value'), path, message, allowed, fix }])
+/** A file with content of the right kind and version; null when there is nothing in it to look at. */
+function sourceOf(text: string, file: string, kind: FileKind, diagnostics: Diagnostic[]): YamlFile | null {
+  const source = readYaml(text, file)
+  const { value } = source
+  const refuse = (path: Path, words: { message: string; fix?: string }): null => {
+    diagnostics.push(...toDiagnostics(source, [{ ...words, path, at: source.locate(path, 'value') }]))
+    return null
+  }
+  const problem = versionProblem((value as { schema_version?: unknown } | null | undefined)?.schema_version)
+  if (problem) return refuse(['schema_version'], problem)
+  diagnostics.push(...source.diagnostics)
+  if (value === undefined) return null
+  const actual = kindOf(value)
+  if (actual === null || actual === kind) return source
+  return refuse([], { message: `this is a ${actual}, where a ${kind} is wanted`, fix: `name a ${kind} file` })
+}
+
+function parse(source: YamlFile, schema: z.ZodType, diagnostics: Diagnostic[]): unknown {
+  const parsed = schema.safeParse(source.value)
+  if (parsed.success) return parsed.data
+  diagnostics.push(...diagnose(parsed.error, schema, source, source.lost))
+  return undefined
 }

@@ -12,9 +12,10 @@ export function checkFleet(endpoints: readonly EndpointSpec[], misfits: Misfit[]
     if (first === undefined) seen.set(id, index)
     else {
       misfits.push({
-        path: ['fleet'],
-        message: `endpoints[${first}] and endpoints[${index}] of the fleet are both ${id}`,
-        fix: 'give one of them a `tag` of its own, like `openai/eu`',
+        path: ['fleet', 'endpoints', index, spec.tag === undefined ? 'provider' : 'tag'],
+        needs: 'fleet',
+        message: `endpoints[${first}] and endpoints[${index}] are both ${id}`,
+        fix: `give one of them a "tag" of its own, like ${spec.provider}/eu`,
       })
     }
   })
@@ -31,24 +32,32 @@ export function checkPolicies(
   const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
-    for (const { models: wanted, provider } of [policy, ...policy.rules.map(({ use }) => use)]) {
-      for (const model of wanted) {
-        if (!models.includes(model)) misfits.push({ path, ...unknown('model', model, models, 'the fleet') })
-      }
-      for (const slug of [...(provider?.order ?? []), ...(provider?.only ?? []), ...(provider?.ignore ?? [])]) {
-        // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
-        const isKnown = providers.includes(slug)
-        if (!isKnown && didYouMean(slug, providers))
-          misfits.push({ path, ...unknown('provider', slug, providers, 'the fleet') })
+    const uses = [
+      { path, use: policy },
+      ...policy.rules.map(({ use }, rule) => ({ path: [...path, 'rules', rule, 'use'], use })),
+    ]
+    for (const { path: place, use } of uses) {
+      use.models.forEach((model, number) => {
+        if (models.includes(model)) return
+        misfits.push({ path: [...place, 'models', number], ...unknown('model', model, models, 'the fleet') })
+      })
+      for (const list of ['order', 'only', 'ignore'] as const) {
+        use.provider?.[list]?.forEach((slug, number) => {
+          // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
+          if (providers.includes(slug) || !didYouMean(slug, providers)) return
+          const slip = unknown('provider', slug, providers, 'the fleet')
+          misfits.push({ path: [...place, 'provider', list, number], ...slip })
+        })
       }
     }
-    for (const { when } of policy.rules) {
+    policy.rules.forEach(({ when }, rule) => {
       for (const name of [when.workflow ?? []].flat()) {
         // The same with workflows: a policy serves many scenarios.
-        if (!workflows.includes(name) && didYouMean(name, workflows))
-          misfits.push({ path, ...unknown('workflow', name, workflows, 'this scenario') })
+        if (workflows.includes(name) || !didYouMean(name, workflows)) continue
+        const slip = unknown('workflow', name, workflows, 'this scenario')
+        misfits.push({ path: [...path, 'rules', rule, 'when', 'workflow'], ...slip })
       }
-    }
+    })
   })
 }
 

@@ -3,7 +3,7 @@
  * is a new word of the language without a line here.
  */
 import { z } from 'zod'
-import { count, didYouMean, duration, ratio, timeSpan } from '../base/index.ts'
+import { count, didYouMean, duration, ratio, schemaVersion, timeSpan } from '../base/index.ts'
 import { gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
 import { FAULT_NAMES, faultNamed, FAULTS, shapeSchema, type FaultVariant } from '../provider/index.ts'
@@ -145,6 +145,7 @@ function fileOr<T extends z.ZodType>(schema: T, example: string) {
 
 export const scenarioSchema = z
   .strictObject({
+    schema_version: schemaVersion,
     name: id.meta({ description: 'The story in a word; names the report folder.', examples: ['primary-outage'] }),
     summary: z
       .string()

@@ -127,5 +127,5 @@ function nobody(target: Target, endpoints: readonly EndpointSpec[]): Omit<Misfit
       if (name !== undefined && !known.includes(name)) return unknown(key, name, known, 'the fleet')
     }
   }
-  return { message: 'no endpoint of the fleet matches all of these', fix: 'drop a key of the selector' }
+  return { needs: 'fleet', message: 'no endpoint of the fleet matches all of these', fix: 'drop a key of the selector' }
 }

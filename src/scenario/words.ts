@@ -3,6 +3,7 @@ import { didYouMean } from '../base/did-you-mean.ts'
 
 const ALLOWED_SHOWN_MAX = 12
 const QUOTED_MAX = 60
+const LOOKALIKES_SHOWN_MAX = 3
 
 const TYPE_NAMES = new Map([
   ['string', 'text'],
@@ -82,4 +83,13 @@ export function limit(issue: Limit, bound: number | bigint, inclusive: string, e
   const words = issue.inclusive === false ? exclusive : inclusive
   const thing = issue.origin === 'string' ? ' character' : issue.origin === 'array' ? ' item' : undefined
   return thing === undefined ? `${words} ${bound}` : `${words} ${bound}${thing}${bound === 1 ? '' : 's'}`
+}
+
+/** Letters of other alphabets in a name, told by number: "о" may look like "o" and is not. Empty for ASCII. */
+export function lookalikes(name: string): string {
+  const strange = [...new Set(name.match(/[^\0-\x7f]/gu) ?? [])].slice(0, LOOKALIKES_SHOWN_MAX)
+  const told = strange.map(
+    (letter) => `"${letter}" is U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`,
+  )
+  return told.length === 0 ? '' : ` Here ${told.join(', ')}.`
 }

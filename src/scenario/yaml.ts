@@ -2,8 +2,9 @@
  * Reads a YAML file as plain data, and remembers where everything stood.
  *
  * The language is YAML 1.2 with the core schema and without surprises: one document, text keys, each key once, no merge
- * keys, no tags beyond the core ones, no endless or exploding aliases, no number that a double cannot hold. What is
- * refused becomes a diagnostic; nothing is thrown, whatever the text.
+ * keys, no tags beyond the core ones, no endless or exploding aliases, no number that a double cannot hold or that is
+ * read in two ways, and nothing filled in from the environment. What is refused becomes a diagnostic, and the rest is
+ * read all the same; nothing is thrown, whatever the text.
  */
 import {
   isAlias,
@@ -20,16 +21,19 @@ import {
   type Node,
   type Pair,
   type Scalar,
-  type YAMLError,
   type YAMLMap,
 } from 'yaml'
 import { numberProblem } from '../base/quantities.ts'
 import type { Position } from './code-frame.ts'
 import { toDiagnostics, type Diagnostic, type Finding, type Path, type Source } from './diagnostics.ts'
+import { salvage } from './salvage.ts'
+import { explainSyntax } from './syntax.ts'
 
-/** `value` is undefined as soon as there is one diagnostic. */
+/** A file as far as it could be read. */
 export interface YamlFile extends Source {
   readonly diagnostics: readonly Diagnostic[]
+  /** The parts that could not be read; `value` has null or nothing there. The empty path is the whole file. */
+  readonly lost: readonly Path[]
 }
 
 /** 1 MiB of UTF-8: a thousand times a long scenario. */
@@ -55,22 +59,47 @@ export function readYaml(text: string, file: string): YamlFile {
   const unreadable = findUnreadable(content)
   if (unreadable !== undefined) return refused(file, content, unreadable)
 
-  const lineCounter = new LineCounter()
-  // Keys are compared below: the parser compares each with each, which takes minutes for a file of nothing but keys.
-  const document = parseDocument(content, { lineCounter, prettyErrors: false, uniqueKeys: false, merge: false })
-  const reader = new Reader(document, lineCounter)
-  const value = document.errors.length > 0 ? undefined : reader.readFile()
+  const whole = parse(content)
+  const { errors } = whole.document
+  // Two documents are no one document with parts missing.
+  const isBroken = errors.length > 0 && !errors.some(({ code }) => code === 'MULTIPLE_DOCS')
+  const salvaged = isBroken ? salvage(content) : null
+  const { document, lineCounter } = salvaged === null ? whole : parse(salvaged.rest)
+  const reader = new Reader(document, lineCounter, salvaged !== null)
+  const read = document.errors.length > 0 ? reader.lose([]) : reader.readFile()
+  const value = reader.lost.some(({ length }) => length === 0) ? undefined : read
   const lines = content.split(/\r?\n/)
-  const position = ([from, to]: Stretch) => toPosition(lines, lineCounter.linePos(from), to - from)
+  const positionIn =
+    (counter: LineCounter) =>
+    ([from, to]: Stretch) =>
+      toPosition(lines, counter.linePos(from), to - from)
+  const position = positionIn(lineCounter)
   const source = {
     file,
     lines,
-    value: reader.problems.length > 0 ? undefined : value,
+    value,
     locate: (path: Path, which: 'key' | 'value') => position(reader.find(path, which)),
   }
-  const problems = [...document.errors.map(toProblem), ...reader.problems]
-  const findings = problems.map(({ at, ...words }): Finding => ({ ...words, at: position(at) }))
-  return { ...source, diagnostics: toDiagnostics(source, findings) }
+  const syntax = (salvaged?.broken ?? []).map(({ error, text: part, offset }) => {
+    const { at, ...words } = explainSyntax(error, part)
+    return { ...words, at: [offset + at[0], offset + at[1]] as const }
+  })
+  // Without parts to tell apart, the errors after the first mostly follow from it.
+  const [first] = document.errors
+  if (first) syntax.push(explainSyntax(first, content))
+  const findings: Finding[] = [
+    ...syntax.map(({ at, ...words }) => ({ ...words, path: [], at: positionIn(whole.lineCounter)(at) })),
+    ...reader.problems.map(({ at, ...words }) => ({ ...words, at: position(at) })),
+  ]
+  const lost = [...(salvaged?.broken ?? []).map(({ path }) => path), ...reader.lost]
+  return { ...source, lost, diagnostics: toDiagnostics(source, findings) }
+}
+
+function parse(text: string): { readonly document: Document.Parsed; readonly lineCounter: LineCounter } {
+  const lineCounter = new LineCounter()
+  // Keys are compared below: the parser compares each with each, which takes minutes for a file of nothing but keys.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, merge: false })
+  return { document, lineCounter }
 }
 
 interface Hints {
@@ -89,16 +118,23 @@ interface Problem extends Hints {
 /** What makes a text unfit for the parser: its size, its characters, or a depth that the parser would recurse into. */
 function findUnreadable(text: string): Omit<Problem, 'path'> | undefined {
   if (text.length > FILE_BYTES_MAX || new TextEncoder().encode(text).length > FILE_BYTES_MAX) {
-    return { at: [0, 0], message: 'the file is too large', allowed: `up to ${FILE_BYTES_MAX} bytes` }
+    return { at: [0, 0], message: 'the file is too large', allowed: `up to ${FILE_BYTES_MAX} bytes (1 MiB)` }
   }
   // oxlint-disable-next-line no-control-regex -- finding control characters is the point
-  const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text)
-  if (control !== null) {
-    const code = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-    return { at: [control.index, control.index + 1], message: `the character U+${code} is not allowed in YAML` }
-  }
+  const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)/.exec(text)
+  if (control !== null) return { at: [control.index, control.index + 1], ...strangeCharacter(control[0]) }
   const deep = findTooDeep(text)
   return deep === undefined ? undefined : { at: [deep, deep + 1], ...TOO_DEEP }
+}
+
+/** Characters that no scenario needs, and that show one thing while meaning another. */
+function strangeCharacter(character: string): { readonly message: string; readonly fix: string } {
+  const name = `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`
+  const message = `the character ${name} is not allowed in YAML`
+  if (character === '\0') return { message, fix: 'remove it; if the whole file is UTF-16, save it as UTF-8' }
+  if (character === '\r') return { message: 'a line ends with CR alone', fix: 'save the file with LF line ends' }
+  if (character < '\u2000') return { message, fix: 'remove it' }
+  return { message: `the character ${name} shows text in another order than it is read in`, fix: 'remove it' }
 }
 
 /** Where the text first nests too deep. The token parser keeps its own stack, so it can be asked without recursion. */
@@ -118,24 +154,7 @@ function refused(file: string, text: string, { at: [from, to], ...words }: Omit<
   const before = text.slice(0, from).split('\n')
   const at = toPosition(lines, { line: before.length, col: before.at(-1)!.length + 1 }, to - from)
   const source = { file, lines, value: undefined, locate: () => at }
-  return { ...source, diagnostics: toDiagnostics(source, [{ ...words, at, path: [] }]) }
-}
-
-// ── syntax ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** What to do about the errors people run into most. */
-const SYNTAX_FIXES = new Map<string, string>([
-  ['TAB_AS_INDENT', 'use spaces'],
-  ['BLOCK_AS_IMPLICIT_KEY', 'put text with ": " in it in quotes'],
-  ['BAD_SCALAR_START', 'put the text in quotes'],
-  ['MULTIPLE_DOCS', 'put the second document in a file of its own'],
-])
-
-function toProblem({ code, message, pos }: YAMLError): Problem {
-  const words =
-    code === 'MULTIPLE_DOCS' ? 'a second document starts here' : message[0]!.toLowerCase() + message.slice(1)
-  const fix = SYNTAX_FIXES.get(code)
-  return { at: pos, path: [], message: words, ...(fix !== undefined && { fix }) }
+  return { ...source, lost: [[]], diagnostics: toDiagnostics(source, [{ ...words, at, path: [] }]) }
 }
 
 // ── the tree ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,6 +162,7 @@ function toProblem({ code, message, pos }: YAMLError): Problem {
 /** Walks the tree of one document into plain data, and finds the way back from a path to the text. */
 class Reader {
   readonly problems: Problem[] = []
+  readonly lost: Path[] = []
   private readonly document: Document.Parsed
   private readonly lineCounter: LineCounter
   /** The pairs of each mapping by the text of their key, first come. */
@@ -155,10 +175,13 @@ class Reader {
   private aliasesFollowed = 0
   private aliasDepth = 0
   private readonly reported = new Set<string>()
+  /** Parts of the file are missing, and anchors with them. */
+  private readonly isPartial: boolean
 
-  constructor(document: Document.Parsed, lineCounter: LineCounter) {
+  constructor(document: Document.Parsed, lineCounter: LineCounter, isPartial: boolean) {
     this.document = document
     this.lineCounter = lineCounter
+    this.isPartial = isPartial
   }
 
   readFile(): unknown {
@@ -212,13 +235,20 @@ class Reader {
     const name = alias.source
     const target = this.targets.get(alias) ?? this.anchors.get(name)
     const at = stretchOf(alias)
-    if (target === undefined) return this.refuse(at, path, `there is no anchor "&${name}" above this alias`)
-    if (this.open.has(target)) return this.refuse(at, path, `the alias "*${name}" contains itself`)
+    if (target === undefined) {
+      const fix = `put a text that begins with "*" in quotes`
+      if (!this.isPartial) this.refuse(at, path, `there is no anchor "&${name}" above this alias`, { fix })
+      return this.lose(path)
+    }
+    if (this.open.has(target)) {
+      return this.refuse(at, path, `the alias "*${name}" contains itself`, { fix: 'write the part out' })
+    }
     this.targets.set(alias, target)
     this.aliasesFollowed += 1
     if (this.aliasesFollowed > ALIASES_MAX) {
       const isFirst = this.aliasesFollowed === ALIASES_MAX + 1
-      return isFirst ? this.refuse(at, path, 'too many aliases', { allowed: `up to ${ALIASES_MAX}` }) : undefined
+      const hints = { allowed: `up to ${ALIASES_MAX}, where each use of a part counts those inside it` }
+      return isFirst ? this.refuse(at, path, 'too many aliases', hints) : this.lose(path)
     }
     this.aliasDepth += 1
     const value = this.read(target, path)
@@ -227,10 +257,23 @@ class Reader {
   }
 
   private readScalar(scalar: Scalar, path: Path): unknown {
-    const { value } = scalar
+    const { value, source = '' } = scalar
+    const at = stretchOf(scalar)
+    if (typeof value === 'string') {
+      const [variable] = /\$\{[^}]*\}/.exec(value) ?? []
+      if (variable !== undefined) {
+        const message = `"${variable}" would stay as it is: nothing is filled in, neither variables nor the environment`
+        return this.refuse(at, path, message, { fix: 'write the value itself' })
+      }
+      if (!value.isWellFormed()) return this.refuse(at, path, 'the text holds half of a character (a lone surrogate)')
+    }
     if (typeof value !== 'number') return value
-    const problem = numberProblem(value, scalar.source)
-    return problem === undefined ? value : this.refuse(stretchOf(scalar), path, problem)
+    if (/^[-+]?0\d/.test(source)) {
+      const fix = `write ${String(value)}, or "${source}" for text`
+      return this.refuse(at, path, `${source} begins with 0, which some programs read as octal`, { fix })
+    }
+    const problem = numberProblem(value, source)
+    return problem === undefined ? value : this.refuse(at, path, problem)
   }
 
   private readMap(map: YAMLMap, path: Path): Record<string, unknown> {
@@ -243,12 +286,13 @@ class Reader {
       if (key === undefined) {
         this.refuse(at[1] > at[0] ? at : stretchOf(map), path, 'a key must be text', { fix: 'put the key in quotes' })
       } else if (FORBIDDEN_KEYS.has(key)) {
-        this.refuse(at, path, `the key "${key}" is not allowed`)
+        this.note(at, path, `the key "${key}" is not allowed`, { fix: 'choose another name' })
       } else if (key === '<<') {
-        this.refuse(at, path, 'merge keys are not supported', { fix: 'repeat the keys' })
+        this.refuse(at, path, 'merge keys are not supported', { fix: 'write the keys out here' })
       } else if (seen.has(key)) {
         const lines = [seen.get(key)!, pair].map((one) => this.lineCounter.linePos(stretchOf(one.key)[0]).line)
-        this.refuse(at, [...path, key], `the key "${key}" is there twice, on lines ${lines.join(' and ')}`)
+        const message = `the key "${key}" is there twice, on lines ${lines.join(' and ')}`
+        this.refuse(at, [...path, key], message, { fix: 'keep one of them' })
       } else {
         seen.set(key, pair)
         record[key] = this.read(pair.value, [...path, key])
@@ -257,11 +301,21 @@ class Reader {
     return record
   }
 
-  /** Notes a problem, once: what an anchored part does wrong is not repeated for each alias. */
   private refuse(at: Stretch, path: Path, message: string, hints: Hints = {}): undefined {
+    this.note(at, path, message, hints)
+    return this.lose(path)
+  }
+
+  /** Notes a problem, once: what an anchored part does wrong is not repeated for each alias. */
+  private note(at: Stretch, path: Path, message: string, hints: Hints): void {
     const name = `${at[0]} ${message}`
     if (!this.reported.has(name)) this.problems.push({ ...hints, at, path, message })
     this.reported.add(name)
+  }
+
+  lose(path: Path): undefined {
+    this.lost.push(path)
+    return undefined
   }
 }
 

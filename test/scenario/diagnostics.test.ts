@@ -238,7 +238,7 @@ describe('frame', () => {
   })
 
   test('frame: invisible characters in keys and values, are made visible everywhere', () => {
-    const text = 'key: 1\n"\\e[2J\u202e\u200b": "\u2066\u{e0041}"'
+    const text = 'key: 1\n"\\e[2J\\u202e\u200b": "\\u2066\u{e0041}"'
     const output = diagnosticsOf(text, z.strictObject(only.shape)).map(formatDiagnostic).join('\n')
     expect(output).toBe(
       [

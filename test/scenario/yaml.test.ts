@@ -41,10 +41,18 @@ describe('what is refused', () => {
       'x.yaml:2:1 a second document starts here; put the second document in a file of its own.',
     ],
     ['YAML 1.1', '%YAML 1.1\n---\na: yes', 'x.yaml:1:1 YAML 1.1 is not supported; remove the %YAML line.'],
-    ['a key there twice', 'a: 1\nb: 2\na: 3', 'x.yaml:3:1 a: the key "a" is there twice, on lines 1 and 3.'],
+    [
+      'a key there twice',
+      'a: 1\nb: 2\na: 3',
+      'x.yaml:3:1 a: the key "a" is there twice, on lines 1 and 3; keep one of them.',
+    ],
     ['a tab as indentation', 'a:\n\tb: 1', 'x.yaml:2:1 tabs are not allowed as indentation; use spaces.'],
-    ['a NUL character', 'a: 1\nb: x\0y', 'x.yaml:2:5 the character U+0000 is not allowed in YAML.'],
-    ['a raw escape character', 'a: \u001b[31m', 'x.yaml:1:4 the character U+001B is not allowed in YAML.'],
+    [
+      'a NUL character',
+      'a: 1\nb: x\0y',
+      'x.yaml:2:5 the character U+0000 is not allowed in YAML; remove it; if the whole file is UTF-16, save it as UTF-8.',
+    ],
+    ['a raw escape character', 'a: \u001b[31m', 'x.yaml:1:4 the character U+001B is not allowed in YAML; remove it.'],
     ['an unknown tag', 'a: !foo 1', 'x.yaml:1:9 a: the tag !foo is not supported; remove the tag.'],
     [
       'a tag that runs code elsewhere',
@@ -56,14 +64,26 @@ describe('what is refused', () => {
       'a: !!binary aa',
       'x.yaml:1:13 a: the tag !!binary is not supported; remove the tag.',
     ],
-    ['__proto__', 'a:\n  __proto__: 1', 'x.yaml:2:3 a: the key "__proto__" is not allowed.'],
-    ['constructor', 'constructor: 1', 'x.yaml:1:1 the key "constructor" is not allowed.'],
-    ['prototype', '{ prototype: 1 }', 'x.yaml:1:3 the key "prototype" is not allowed.'],
-    ['a merge key', 'a: &x { b: 1 }\nc: { <<: *x }', 'x.yaml:2:6 c: merge keys are not supported; repeat the keys.'],
+    ['__proto__', 'a:\n  __proto__: 1', 'x.yaml:2:3 a: the key "__proto__" is not allowed; choose another name.'],
+    ['constructor', 'constructor: 1', 'x.yaml:1:1 the key "constructor" is not allowed; choose another name.'],
+    ['prototype', '{ prototype: 1 }', 'x.yaml:1:3 the key "prototype" is not allowed; choose another name.'],
+    [
+      'a merge key',
+      'a: &x { b: 1 }\nc: { <<: *x }',
+      'x.yaml:2:6 c: merge keys are not supported; write the keys out here.',
+    ],
     ['a list as a key', '? [a]\n: 1', 'x.yaml:1:3 a key must be text; put the key in quotes.'],
     ['no key', ': 1', 'x.yaml:1:1 a key must be text; put the key in quotes.'],
-    ['an alias to nothing', 'a: *y', 'x.yaml:1:4 a: there is no anchor "&y" above this alias.'],
-    ['an alias that contains itself', 'a: &x [1, *x]', 'x.yaml:1:11 a[1]: the alias "*x" contains itself.'],
+    [
+      'an alias to nothing',
+      'a: *y',
+      'x.yaml:1:4 a: there is no anchor "&y" above this alias; put a text that begins with "*" in quotes.',
+    ],
+    [
+      'an alias that contains itself',
+      'a: &x [1, *x]',
+      'x.yaml:1:11 a[1]: the alias "*x" contains itself; write the part out.',
+    ],
     ['.nan', 'a: .nan', 'x.yaml:1:4 a: .nan is not a number.'],
     ['-.inf', 'a: -.inf', 'x.yaml:1:4 a: -.inf is not a finite number.'],
     ['1e999', 'a: 1e999', 'x.yaml:1:4 a: 1e999 is not a finite number.'],
@@ -75,13 +95,12 @@ describe('what is refused', () => {
     ],
   ])('yaml: %s, is refused where it stands', (_, text, complaint) => {
     expect(complaints(text)).toEqual([complaint])
-    expect(read(text).value).toBeUndefined()
   })
 
   test('yaml: several mistakes, are all reported', () => {
     expect(complaints('a: .nan\na: 1\nb: !x 1')).toEqual([
       'x.yaml:1:4 a: .nan is not a number.',
-      'x.yaml:2:1 a: the key "a" is there twice, on lines 1 and 2.',
+      'x.yaml:2:1 a: the key "a" is there twice, on lines 1 and 2; keep one of them.',
       'x.yaml:3:7 b: the tag !x is not supported; remove the tag.',
     ])
   })
@@ -93,7 +112,7 @@ describe('what is refused', () => {
   test('yaml: a syntax error, shows the line and a caret', () => {
     expect(formatDiagnostic(read('name: x\nwhy: a: b\nseed: 7').diagnostics[0]!)).toBe(
       [
-        'x.yaml:2:6 nested mappings are not allowed in compact mappings; put text with ": " in it in quotes.',
+        'x.yaml:2:6 there is a second ": " where a value should be; put a text with ": " in it in quotes; keys of one mapping begin at the same column.',
         '  1 | name: x',
         '> 2 | why: a: b',
         '    |      ^',
@@ -131,13 +150,13 @@ describe('limits', () => {
   test('yaml: aliases that multiply, stop at the limit', () => {
     const levels = Array.from({ length: 20 }, (_, i) => `a${i + 1}: &x${i + 1} [*x${i}, *x${i}, *x${i}]`)
     expect(complaints(`a0: &x0 1\n${levels.join('\n')}`)).toEqual([
-      expect.stringMatching(/too many aliases; allowed: up to 50\.$/),
+      expect.stringMatching(/too many aliases; allowed: up to 50, where each use of a part counts those inside it\.$/),
     ])
   })
 
   test('yaml: more than 1 MiB, is refused before it is parsed', () => {
     expect(complaints('#'.repeat(1_048_576) + '\na: 1')).toEqual([
-      'x.yaml:1:1 the file is too large; allowed: up to 1048576 bytes.',
+      'x.yaml:1:1 the file is too large; allowed: up to 1048576 bytes (1 MiB).',
     ])
     expect(complaints('é'.repeat(600_000))).toHaveLength(1)
   })
@@ -145,7 +164,7 @@ describe('limits', () => {
   test('yaml: 100,000 keys, are compared without comparing each with each', () => {
     const keys = Array.from({ length: 100_000 }, (_, i) => `k${i}:`)
     expect(complaints([...keys, 'k0:'].join('\n'))).toEqual([
-      'x.yaml:100001:1 k0: the key "k0" is there twice, on lines 1 and 100001.',
+      'x.yaml:100001:1 k0: the key "k0" is there twice, on lines 1 and 100001; keep one of them.',
     ])
   })
 
@@ -187,7 +206,7 @@ describe('limits', () => {
         ),
         (text) => {
           const { value, lines, diagnostics } = read(text)
-          expect(value === undefined).toBe(diagnostics.length > 0)
+          if (value === undefined) expect(diagnostics.length).toBeGreaterThan(0)
           for (const { line } of diagnostics) expect(line).toBeLessThanOrEqual(lines.length)
         },
       ),

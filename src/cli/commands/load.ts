@@ -68,7 +68,7 @@ function duration(text: string): Millis {
 async function loadScenario(shell: Shell, path: string, options: LoadOptions): Promise<number> {
   const paths = selectScenarios(shell.cwd, [path])
   if (paths.length > 1) throw new Failure(EXIT.usage, `load takes one scenario; ${plain(path)} means ${paths.length}`)
-  const scenario = withDuration(loadAll(shell.cwd, paths)[0] as CompiledScenario, options.duration)
+  const scenario = withDuration(loadAll(shell, paths)[0] as CompiledScenario, options.duration)
   const workflow = workflowOf(scenario, options.workflow)
   const folder = options.report
     ? new ReportFolder(shell.cwd, options.out, scenario.name, scenario.seed, new Date())

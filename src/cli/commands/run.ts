@@ -67,7 +67,7 @@ interface Finished {
 async function runScenarios(shell: Shell, args: readonly string[], options: RunOptions): Promise<number> {
   checkOptions(options)
   const paths = selectScenarios(shell.cwd, args)
-  const scenarios = loadAll(shell.cwd, paths)
+  const scenarios = loadAll(shell, paths)
   const interrupts = new Interrupts((text) => shell.err(text))
   interrupts.listen()
   try {

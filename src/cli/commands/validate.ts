@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { formatDiagnostic, sortDiagnostics } from '../../scenario/index.ts'
 import { EXIT, Failure } from '../exit.ts'
 import { expandPaths } from '../files.ts'
-import { allFiles, checkFile, countMistakes } from '../scenarios.ts'
+import { allFiles, checkFile, countMistakes, countOf } from '../scenarios.ts'
 import type { Shell } from '../shell.ts'
 import { VERSION } from '../version.ts'
 import type { CommandFile } from './_command.ts'
@@ -27,14 +27,17 @@ async function validateFiles(shell: Shell, args: readonly string[], isJson: bool
     throw new Failure(EXIT.nothing, 'nothing selected: there is no YAML file. To begin with an example: squall init')
   const checked = paths.map((path) => checkFile(shell.cwd, path))
   const diagnostics = sortDiagnostics(checked.flatMap((file) => file.diagnostics))
+  const warnings = sortDiagnostics(checked.flatMap((file) => file.warnings))
   if (isJson) {
     const files = checked.map(({ path, kind, diagnostics: own }) => ({ path, kind, ok: own.length === 0 }))
-    shell.json({ squall: VERSION, ok: diagnostics.length === 0, files, diagnostics })
-  } else if (diagnostics.length === 0) {
-    shell.out(paths.length === 1 ? '1 file is fine' : `${paths.length} files are fine`)
-  } else {
-    shell.out(`${diagnostics.map(formatDiagnostic).join('\n\n')}\n`)
-    shell.err(countMistakes(diagnostics))
+    shell.json({ squall: VERSION, ok: diagnostics.length === 0, files, diagnostics, warnings })
+    return diagnostics.length === 0 ? EXIT.ok : EXIT.usage
+  }
+  for (const one of sortDiagnostics([...diagnostics, ...warnings])) shell.out(`${formatDiagnostic(one)}\n`)
+  if (diagnostics.length > 0) shell.err(countMistakes(diagnostics, warnings))
+  else {
+    const fine = paths.length === 1 ? '1 file is fine' : `${paths.length} files are fine`
+    shell.out(warnings.length === 0 ? fine : `${fine}, with ${countOf(warnings, 'warning')}`)
   }
   return diagnostics.length === 0 ? EXIT.ok : EXIT.usage
 }
