@@ -59,6 +59,18 @@ const capacity = z
         description: 'Requests that may wait for a slot; one more is answered as overloaded.',
         examples: [100, 'unbounded'],
       }),
+    discipline: z.enum(['fifo', 'shared']).default('fifo').meta({
+      description:
+        '`fifo`: one request a slot, first come, first served. `shared`: everybody is let in (up to slots and queue) and shares the slots, as in a batch.',
+    }),
+    abandoned: z.enum(['drop', 'finish']).default('drop').meta({
+      description: 'What becomes of a request whose caller has left: dropped, or worked on to its end all the same.',
+    }),
+  })
+  .refine((value) => value.discipline === 'fifo' || (value.slots !== undefined && value.service !== 'llm'), {
+    path: ['discipline'],
+    error:
+      'sharing needs `slots` to share, and a `service` with a `time`; write `service: exponential, time: 100ms, slots: 1`',
   })
   .refine((value) => value.service === 'llm' || value.time !== undefined, {
     path: ['time'],

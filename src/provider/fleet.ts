@@ -36,6 +36,7 @@ import {
   type Script,
   type ServiceModel,
 } from './service.ts'
+import { Sharing } from './sharing.ts'
 import { streamOf, type Weather } from './weather.ts'
 
 export type FleetEvent =
@@ -71,6 +72,8 @@ interface Endpoint {
   readonly limits: Limits | null
   /** null: it reads every prompt from the beginning. */
   readonly cache: PromptCache | null
+  /** null: each slot serves one. */
+  readonly sharing: Sharing | null
   inService: number
   /** Waiting for a slot, in order of arrival. */
   waiting: Set<Job>
@@ -80,7 +83,9 @@ interface Job {
   readonly attempt: AttemptHandle
   readonly endpoint: Endpoint
   slot: number
-  state: 'waiting' | 'serving' | 'over'
+  state: 'waiting' | 'sharing' | 'serving' | 'over'
+  /** Nobody listens any more. */
+  isAbandoned: boolean
   cues: readonly Cue[]
   next: number
   startedAt: Millis
@@ -112,6 +117,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         model: serviceModel(spec),
         cache: promptCacheOf(spec),
         limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
+        sharing: spec.capacity.discipline === 'shared' ? new Sharing(spec.capacity.slots ?? 1) : null,
         inService: 0,
         waiting: new Set(),
       }
@@ -125,7 +131,9 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         return
       case 'attempt.cancelled': {
         const job = this.jobs.get(event.attempt)
-        if (job) this.leave(job, now, out)
+        if (!job) return
+        if (this.worksOn(job)) this.abandon(job)
+        else this.leave(job, now, out)
         return
       }
       case 'flight.struck':
@@ -159,8 +167,20 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const job = this.enrol(attempt, endpoint, now)
     out.push({ type: 'attempt.signalled', attempt, signals: ONLY_CONNECTED })
     const { slots } = endpoint.spec.capacity
-    if (slots !== undefined && endpoint.inService >= slots) endpoint.waiting.add(job)
+    if (slots !== undefined && endpoint.sharing === null && endpoint.inService >= slots) endpoint.waiting.add(job)
     else this.serve(job, now, out)
+  }
+
+  /** Whether an endpoint does not mind that the caller of a job has left. */
+  private worksOn(job: Job): boolean {
+    const { endpoint, state } = job
+    if (endpoint.spec.capacity.abandoned === 'drop') return false
+    return state !== 'waiting' || endpoint.waiting.has(job)
+  }
+
+  private abandon(job: Job): void {
+    job.isAbandoned = true
+    this.jobs.delete(job.attempt)
   }
 
   /** The endpoint's own reasons to refuse: what its fleet file says about limits, length and room. */
@@ -173,7 +193,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const wanted = request.inputTokens + (request.maxTokens ?? 0)
     if (wanted > spec.context_length) return [CONNECTED, contextOverflow(spec.context_length, wanted)]
     const { slots, queue } = spec.capacity
-    if (slots !== undefined && queue !== 'unbounded' && inService >= slots && waiting.size >= queue) {
+    if (slots !== undefined && queue !== 'unbounded' && inService + waiting.size >= slots + queue) {
       return [CONNECTED, OVERLOADED]
     }
     const waitMs = limits?.admit(wanted, now) ?? 0
@@ -188,6 +208,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       endpoint,
       slot: -1,
       state: 'waiting',
+      isAbandoned: false,
       cues: NO_CUES,
       next: 0,
       startedAt: now,
@@ -207,7 +228,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const { slots } = endpoint.spec.capacity
     const load = slots === undefined ? 0 : endpoint.inService / slots
     endpoint.inService += 1
-    job.state = 'serving'
+    job.state = endpoint.sharing === null ? 'serving' : 'sharing'
     job.startedAt = now
 
     const { rng, weather } = this
@@ -227,7 +248,29 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (this.grain === 'chunk') script = inChunks(withHeaders(script, endpoint.limits?.headers(now)))
     job.cues = script.cues
     job.quality = script.quality ?? 1
-    this.play(job, now, out)
+    if (endpoint.sharing === null) this.play(job, now, out)
+    else {
+      endpoint.sharing.add(job.slot, service.ttftMs, now)
+      this.wakeNext(endpoint.sharing, now)
+    }
+  }
+
+  /** Whoever will have had his share first is to be woken then. */
+  private wakeNext(sharing: Sharing, now: Millis): void {
+    const next = sharing.next(now)
+    if (next !== null) this.roster.wake(next.job, next.at)
+  }
+
+  /** Who has had his share speaks now; who was woken too early, because others came meanwhile, waits on. */
+  private takeShare(job: Job, sharing: Sharing, now: Millis): boolean {
+    const isServed = sharing.hasServed(job.slot, now)
+    if (isServed) {
+      sharing.remove(job.slot, now)
+      job.state = 'serving'
+      job.startedAt = now - (job.cues[0]?.afterMs ?? 0)
+    }
+    this.wakeNext(sharing, now)
+    return isServed
   }
 
   private readCache(job: Job, cache: PromptCache, session: SessionTurn, now: Millis): void {
@@ -243,6 +286,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   /** Say whatever is due, and queue the rest. */
   private play(job: Job, now: Millis, out: Out<FleetCommand>): void {
+    if (job.state === 'sharing' && !this.takeShare(job, job.endpoint.sharing as Sharing, now)) return
     const { cues, startedAt } = job
     const first = job.next
     let next = first
@@ -253,7 +297,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       job.next = next
       const isOver = endsAttempt(signals)
       if (isOver) this.leave(job, now, out)
-      out.push({ type: 'attempt.signalled', attempt: job.attempt, signals })
+      if (!job.isAbandoned) out.push({ type: 'attempt.signalled', attempt: job.attempt, signals })
       if (isOver) return
     }
     if (next < cues.length) this.roster.wake(job.slot, startedAt + (cues[next] as Cue).afterMs)
@@ -265,7 +309,12 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     assert(job.state !== 'over', 'an attempt leaves once')
     if (job.state === 'waiting') endpoint.waiting.delete(job)
     else this.charge(job, now, out)
-    const wasServing = job.state === 'serving'
+    const wasServing = job.state !== 'waiting'
+    const { sharing } = endpoint
+    if (job.state === 'sharing' && sharing !== null) {
+      sharing.remove(slot, now)
+      this.wakeNext(sharing, now)
+    }
     job.state = 'over'
     this.jobs.delete(attempt)
     this.roster.remove(slot)

@@ -1,6 +1,6 @@
 /**
  * Queueing theory. An endpoint with `slots` and a `queue` is M/G/c, with a `queue` of n it turns the rest away, without
- * slots it is M/G/∞. Processor sharing (Q9) is not a thing an endpoint can do, so it is not here.
+ * slots it is M/G/∞, and one whose slots are `shared` is M/G/1-PS.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +35,7 @@ interface Station {
   /** null: no limit. */
   readonly slots?: number | null
   readonly queue?: number | 'unbounded'
+  readonly shared?: boolean
   readonly requests: number
   readonly seed: number
   /** Make the service this much slower than the formula believes. */
@@ -64,6 +65,7 @@ function observe(station: Station, centre = 0): Observed {
     service = 'exponential',
     slots = 1,
     queue = 'unbounded',
+    shared = false,
     requests,
     seed,
     slower = 1,
@@ -71,7 +73,7 @@ function observe(station: Station, centre = 0): Observed {
   } = station
   const perSecond = (erlangs * 1_000) / SERVICE_MS
   const seconds = requests / perSecond
-  const room = slots === null ? '' : `, slots: ${slots}, queue: ${queue}`
+  const room = slots === null ? '' : `, slots: ${slots}, queue: ${queue}${shared ? ', discipline: shared' : ''}`
   const sojourns: number[] = []
   const found: number[] = []
   const refused: number[] = []
@@ -174,6 +176,22 @@ describe('queues with room for everybody', () => {
     const time = batchMeans(observe({ load: rho, service, requests, seed: 4 }).sojourns)
     const wait = { ...time, mean: time.mean - 1 }
     check(rowOf('Q7', `M/G/1 ρ=${rho}, ${word}: mean wait`, pollaczekKhinchine(rho, cs2), wait))
+  })
+})
+
+describe('processor sharing', () => {
+  test.each<[string, Service, number]>([
+    ['exponential', 'exponential', 60_000],
+    ['constant', 'constant', 40_000],
+    ['lognormal, cs²=4', { lognormal: { cs2: 4 } }, 80_000],
+  ])('Q9: M/G/1-PS at 80 %%, %s service: the mean alone decides', (word, service, requests) => {
+    const time = batchMeans(observe({ load: 0.8, service, shared: true, requests, seed: 11 }).sojourns)
+    check(rowOf('Q9', `M/G/1-PS ρ=.8, ${word}: mean time in system`, 5, time))
+  })
+
+  test('M/G/1-PS, a constant service that is not shared: caught', () => {
+    const time = batchMeans(observe({ load: 0.8, service: 'constant', requests: 40_000, seed: 11 }).sojourns)
+    checkCaught(rowOf('Q9', 'M/D/1 ρ=.8 for M/D/1-PS: mean time in system', 5, time))
   })
 })
 

@@ -6,5 +6,7 @@ import './queueing.ts'
 import './retries.ts'
 import './breakers.ts'
 import './limits.ts'
+import './hedging.ts'
+import './metastability.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))
