@@ -10,6 +10,8 @@ import type { ErrorClass, NanoDollars, RequestId, ToolCallDefect } from '../prot
 export const REQUEST_OUTCOMES = [
   'ok',
   'truncated', //         the answer broke off after text had been shown
+  'partial', //           the answer broke off, and was closed where it stood, as the policy says
+  'canned', //            a sentence that the policy keeps for the worst case
   'invalid_tool_call', // delivered, but no application could act on it
   'invalid_output', //    delivered, but empty, or not the JSON that was asked for
   'failed', //            an error was returned
@@ -18,6 +20,9 @@ export const REQUEST_OUTCOMES = [
   'unfinished', //        still in flight when the run was over
 ] as const
 export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number]
+
+export const CALL_OUTCOMES = ['ok', 'truncated', 'partial', 'canned', 'failed', 'cancelled'] as const
+export type CallOutcome = (typeof CALL_OUTCOMES)[number]
 
 export const ATTEMPT_OUTCOMES = ['ok', 'failed', 'truncated', 'cancelled'] as const
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
@@ -34,6 +39,7 @@ export const ATTEMPT_REASONS = [
   'next_model', //     failover to another model
   'probe', //          a half-open breaker lets one request through
   'emergency', //      the application went past the gateway
+  'degraded', //       the first of a rung of the degradation ladder
   'hedge', //          the first content is late: somebody else as well
 ] as const
 export type AttemptReason = (typeof ATTEMPT_REASONS)[number]
@@ -146,7 +152,7 @@ export interface CallClosed {
   readonly at: Millis
   readonly request: RequestId
   readonly call: number
-  readonly outcome: 'ok' | 'truncated' | 'failed' | 'cancelled'
+  readonly outcome: CallOutcome
   readonly errorClass: ErrorClass | null
   readonly status: number
   readonly attempts: number

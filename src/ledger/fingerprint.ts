@@ -9,6 +9,7 @@ import {
   ATTEMPT_OUTCOMES,
   ATTEMPT_REASONS,
   BREAKER_STATES,
+  CALL_OUTCOMES,
   ENTRY_KINDS,
   REQUEST_OUTCOMES,
   SKIP_CAUSES,
@@ -28,8 +29,6 @@ export interface Hasher {
 const BUFFER_NUMBERS = 8192
 /** The widest entry, with room to spare; longer lists flush as they go. */
 const ENTRY_NUMBERS_MAX = 32
-
-const CALL_OUTCOMES = ['ok', 'truncated', 'failed', 'cancelled'] as const
 
 function numbering<T extends string>(names: readonly T[]): (name: T) => number {
   const table = new Map<T, number>(names.map((name, index) => [name, index]))

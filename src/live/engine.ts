@@ -30,7 +30,7 @@ import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
 import { endsExchange, Upstream } from './upstream.ts'
-import { wireRequestOf } from './wire.ts'
+import { degraded, wireRequestOf } from './wire.ts'
 
 export interface EngineSpec {
   readonly seed: number
@@ -360,6 +360,10 @@ export class Engine {
 
   private wireOf(request: ChatRequest): WireRequest {
     let wire = this.wires.get(request)
+    if (!wire && request.original) {
+      wire = degraded(this.wireOf(request.original), request)
+      this.wires.set(request, wire)
+    }
     if (!wire) {
       const workflow = this.workflows[request.workflow] as Workflow
       const { models, provider } = this.spec.policies[workflow.policy] as Policy
@@ -481,10 +485,10 @@ export class Engine {
   }
 
   /** The router hands over content; the head of the answer is the gateway's own. */
-  private answer(call: Call, attempt: AttemptHandle, signals: readonly Signal[]): void {
+  private answer(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[]): void {
     const place = this.atGateway.get(call)
     if (!place) return
-    place.servedBy = attempt.endpoint
+    place.servedBy = attempt?.endpoint ?? -1
     place.answer.send(place.hasBegun ? signals : [ACCEPTED, ...signals], this.headersOf(call, attempt))
     place.hasBegun = true
   }
@@ -509,10 +513,10 @@ export class Engine {
     this.outside.failed(call, failure, committed, this.loop.now)
   }
 
-  private headersOf(call: Call, attempt: AttemptHandle): Record<string, string> {
-    const offer = this.spec.offers[attempt.endpoint]
+  private headersOf(call: Call, attempt: AttemptHandle | null): Record<string, string> {
+    const offer = this.spec.offers[attempt?.endpoint ?? -1]
     return {
-      'x-squall-attempts': String(attempt.number + 1),
+      'x-squall-attempts': String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1),
       'x-squall-endpoint': offer?.id ?? '',
       'x-squall-call': String(call.number),
     }

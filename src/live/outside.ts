@@ -149,7 +149,12 @@ export class Outside {
     const guest = this.guests.get(call)
     if (!guest) return
     this.heard(call, signals, now)
-    const { errorClass, toolCall } = usabilityOf(guest, call.request.shape)
+    const delivery = call.summary?.delivery
+    if (delivery === 'partial' || delivery === 'canned') {
+      this.close(call, guest, delivery, null, now)
+      return
+    }
+    const { errorClass, toolCall } = usabilityOf(guest, (call.summary?.asked ?? call.request).shape)
     const outcome = errorClass === 'empty_completion' ? 'invalid_output' : (errorClass ?? 'ok')
     this.close(call, guest, outcome, errorClass, now, toolCall)
   }

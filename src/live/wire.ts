@@ -4,6 +4,7 @@
 import { type Rng } from '../base/index.ts'
 import {
   PLAIN_TRAITS,
+  promptBytes,
   promptTokens,
   weatherOf,
   type ChatRequest,
@@ -37,6 +38,27 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
     marks: {},
     promptBytes: content.length,
   }
+}
+
+/** A request as a rung of a degradation ladder has changed it: a lower cap, no tools, or a prompt that was cut. */
+export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens }: ChatRequest): WireRequest {
+  const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : shape.toolChoice
+  const excess = wire.promptBytes - promptBytes(inputTokens)
+  const messages = excess > 0 ? shortened(wire.messages, excess) : wire.messages
+  const kept = Math.min(wire.promptBytes, promptBytes(inputTokens))
+  return { ...wire, maxTokens, tools: shape.tools, toolChoice, messages, promptBytes: kept }
+}
+
+/** The longest text gives, from its end: what is compressed is the document, not the question about it. */
+function shortened(messages: WireRequest['messages'], bytes: number): WireRequest['messages'] {
+  const lengths = messages.map(({ content }) => (typeof content === 'string' ? Buffer.byteLength(content) : 0))
+  const longest = lengths.indexOf(Math.max(...lengths))
+  return messages.map((message, index) => {
+    if (index !== longest || typeof message.content !== 'string') return message
+    const left = Buffer.from(message.content).subarray(0, Math.max(1, (lengths[index] ?? 0) - bytes))
+    // A character that the cut goes through is left out.
+    return { ...message, content: left.toString().replace(/\uFFFD+$/, '') }
+  })
 }
 
 /** What a stranger asks, with an answer of our own choosing: some sentences, or a tool call where tools are offered. */

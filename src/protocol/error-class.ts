@@ -36,6 +36,7 @@ export const ERROR_CLASSES = [
   'empty_completion', //    no text and no call: a good status, a good finish, nothing said
   // Ourselves
   'no_endpoint', //         nothing eligible is left to try
+  'budget_exceeded', //     no endpoint that is left can be paid for
   'circuit_open', //        every eligible endpoint is held back by its breaker or cooldown
   'gateway_down', //        the application could not reach the gateway
   'client_timeout', //      the application gave up waiting

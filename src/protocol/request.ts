@@ -75,6 +75,8 @@ export interface ChatRequest {
   readonly traits: RequestTraits
   /** null: a question of its own. */
   readonly session: SessionTurn | null
+  /** The request as it was asked, where a rung of a degradation ladder has changed it since. */
+  readonly original?: ChatRequest
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
   readonly visited: number[]
 }
@@ -143,6 +145,10 @@ export interface CallSummary {
   readonly billed: NanoDollars
   /** Rung of the degradation ladder it ended on; 0 for none. */
   readonly rung: number
+  /** The request as it was asked in the end; another than the call's where a rung has changed it. */
+  readonly asked: ChatRequest
+  /** What the caller got: an answer, one that broke off and was closed where it stood, or a sentence of the policy. */
+  readonly delivery: 'answer' | 'partial' | 'canned' | 'none'
 }
 
 /** One try at one endpoint. Router and provider hold the same object; each keeps its own state elsewhere. */

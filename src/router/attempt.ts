@@ -58,7 +58,7 @@ export class Attempt implements AttemptHandle {
 
   constructor(life: RequestLife, number: number, { endpoint, position, retry, isProbe, price }: Start, now: Millis) {
     this.life = life
-    this.request = life.call.request
+    this.request = life.request
     this.call = life.call.number
     this.number = number
     this.endpoint = endpoint

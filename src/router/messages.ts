@@ -36,7 +36,8 @@ export type RouterCommand =
   | {
       readonly type: 'client.end'
       readonly call: Call
-      readonly attempt: AttemptHandle
+      /** null: the answer is the policy's own, and no endpoint has given it. */
+      readonly attempt: AttemptHandle | null
       readonly signals: readonly Signal[]
     }
   /** The call is over without a good answer; after a commit this is an error inside the stream. */

@@ -14,6 +14,7 @@ import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
+import { degradeSchema } from './ladder.ts'
 import { modelList, providerPreferencesSchema } from './preferences.ts'
 import { reactionsSchema } from './reactions.ts'
 import { ruleList } from './rules.ts'
@@ -39,6 +40,7 @@ export const resilienceSchema = z.strictObject({
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),
   commit: commitSchema.prefault({}),
   validation: validationSchema.prefault({}),
+  degrade: degradeSchema.optional(),
   max_attempts: count({ min: 1, max: 100 })
     .default(ATTEMPTS_DEFAULT)
     .meta({ description: 'Attempts per call, over all endpoints and models.', examples: [6] }),

@@ -11,24 +11,28 @@
  *   racing       attempt failed, retry here                 backing_off
  *   racing       attempt failed, somebody else is left      racing
  *   racing       attempt failed, nobody is left             closed (failed)
+ *   racing       nobody is left, a rung of the ladder       racing, with less; or queued, or closed (partial, canned)
+ *   queued       look again                                 racing, or the next rung
  *   backing_off  retry deadline                             racing: here, or elsewhere if its breaker closed it meanwhile
  *   streaming    the rest of the answer                     closed (ok)
  *   streaming    the stream broke, or went silent           closed (truncated): no way back after the commit
  *   any          total deadline                             closed (failed, or truncated after the commit)
  *   any          the caller left                            closed (cancelled)
  *
- * Deadlines are state: `total`, `retry`, `hold`, `hedge` of the request; `connect`, `firstToken`, `idle`, `attempt` of
+ * Deadlines are state: `total`, `queue`, `retry`, `hold`, `hedge` of the request; `connect`, `firstToken`, `idle`, `attempt` of
  * each attempt. They fire in that order. Attempts are an array and race to the first content: as long as one of them is
  * still open, another's failure is only noted. Losers are cancelled, billed by the fleet, and not blamed. Late Signals
  * are counted.
  */
 import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/index.ts'
-import type { AttemptOutcome, AttemptReason, Candidate, CandidateSkipped, Out } from '../ledger/index.ts'
+import type { AttemptOutcome, AttemptReason, CallOutcome, Candidate, CandidateSkipped, Out } from '../ledger/index.ts'
 import {
   costOf,
+  promptTokens,
   type AttemptHandle,
   type Call,
   type CallFailure,
+  type ChatRequest,
   type Content,
   type ErrorClass,
   type Finished,
@@ -40,6 +44,7 @@ import {
 import type { Allowance } from './allowance.ts'
 import { Attempt, type Start } from './attempt.ts'
 import { failure, Failures, statusOf, type Failure } from './failures.ts'
+import { endOf, type Descent, type Ladder } from './ladder.ts'
 import type { Health } from './health.ts'
 import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
@@ -50,6 +55,7 @@ import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeout
 import { holdsText, isOn, judge } from './policies/validation.ts'
 import type { Policy } from './policy.ts'
 import { STATUS_OF, type Reaction } from './reactions.ts'
+import type { PlanEnd } from './rung.ts'
 
 export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
 
@@ -61,6 +67,8 @@ export interface House {
   readonly reactions: readonly Readonly<Record<ErrorClass, Reaction>>[]
   /** By policy: the extra attempts it may make. */
   readonly allowances: readonly Allowance[]
+  /** By policy: what to do with less; null for none. */
+  readonly ladders: readonly (Ladder | null)[]
   readonly health: Health
   readonly rng: Rng
 }
@@ -73,15 +81,18 @@ interface Next {
 }
 
 const RETRY_STREAM = 0x7265
+export const PLAN_STREAM = 0x706c
 
 export class RequestLife {
   phase: Phase = 'queued'
   readonly call: Call
+  /** What endpoints are asked: the call's own request, or what the ladder has made of it. */
+  request: ChatRequest
   /** The earliest instant for which the router's queue holds an entry of this life; kept by the router. */
   queuedAt: Millis = NEVER
   private readonly house: House
   private readonly policy: Policy
-  private readonly plan: Plan
+  private plan: Plan
   private readonly allowance: Allowance
   private readonly attempts: Attempt[] = []
   /** Position in the plan of the last candidate that was asked or passed over. */
@@ -99,39 +110,49 @@ export class RequestLife {
   private holdAt: Millis = NEVER
   private hedgeAt: Millis = NEVER
   private hedges = 0
+  /** Attempts that may be made in all, and how many had been made when the plan in force was made. */
+  private attemptsMax: number
+  private planFrom = 0
+  /** Place on the ladder, from 1; null and 0 above it. */
+  private descent: Descent | null = null
+  private queueAt: Millis = NEVER
+  private queueUntil: Millis = NEVER
+  private readonly firstChoice: number
 
   constructor(call: Call, plan: Plan, house: House, now: Millis) {
     this.call = call
+    this.request = call.request
     this.house = house
     this.plan = plan
     this.policy = at(house.policies, call.policy)
     this.allowance = at(house.allowances, call.policy)
+    this.attemptsMax = this.policy.resilience.max_attempts
+    this.firstChoice = plan.order[0]?.endpoint ?? -1
     this.totalAt = totalDeadline(this.policy.resilience.timeouts, now)
   }
 
   /** The earliest of all deadlines; NEVER once closed. */
   nextDeadline(): Millis {
     if (this.phase === 'closed') return NEVER
-    let earliest = Math.min(this.totalAt, this.retryAt, this.holdAt, this.hedgeAt)
+    let earliest = Math.min(this.totalAt, this.queueAt, this.retryAt, this.holdAt, this.hedgeAt)
     for (const attempt of this.attempts) if (!attempt.isOver) earliest = Math.min(earliest, attempt.nextDeadline())
     return earliest
   }
 
   arrive(now: Millis, out: RouterOut): void {
     assert(this.phase === 'queued', 'a request arrives once')
+    if (this.firstChoice >= 0) this.allowance.requested(this.firstChoice, now)
+    this.follow(now, out)
+  }
+
+  /** Begin with the plan in force. */
+  private follow(now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { rule, funnel, order } = this.plan
-    out.record({ kind: 'call.routed', at: now, request: request.id, call: number, rule, rung: 0, funnel, order })
-    if (order.length === 0) {
-      this.fail(
-        { class: 'no_endpoint', status: null, retryAfterMs: null, message: noEndpointMessage(this.plan) },
-        now,
-        out,
-      )
-    } else {
-      this.allowance.requested(at(order, 0).endpoint, now)
-      this.advance(now, out, null)
-    }
+    const rung = this.descent?.rung ?? 0
+    out.record({ kind: 'call.routed', at: now, request: request.id, call: number, rule, rung, funnel, order })
+    if (order.length === 0) this.fail(failure('no_endpoint', noEndpointMessage(this.plan)), now, out)
+    else this.advance(now, out, null)
   }
 
   /** Deadlines that are due, in declared order. */
@@ -140,6 +161,7 @@ export class RequestLife {
       this.endAll('deadline_exceeded', now, out)
       this.fail(OUT_OF_TIME, now, out)
     }
+    if (now >= this.queueAt) this.lookAgain(now, out)
     if (this.retryStart !== null && now >= this.retryAt) {
       const again = this.retryStart
       this.retryAt = NEVER
@@ -229,7 +251,7 @@ export class RequestLife {
     while (this.position + 1 < order.length) {
       const position = this.position + 1
       const candidate = at(order, position)
-      if (this.hedges > 0 && this.attempts.some((attempt) => attempt.position === position)) {
+      if (this.hedges > 0 && this.hasAsked(position)) {
         this.position = position
         continue
       }
@@ -244,7 +266,7 @@ export class RequestLife {
         this.passOver(position, this.house.health.heldBack(this.call.policy, endpoint, now).cause, now, out)
         continue
       }
-      if (this.attempts.length >= this.policy.resilience.max_attempts) return null
+      if (this.attempts.length >= this.attemptsMax) return null
       const isCharged = failed !== null && this.allowance.coversFailover
       const price = isCharged ? this.allowance.withdraw(endpoint, failed.class === 'rate_limited', now) : -1
       if (price === null) {
@@ -253,10 +275,17 @@ export class RequestLife {
       }
       this.position = position
       const isProbe = admission === 'probe'
-      const onward = from === null ? 'primary' : isSameModel ? 'next_endpoint' : 'next_model'
+      const first = this.descent === null ? 'primary' : 'degraded'
+      const onward = from === null ? first : isSameModel ? 'next_endpoint' : 'next_model'
       return { start: { endpoint, position, retry: 0, isProbe, price }, reason: isProbe ? 'probe' : onward }
     }
     return null
+  }
+
+  private hasAsked(position: number): boolean {
+    for (let index = this.planFrom; index < this.attempts.length; index += 1)
+      if (at(this.attempts, index).position === position) return true
+    return false
   }
 
   /** The wait is over. Its breaker or a cooldown may have closed the endpoint meanwhile: then somebody else is asked. */
@@ -277,8 +306,8 @@ export class RequestLife {
   /** The first content is late: ask one more, of another provider if there is one. */
   private hedge(now: Millis, out: RouterOut): void {
     this.hedgeAt = NEVER
-    const { hedge, max_attempts: attemptsMax } = this.policy.resilience
-    if (!hedge || this.hedges >= hedge.max || this.leader !== null || this.attempts.length >= attemptsMax) return
+    const { hedge } = this.policy.resilience
+    if (!hedge || this.hedges >= hedge.max || this.leader !== null || this.attempts.length >= this.attemptsMax) return
     const next = this.hedgeCandidate(now)
     if (next === null || !this.allowance.hedges?.withdraw()) return
     const price = this.allowance.withdraw(next.endpoint, false, now)
@@ -534,10 +563,10 @@ export class RequestLife {
 
   /** Wait, and ask the same endpoint again: if its failure, the policy, its budget and the time left all allow it. */
   private backOff(attempt: Attempt, why: Failure, now: Millis): boolean {
-    const { retry, max_attempts: attemptsMax } = this.policy.resilience
+    const { retry } = this.policy.resilience
     const { endpoint, position } = attempt
     if (!this.reactionTo(why.class).retryHere || attempt.retry >= retry.attempts) return false
-    if (this.attempts.length >= attemptsMax) return false
+    if (this.attempts.length >= this.attemptsMax) return false
     if (this.house.health.admits(this.call.policy, endpoint, now) !== true) return false
     const { weather } = this.call.request
     const rng = this.house.rng.fork(RETRY_STREAM, weather, this.call.number, this.attempts.length)
@@ -606,12 +635,90 @@ export class RequestLife {
       this.closeTruncated(why, now, out)
       return
     }
+    if (this.degrade(endOf(why, this.plan), now, out)) return
     const answer = this.failures.answer(why)
     this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
   }
 
+  /** Do with less, if the ladder has a rung for how the plan ended. Whether it has. */
+  private degrade(end: PlanEnd, now: Millis, out: RouterOut): boolean {
+    const ladder = at(this.house.ladders, this.call.policy)
+    if (ladder === null || this.call.half !== null) return false
+    if (this.queueUntil !== NEVER && end !== 'deadline' && this.waitOn(now)) return true
+    const descent = ladder.below(this.descent?.rung ?? 0, end, this.request)
+    if (descent === null) return false
+    this.descent = descent
+    this.queueUntil = NEVER
+    const { step } = descent
+    switch (step.do) {
+      case 'plan':
+        this.request = step.request
+        this.planAgain(ladder, descent, now, out)
+        return true
+      case 'wait':
+        this.queueUntil = now + step.upToMs
+        return this.waitOn(now) || this.degrade(end, now, out)
+      case 'say':
+        this.say(step.text, now, out)
+        return true
+      case 'deliver':
+        return true
+      default:
+        return assertNever(step)
+    }
+  }
+
+  private planAgain(ladder: Ladder, descent: Descent, now: Millis, out: RouterOut): void {
+    const { health, rng } = this.house
+    const { weather } = this.request
+    const dice = rng.fork(PLAN_STREAM, weather, this.call.number, 1 + this.attempts.length)
+    this.plan = ladder.planner(this.plan.rule, descent).plan(this.request, health, dice, now)
+    this.planFrom = this.attempts.length
+    this.attemptsMax = this.planFrom + descent.attempts
+    this.position = -1
+    this.hedges = 0
+    this.follow(now, out)
+  }
+
+  /** Look again after a while, if the longest wait is not over by then. */
+  private waitOn(now: Millis): boolean {
+    const step = this.descent?.step
+    if (step?.do !== 'wait' || now + step.everyMs > this.queueUntil) return false
+    this.phase = 'queued'
+    this.queueAt = now + step.everyMs
+    return true
+  }
+
+  private lookAgain(now: Millis, out: RouterOut): void {
+    this.queueAt = NEVER
+    const ladder = at(this.house.ladders, this.call.policy)
+    if (ladder !== null && this.descent !== null) this.planAgain(ladder, this.descent, now, out)
+  }
+
+  /** The caller gets a sentence of the policy's own. */
+  private say(text: string, now: Millis, out: RouterOut): void {
+    const tokens = promptTokens(text.length)
+    this.close('canned', this.failures.last?.class ?? null, 200, 0, now, out)
+    const content = { type: 'content', channel: 'text', tokens, forMs: 0, everyMs: 0, text } as const
+    out.push({ type: 'client.end', call: this.call, attempt: null, signals: [content, FINISHED] })
+  }
+
+  /** The caller keeps what it has seen, and is told that it is not all. */
+  private deliver(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
+    const { inputTokens } = attempt.request
+    const { price } = at(this.house.offers, attempt.endpoint)
+    this.close('partial', why.class, 200, costOf(price, inputTokens, attempt.outputTokens), now, out)
+    out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
+  }
+
   private closeTruncated(why: Failure, now: Millis, out: RouterOut): void {
+    const attempt = this.committed
+    // Pieces of a tool call are of no use to anybody.
+    if (attempt !== null && attempt.toolDeltas.length === 0 && this.degrade('truncated', now, out)) {
+      this.deliver(attempt, why, now, out)
+      return
+    }
     const status = statusOf(why)
     const answer: CallFailure = { class: why.class, status, retryAfterMs: null, message: why.message }
     this.close('truncated', why.class, status, 0, now, out)
@@ -619,7 +726,7 @@ export class RequestLife {
   }
 
   private close(
-    outcome: 'ok' | 'truncated' | 'failed' | 'cancelled',
+    outcome: CallOutcome,
     errorClass: ErrorClass | null,
     status: number,
     billed: number,
@@ -629,11 +736,16 @@ export class RequestLife {
     assert(this.phase !== 'closed', 'a call is closed once')
     this.phase = 'closed'
     const { call, attempts } = this
-    const firstChoice = this.plan.order[0]?.endpoint ?? -1
+    const { firstChoice, request: asked } = this
+    const rung = this.descent?.rung ?? 0
     if (firstChoice >= 0) this.allowance.closed(firstChoice)
     if (this.retryStart !== null && this.retryStart.price >= 0) this.allowance.returned(this.retryStart.endpoint)
+    // A loop that lags may find several deadlines due at once.
+    this.retryStart = null
+    this.queueAt = this.hedgeAt = this.holdAt = NEVER
     const servedBy = this.committed?.endpoint ?? -1
-    call.summary = { attempts: attempts.length, firstChoice, servedBy, billed, rung: 0 }
+    const delivery = DELIVERIES[outcome]
+    call.summary = { attempts: attempts.length, firstChoice, servedBy, billed, rung, asked, delivery }
     out.record({
       kind: 'call.closed',
       at: now,
@@ -646,10 +758,22 @@ export class RequestLife {
       firstChoice,
       servedBy,
       billed,
-      rung: 0,
+      rung,
     })
   }
 }
+
+const DELIVERIES = {
+  ok: 'answer',
+  partial: 'partial',
+  canned: 'canned',
+  truncated: 'none',
+  failed: 'none',
+  cancelled: 'none',
+} as const
+
+const FINISHED: Finished = { type: 'finished', reason: 'stop' }
+const BROKEN_OFF: Finished = { type: 'finished', reason: 'length' }
 
 const LOST: Failure = failure('cancelled', 'another endpoint was faster')
 const OUT_OF_TIME: Failure = failure('deadline_exceeded', 'the time for this request is over')

@@ -10,15 +10,15 @@ import type { RouterCommand, RouterEvent } from './messages.ts'
 import { Planner } from './plan.ts'
 import { providerPreferencesSchema, type Policy, type RequestHalf } from './policy.ts'
 import { Allowance } from './allowance.ts'
+import { Ladder } from './ladder.ts'
 import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
 import { lifeOf } from './attempt.ts'
 import { needsMeasuring } from './policies/hedge.ts'
 import { reactionsOf } from './reactions.ts'
-import { RequestLife, type House } from './request.ts'
+import { PLAN_STREAM, RequestLife, type House } from './request.ts'
 
 export type { RouterCommand, RouterEvent } from './messages.ts'
 
-const PLAN_STREAM = 0x706c
 /** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
 const FOREIGN_PLANNERS_MAX = 256
 
@@ -55,6 +55,10 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       const planners = policy.rules.map((rule, index) => new Planner(halfOfRule(rule, policy), offers, index))
       return { book: new RuleBook(policy.rules, workflows), planners }
     })
+    const ladders = policies.map((policy) => {
+      const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
+      return policy.resilience.degrade ? new Ladder(policy.resilience.degrade, halves, offers) : null
+    })
     const planners = [...this.planners, ...this.rules.flatMap((rules) => rules?.planners ?? [])]
     const isMeasured =
       measuresSpeed ||
@@ -62,7 +66,15 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
     const reactions = policies.map(({ resilience }) => reactionsOf(resilience.reactions))
     const allowances = policies.map((policy) => new Allowance(policy, offers.length))
-    this.house = { offers, policies, reactions, allowances, rng, health: new Health(offers, policies, isMeasured) }
+    this.house = {
+      offers,
+      policies,
+      reactions,
+      allowances,
+      ladders,
+      rng,
+      health: new Health(offers, policies, isMeasured),
+    }
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {

@@ -3,7 +3,10 @@ import type { IsLegal } from '../gates/index.ts'
 import type { EndpointSpec } from '../protocol/index.ts'
 import type { Policy, Rule } from '../router/index.ts'
 
-type Half = Pick<Policy, 'models' | 'provider'>
+interface Half {
+  readonly models: readonly string[]
+  readonly provider: Policy['provider']
+}
 
 /**
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
@@ -14,16 +17,23 @@ export function legality(
   workflowPolicies: readonly number[],
   endpoints: readonly EndpointSpec[],
 ): IsLegal {
-  // One list of verdicts for the policy's own half, and one for each of its rules.
+  // By policy; by rule, its own half first; by rung, the whole answer first; by endpoint.
   const verdicts = policies.map((policy) =>
-    [policy, ...policy.rules.map((rule) => asked(policy, rule))].map((half) =>
-      endpoints.map((spec) => violation(half, spec)),
+    [policy, ...policy.rules.map((rule) => asked(policy, rule))].map(({ models, provider }) =>
+      [models, ...rungModels(policy, models)].map((allowed) =>
+        endpoints.map((spec) => violation({ models: allowed, provider }, spec)),
+      ),
     ),
   )
-  return (_request, workflow, endpoint, rule) => {
+  return (_request, workflow, endpoint, rule, rung) => {
     const policy = workflowPolicies[workflow]
-    return policy === undefined ? null : (verdicts[policy]?.[1 + rule]?.[endpoint] ?? null)
+    return policy === undefined ? null : (verdicts[policy]?.[1 + rule]?.[rung]?.[endpoint] ?? null)
   }
+}
+
+/** Rungs of the ladder may name models of their own; whatever else the policy forbids, they keep to. */
+function rungModels(policy: Policy, models: readonly string[]): (readonly string[])[] {
+  return (policy.resilience.degrade ?? []).map((line) => ('models' in line ? (line.models as string[]) : models))
 }
 
 /** What a policy asks for where one of its rules applies. */

@@ -32,9 +32,12 @@ export function checkPolicies(
   const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
-    const uses = [
+    const uses: { path: PropertyKey[]; use: Chosen }[] = [
       { path, use: policy },
       ...policy.rules.map(({ use }, rule) => ({ path: [...path, 'rules', rule, 'use'], use })),
+      ...(policy.resilience.degrade ?? []).flatMap((line, rung) =>
+        'models' in line ? [{ path: [...path, 'resilience', 'degrade', rung], use: line as Chosen }] : [],
+      ),
     ]
     for (const { path: place, use } of uses) {
       use.models.forEach((model, number) => {
@@ -59,6 +62,11 @@ export function checkPolicies(
       }
     })
   })
+}
+
+interface Chosen {
+  readonly models: readonly string[]
+  readonly provider?: Policy['provider'] | undefined
 }
 
 function isText(value: string | undefined): value is string {

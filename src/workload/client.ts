@@ -234,11 +234,17 @@ export class Client implements Machine<ClientEvent, ClientOut> {
 
   private answered(errand: Errand, now: Millis, out: ClientOut): void {
     this.book(errand)
-    this.closeAnswered(errand, now, out)
+    const { summary } = errand.call
+    if (summary?.delivery === 'partial' || summary?.delivery === 'canned') {
+      this.close(errand, summary.delivery, null, now, out)
+      return
+    }
+    this.closeAnswered(errand, now, out, summary?.asked)
   }
 
-  private closeAnswered(errand: Errand, now: Millis, out: ClientOut): void {
-    const { errorClass, toolCall } = usabilityOf(errand, errand.request.shape)
+  /** `asked`: the request as it was asked in the end. One whose tools were dropped on the way is not owed a tool call. */
+  private closeAnswered(errand: Errand, now: Millis, out: ClientOut, asked = errand.request): void {
+    const { errorClass, toolCall } = usabilityOf(errand, asked.shape)
     const outcome = errorClass === 'empty_completion' ? 'invalid_output' : (errorClass ?? 'ok')
     this.close(errand, outcome, errorClass, now, out, toolCall)
   }

@@ -154,7 +154,7 @@ export class Lab {
     return this.commands
       .filter((command) => command.type === 'attempt.dispatch')
       .map(({ attempt }) => attempt)
-      .filter((attempt) => attempt.request === call.request)
+      .filter((attempt) => attempt.request.id === call.request.id)
   }
 
   attempt(call: Call): AttemptHandle {

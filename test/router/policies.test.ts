@@ -45,6 +45,7 @@ const TABLE: readonly (readonly [ErrorClass, string, 'endpoint' | 'provider' | '
   ['invalid_output', 'here', 'none', false],
   ['empty_completion', 'here', 'none', false],
   ['no_endpoint', 'stop', 'none', false],
+  ['budget_exceeded', 'stop', 'none', false],
   ['circuit_open', 'stop', 'none', false],
   ['deadline_exceeded', 'stop', 'none', false],
   ['gateway_down', 'stop', 'none', false],

@@ -53,10 +53,11 @@ const PHRASES: readonly (readonly [phrase: RegExp, statuses: readonly number[], 
 
 /** The class of an error; null when neither its words nor a status say anything. */
 export function classOfError(parts: ErrorParts, status: number | null, vocabulary: Vocabulary): ErrorClass | null {
-  if (status === 402) return 'payment_required'
   if (status === 413) return OVER_CONTEXT.test(parts.message) ? 'context_length' : 'payload_too_large'
   if (status === 429 && OVER_LIMIT.test(parts.message)) return 'payload_too_large'
   const words = [parts.errorType, parts.code, parts.type]
+  const isOwnBudget = words.some((word) => vocabulary.clear.get(word) === 'budget_exceeded')
+  if (status === 402) return isOwnBudget ? 'budget_exceeded' : 'payment_required'
   for (const word of words) {
     const clear = vocabulary.clear.get(word)
     if (clear) return clear
@@ -147,6 +148,7 @@ export const GATEWAY_STATUSES = {
   invalid_output: 502,
   empty_completion: 502,
   no_endpoint: 503,
+  budget_exceeded: 402,
   circuit_open: 503,
   gateway_down: 503,
   client_timeout: 408,
