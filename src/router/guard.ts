@@ -44,6 +44,11 @@ export class Guard {
     return { cause: 'breaker', until: this.breaker?.state === 'open' ? this.breaker.openUntil : null }
   }
 
+  /** The part of its traffic that the endpoint may have: below 1 while its breaker starts slowly. */
+  share(now: Millis): number {
+    return this.breaker === null ? 1 : this.breaker.share(now)
+  }
+
   /** Its state but for cooldowns, in the words of the ledger. */
   get state(): BreakerState {
     return this.ejection?.isEjected(this.host) === true ? 'ejected' : (this.breaker?.state ?? 'closed')

@@ -7,12 +7,13 @@ import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from 
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
 import type { ErrorClass, Offer } from '../protocol/index.ts'
 import { guardsOf, type Guard, type HealthCause } from './guard.ts'
+import { LoadBook } from './policies/balance.ts'
 import type { Admission } from './policies/breaker.ts'
 import { cooldownMs } from './policies/cooldown.ts'
 import type { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
 import { REACTIONS } from './reactions.ts'
-import type { Belief } from './strategy.ts'
+import type { Belief, Measured } from './strategy.ts'
 
 /** OpenRouter looks back this far for a significant outage. */
 const OUTAGE_WINDOW: Millis = 30 * SECOND
@@ -55,11 +56,16 @@ export interface AttemptReport {
   readonly isProbe: boolean
 }
 
-export class Health implements Belief {
+export class Health implements Measured {
+  /** What each policy believes, by policy. */
+  readonly beliefs: readonly Belief[]
+  /** Attempts in flight, by endpoint. */
+  private readonly inFlight: Float64Array
   private readonly known: readonly Known[]
   private readonly guards: readonly (readonly Guard[])[]
   private readonly offers: readonly Offer[]
   private readonly policies: readonly Policy[]
+  private readonly loads: readonly LoadBook[]
   private readonly ejections: readonly OutlierEjection[]
   private readonly ejectionNews: EjectionNews[] = []
   /** When the next sweep for outliers is due. */
@@ -78,6 +84,12 @@ export class Health implements Belief {
     }))
     this.guards = policies.map((policy, index) =>
       guardsOf(policy, offers, (endpoint, until) => this.ejectionNews.push({ policy: index, endpoint, until })),
+    )
+    this.inFlight = new Float64Array(offers.length)
+    const loads = policies.map(({ resilience: { balance } }) => (balance ? new LoadBook(balance, this.inFlight) : null))
+    this.loads = loads.flatMap((load) => load ?? [])
+    this.beliefs = this.guards.map(
+      (guards, index) => new PolicyBelief(this, guards, loads[index] ?? null, this.inFlight),
     )
     this.ejections = [...new Set(this.guards.flat().flatMap(({ ejection }) => ejection ?? []))]
     this.sweepAt = this.nextSweepAt()
@@ -117,6 +129,21 @@ export class Health implements Belief {
     this.tellEjections(null, now, out)
   }
 
+  /** An attempt is on its way. */
+  started(endpoint: number): void {
+    this.inFlight[endpoint] = (this.inFlight[endpoint] as number) + 1
+  }
+
+  /** The first content of an attempt has come. */
+  heard(endpoint: number, startedAt: Millis, now: Millis): void {
+    for (const load of this.loads) load.heard(endpoint, now - startedAt, now)
+  }
+
+  /** An attempt is over, whatever came of it. */
+  ended(endpoint: number): void {
+    this.inFlight[endpoint] = (this.inFlight[endpoint] as number) - 1
+  }
+
   beginProbe(policy: number, endpoint: number, now: Millis, out: Out<unknown>): void {
     const { breaker, sharers } = this.guard(policy, endpoint)
     if (!breaker) return
@@ -143,6 +170,9 @@ export class Health implements Belief {
       } else this.measure(known, attempt, now)
       this.reportToGuard(policy, attempt, isFailure, now, out)
     } else if (attempt.isProbe) this.abandonProbe(policy, endpoint, attempt.startedAt)
+    if (errorClass !== null && this.loads.length > 0 && (isFailure || REACTIONS[errorClass].cooldown !== 'none')) {
+      for (const load of this.loads) load.failed(endpoint, now - attempt.startedAt, now)
+    }
     if (errorClass !== null) this.coolDown(policy, attempt, errorClass, now, out)
   }
 
@@ -210,6 +240,49 @@ export class Health implements Belief {
 
   private guard(policy: number, endpoint: number): Guard {
     return at(at(this.guards, policy), endpoint)
+  }
+}
+
+/** Measurements are everybody's; guards and loads are one policy's own. */
+class PolicyBelief implements Belief {
+  private readonly measured: Measured
+  private readonly guards: readonly Guard[]
+  private readonly book: LoadBook | null
+  private readonly inFlight: Float64Array
+
+  constructor(measured: Measured, guards: readonly Guard[], book: LoadBook | null, inFlight: Float64Array) {
+    this.measured = measured
+    this.guards = guards
+    this.book = book
+    this.inFlight = inFlight
+  }
+
+  isStable(endpoint: number, now: Millis): boolean {
+    return this.measured.isStable(endpoint, now)
+  }
+
+  ttftMs(endpoint: number, q: number, now: Millis): number | null {
+    return this.measured.ttftMs(endpoint, q, now)
+  }
+
+  throughput(endpoint: number, q: number, now: Millis): number | null {
+    return this.measured.throughput(endpoint, q, now)
+  }
+
+  isOpen(endpoint: number, now: Millis): boolean {
+    return at(this.guards, endpoint).admits(now) !== false
+  }
+
+  share(endpoint: number, now: Millis): number {
+    return at(this.guards, endpoint).share(now)
+  }
+
+  load(endpoint: number, now: Millis): number {
+    return this.book === null ? (this.inFlight[endpoint] as number) : this.book.load(endpoint, now)
+  }
+
+  cost(endpoint: number, now: Millis): number {
+    return this.book === null ? 0 : this.book.cost(endpoint, now)
   }
 }
 

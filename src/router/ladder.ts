@@ -18,7 +18,7 @@ import { z } from 'zod'
 import { at, count } from '../base/index.ts'
 import type { ChatRequest, Offer } from '../protocol/index.ts'
 import type { Failure } from './failures.ts'
-import { Planner, type Plan } from './plan.ts'
+import { Planner, type Arrangement, type Plan } from './plan.ts'
 import type { RequestHalf } from './preferences.ts'
 import { PLAN_ENDS, type PlanEnd, type RungKind, type Step } from './rung.ts'
 import { NO_RULE } from './rules.ts'
@@ -76,11 +76,18 @@ export class Ladder {
   private readonly rungs: readonly Rung[]
   private readonly halves: readonly RequestHalf[]
   private readonly offers: readonly Offer[]
+  private readonly arrangement: Arrangement
   /** By rule and rung, made when first asked for. */
   private readonly planners = new Map<number, Planner>()
 
   /** `halves`: the policy's own, then those of its rules. */
-  constructor(lines: readonly RungLine[], halves: readonly RequestHalf[], offers: readonly Offer[]) {
+  constructor(
+    lines: readonly RungLine[],
+    halves: readonly RequestHalf[],
+    offers: readonly Offer[],
+    arrangement: Arrangement = {},
+  ) {
+    this.arrangement = arrangement
     this.halves = halves
     this.offers = offers
     this.rungs = lines.map((line) => {
@@ -104,7 +111,7 @@ export class Ladder {
     const key = rung * this.halves.length + rule - NO_RULE
     let planner = this.planners.get(key)
     if (!planner) {
-      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), this.offers, rule)
+      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), this.offers, rule, this.arrangement)
       this.planners.set(key, planner)
     }
     return planner

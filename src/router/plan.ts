@@ -6,14 +6,15 @@
  * a model the strategy; then endpoints that miss a preferred threshold go to the end; then those named in `order` come
  * to the front, in that order; then `allow_fallbacks: false` cuts the list.
  */
-import { at, type Millis, type Rng } from '../base/index.ts'
+import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
-import type { ProviderPreferences, RequestHalf } from './policy.ts'
+import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
+import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
 import { NO_RULE } from './rules.ts'
-import { priceWeighted, SORTS } from './strategies/index.ts'
-import type { Belief, Strategy } from './strategy.ts'
+import { BALANCES, priceWeighted, SORTS } from './strategies/index.ts'
+import type { Belief, RankContext, Strategy } from './strategy.ts'
 
 export interface Plan {
   /** Index of the rule whose models these are; NO_RULE for the policy's own. */
@@ -31,6 +32,11 @@ const QUANTILES = [
   ['p99', 0.99],
 ] as const
 
+/** What of a policy's resilience half has a say in the order. */
+export type Arrangement = Partial<Pick<Resilience, 'balance' | 'stickiness' | 'breaker'>>
+
+const SLOW_START_STREAM = 0x7373
+
 export class Planner {
   private readonly offers: readonly Offer[]
   private readonly half: RequestHalf
@@ -41,25 +47,39 @@ export class Planner {
   /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
   private readonly isPlain: boolean
   private readonly rule: number
+  private readonly arrangement: Arrangement
+  /** Whether the order is drawn by load, which knows of slow starts. */
+  private readonly isBalanced: boolean
+  /** Hashes of the endpoints' ids: what a key sticks to must not depend on its place in the fleet. */
+  private readonly names: readonly number[]
+  /** The groups of a list, so that each list is split once. */
+  private readonly groups = new WeakMap<readonly number[], readonly (readonly number[])[]>()
 
-  constructor(half: RequestHalf, offers: readonly Offer[], rule: number = NO_RULE) {
+  constructor(half: RequestHalf, offers: readonly Offer[], rule: number = NO_RULE, arrangement: Arrangement = {}) {
     this.offers = offers
     this.half = half
     this.rule = rule
+    this.arrangement = arrangement
+    this.names = arrangement.stickiness ? offers.map(({ id }) => hashName(id)) : []
     const { sort } = half.provider
     const by = typeof sort === 'string' ? sort : sort?.by
     const order = half.provider.order ?? []
     const isAlone = half.provider.allow_fallbacks === false
     // `order` or `sort` switch load balancing off; after `order`, the rest comes in strict price order. Without fallbacks
     // and without an order, the one endpoint is the cheapest.
-    this.strategy = by ? SORTS[by] : order.length > 0 || isAlone ? SORTS.price : priceWeighted
+    const { balance } = arrangement
+    this.isBalanced = !by && order.length === 0 && balance !== undefined
+    const unsorted = balance ? BALANCES[balance.by] : isAlone ? SORTS.price : priceWeighted
+    this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : unsorted
     this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
     this.isPlain =
       half.models.length === 1 &&
       order.length === 0 &&
       half.provider.allow_fallbacks !== false &&
       half.provider.preferred_max_latency == null &&
-      half.provider.preferred_min_throughput == null
+      half.provider.preferred_min_throughput == null &&
+      !arrangement.stickiness &&
+      (this.isBalanced || !arrangement.breaker?.slow_start)
   }
 
   /** Whether plans depend on measured latency or throughput, so that somebody has to measure. */
@@ -78,14 +98,59 @@ export class Planner {
     const context = { offers: this.offers, belief, rng, now }
     if (this.isPlain) return { rule: this.rule, funnel, order: this.strategy.rank(eligible, context) }
 
-    const groups =
-      this.partition === 'none'
-        ? [eligible]
-        : [...new Set(this.half.models)].map((model) =>
-            eligible.filter((endpoint) => at(this.offers, endpoint).model === model),
-          )
-    const ranked = groups.filter((group) => group.length > 0).flatMap((group) => this.strategy.rank(group, context))
-    return this.manualOrder(this.preferredFirst(ranked, belief, now), funnel)
+    const groups = this.groupsOf(eligible)
+    const ranked = groups.flatMap((group) => this.strategy.rank(group, context))
+    const stuck = this.stuckFirst(ranked, groups[0] ?? [], request, belief, now)
+    const plan = this.manualOrder(this.preferredFirst(stuck, belief, now), funnel)
+    return { ...plan, order: this.easedIn(plan.order, context) }
+  }
+
+  /** Model by model, in the order of the request; a model that nobody serves has no group. */
+  private groupsOf(eligible: readonly number[]): readonly (readonly number[])[] {
+    let groups = this.groups.get(eligible)
+    if (groups === undefined) {
+      groups =
+        this.partition === 'none'
+          ? [eligible]
+          : [...new Set(this.half.models)].map((model) =>
+              eligible.filter((endpoint) => at(this.offers, endpoint).model === model),
+            )
+      groups = groups.filter((group) => group.length > 0)
+      this.groups.set(eligible, groups)
+    }
+    return groups
+  }
+
+  /** The endpoint that the request sticks to comes first, unless the request half has an order of its own. */
+  private stuckFirst(
+    order: Candidate[],
+    group: readonly number[],
+    request: ChatRequest,
+    belief: Belief,
+    now: Millis,
+  ): Candidate[] {
+    const { stickiness } = this.arrangement
+    if (!stickiness || (this.half.provider.order ?? []).length > 0) return order
+    const key = stickyKey(stickiness, request)
+    if (key === null) return order
+    const load = (endpoint: number): number => (belief.isOpen(endpoint, now) ? belief.load(endpoint, now) : -1)
+    const stuck = stickyEndpoint(key, group, this.names, stickiness.bound, load)
+    if (stuck < 0) return order
+    const others = order.filter(({ endpoint }) => endpoint !== stuck)
+    return [{ endpoint: stuck, score: load(stuck), reason: 'sticky' }, ...others]
+  }
+
+  /** An endpoint that starts slowly is first choice for its share of requests, and last choice for the others. */
+  private easedIn(order: readonly Candidate[], { belief, rng, now }: RankContext): readonly Candidate[] {
+    if (this.isBalanced || !this.arrangement.breaker?.slow_start) return order
+    const mustWait = ({ endpoint }: Candidate): boolean => {
+      const share = belief.share(endpoint, now)
+      return share < 1 && !rng.fork(SLOW_START_STREAM, hashName(at(this.offers, endpoint).id)).chance(share)
+    }
+    const waiting = order.filter(mustWait)
+    if (waiting.length === 0) return order
+    const others = order.filter((candidate) => !waiting.includes(candidate))
+    return [...others, ...waiting.map((candidate) => ({ ...candidate, reason: 'slow start' }))]
   }
 
   private eligibility(request: ChatRequest): Eligibility {

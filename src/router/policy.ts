@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { count, schemaVersion } from '../base/index.ts'
+import { balanceSchema } from './policies/balance.ts'
 import { breakerSchema } from './policies/breaker.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
@@ -12,6 +13,7 @@ import { hedgeSchema } from './policies/hedge.ts'
 import { outlierEjectionSchema } from './policies/outlier-ejection.ts'
 import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
+import { stickinessSchema } from './policies/stickiness.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
 import { degradeSchema } from './ladder.ts'
@@ -35,6 +37,12 @@ export const resilienceSchema = z.strictObject({
   outlier_ejection: outlierEjectionSchema
     .optional()
     .meta({ description: 'Absent: endpoints are not compared with each other.', examples: [{ consecutive: 5 }] }),
+  balance: balanceSchema
+    .optional()
+    .meta({ description: 'Absent: OpenRouter’s draw by price.', examples: [{ by: 'power_of_two' }] }),
+  stickiness: stickinessSchema
+    .optional()
+    .meta({ description: 'Absent: each request for itself.', examples: [{ by: 'session' }] }),
   cooldown: cooldownSchema
     .optional()
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),
@@ -46,18 +54,28 @@ export const resilienceSchema = z.strictObject({
     .meta({ description: 'Attempts per call, over all endpoints and models.', examples: [6] }),
 })
 
-export const policySchema = z.strictObject({
-  schema_version: schemaVersion,
-  name: z
-    .string()
-    .min(1)
-    .max(64)
-    .meta({ examples: ['support-chat'] }),
-  summary: z.string().max(500).optional(),
-  models: modelList,
-  provider: providerPreferencesSchema.prefault({}),
-  rules: ruleList,
-  resilience: resilienceSchema.prefault({}),
-})
+export type Resilience = z.infer<typeof resilienceSchema>
+
+export const policySchema = z
+  .strictObject({
+    schema_version: schemaVersion,
+    name: z
+      .string()
+      .min(1)
+      .max(64)
+      .meta({ examples: ['support-chat'] }),
+    summary: z.string().max(500).optional(),
+    models: modelList,
+    provider: providerPreferencesSchema.prefault({}),
+    rules: ruleList,
+    resilience: resilienceSchema.prefault({}),
+  })
+  .refine(
+    ({ provider, resilience }) => resilience.balance === undefined || (!provider.sort && !provider.order?.length),
+    {
+      path: ['resilience', 'balance'],
+      error: 'the request half says in which order to ask (`sort` or `order`); drop that, or drop `balance`',
+    },
+  )
 
 export type Policy = z.infer<typeof policySchema>

@@ -369,6 +369,7 @@ export class RequestLife {
     }
     this.attempts.push(attempt)
     this.phase = 'racing'
+    this.house.health.started(endpoint)
     if (isProbe) this.house.health.beginProbe(this.call.policy, endpoint, now, out)
     out.record({
       kind: 'attempt.started',
@@ -455,6 +456,7 @@ export class RequestLife {
   private win(winner: Attempt, now: Millis, out: RouterOut): void {
     this.leader = winner
     this.hedgeAt = NEVER
+    this.house.health.heard(winner.endpoint, winner.startedAt, now)
     if (this.attempts.length === 1) return
     for (const attempt of this.attempts) if (attempt !== winner && !attempt.isOver) this.lose(attempt, now, out)
   }
@@ -609,6 +611,7 @@ export class RequestLife {
       committed: this.committed === attempt,
     })
     if (attempt.price >= 0) this.allowance.returned(endpoint)
+    this.house.health.ended(endpoint)
     if (outcome === 'cancelled') {
       if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint, startedAt)
       return
@@ -673,7 +676,9 @@ export class RequestLife {
     const { health, rng } = this.house
     const { weather } = this.request
     const dice = rng.fork(PLAN_STREAM, weather, this.call.number, 1 + this.attempts.length)
-    this.plan = ladder.planner(this.plan.rule, descent).plan(this.request, health, dice, now)
+    this.plan = ladder
+      .planner(this.plan.rule, descent)
+      .plan(this.request, at(health.beliefs, this.call.policy), dice, now)
     this.planFrom = this.attempts.length
     this.attemptsMax = this.planFrom + descent.attempts
     this.position = -1

@@ -49,15 +49,17 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
 
   constructor({ offers, policies, rng, workflows = [], measuresSpeed = false }: RouterOptions) {
     this.rng = rng
-    this.planners = policies.map((policy) => new Planner(policy, offers))
+    this.planners = policies.map((policy) => new Planner(policy, offers, NO_RULE, policy.resilience))
     this.rules = policies.map((policy) => {
       if (policy.rules.length === 0) return null
-      const planners = policy.rules.map((rule, index) => new Planner(halfOfRule(rule, policy), offers, index))
+      const planners = policy.rules.map(
+        (rule, index) => new Planner(halfOfRule(rule, policy), offers, index, policy.resilience),
+      )
       return { book: new RuleBook(policy.rules, workflows), planners }
     })
     const ladders = policies.map((policy) => {
       const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
-      return policy.resilience.degrade ? new Ladder(policy.resilience.degrade, halves, offers) : null
+      return policy.resilience.degrade ? new Ladder(policy.resilience.degrade, halves, offers, policy.resilience) : null
     })
     const planners = [...this.planners, ...this.rules.flatMap((rules) => rules?.planners ?? [])]
     const isMeasured =
@@ -122,7 +124,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private arrive(call: Call, now: Millis, out: Out<RouterCommand>): void {
     this.house.health.sweep(now, out)
     const rng = this.rng.fork(PLAN_STREAM, call.request.weather, call.number)
-    const plan = this.plannerOf(call).plan(call.request, this.house.health, rng, now)
+    const plan = this.plannerOf(call).plan(call.request, at(this.house.health.beliefs, call.policy), rng, now)
     const life = new RequestLife(call, plan, this.house, now)
     call.slot = this.lives.add(life)
     life.arrive(now, out)
@@ -135,11 +137,12 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       const rule = rules === null ? NO_RULE : rules.book.match(call.request, 1)
       return rules === null || rule === NO_RULE ? at(this.planners, call.policy) : at(rules.planners, rule)
     }
-    const key = JSON.stringify(call.half)
+    const key = `${call.policy} ${JSON.stringify(call.half)}`
     let planner = this.foreign.get(key)
     if (!planner) {
       const provider = providerPreferencesSchema.parse(call.half.provider)
-      planner = new Planner({ models: call.half.models, provider } satisfies RequestHalf, this.house.offers)
+      const half = { models: call.half.models, provider } satisfies RequestHalf
+      planner = new Planner(half, this.house.offers, NO_RULE, at(this.house.policies, call.policy).resilience)
       if (this.foreign.size >= FOREIGN_PLANNERS_MAX) this.foreign.delete([...this.foreign.keys()][0] as string)
       this.foreign.set(key, planner)
     }

@@ -6,13 +6,26 @@ import type { Millis, Rng } from '../base/index.ts'
 import type { Candidate } from '../ledger/index.ts'
 import type { Offer } from '../protocol/index.ts'
 
-export interface Belief {
+/** What is measured of endpoints, the same for every policy. */
+export interface Measured {
   /** No significant outage in the last 30 seconds. */
   isStable(endpoint: number, now: Millis): boolean
   /** Time to first token in ms at quantile q over the last 5 minutes; null without samples. */
   ttftMs(endpoint: number, q: number, now: Millis): number | null
   /** Output tokens per second at quantile q (0.9: nine in ten are faster) over the last 5 minutes; null without samples. */
   throughput(endpoint: number, q: number, now: Millis): number | null
+}
+
+/** What one policy believes of endpoints. */
+export interface Belief extends Measured {
+  /** Whether it may be asked now: neither cooling, nor ejected, nor behind an open breaker. */
+  isOpen(endpoint: number, now: Millis): boolean
+  /** Part of its traffic that it may have, above 0 and up to 1: less while it starts slowly after an outage. */
+  share(endpoint: number, now: Millis): number
+  /** Attempts in flight; with recent failures counted as such where the policy balances by load. */
+  load(endpoint: number, now: Millis): number
+  /** Cost of one more request by peak EWMA, in ms; 0 while nothing is known and nobody is finding out. */
+  cost(endpoint: number, now: Millis): number
 }
 
 export interface RankContext {

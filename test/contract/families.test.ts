@@ -155,8 +155,13 @@ describe.each(STRATEGIES.map((strategy) => [strategy.kind, strategy] as const))(
 
   test('strategy: everybody eligible comes back once, with a reason, and the same for the same draw', () => {
     const fleet = offers('a', 'b', 'c', 'd', { provider: 'free', price: { input: 0, output: 0 } })
-    const none = { isStable: () => true, ttftMs: () => null, throughput: () => null }
+    const calm = { isOpen: () => true, share: () => 1, load: () => 0, cost: () => 0 }
+    const none = { ...calm, isStable: () => true, ttftMs: () => null, throughput: () => null }
     const some = {
+      isOpen: (n: number) => n !== 2,
+      share: (n: number) => (n === 3 ? 0.1 : 1),
+      load: (n: number) => n,
+      cost: (n: number) => 100 * n,
       isStable: (n: number) => n !== 1,
       ttftMs: (n: number) => (n === 2 ? null : 100 * n),
       throughput: (n: number) => 10 * n,

@@ -60,6 +60,7 @@ export interface Asked {
   readonly policy?: number
   readonly inputTokens?: number
   readonly maxTokens?: number | null
+  readonly session?: ChatRequest['session']
   readonly traits?: RequestTraits
   readonly workflow?: number
 }
@@ -73,6 +74,7 @@ export function request({
   maxTokens = null,
   traits = PLAIN_TRAITS,
   workflow = 0,
+  session = null,
 }: Asked = {}) {
   ordinals += 1
   return {
@@ -86,7 +88,7 @@ export function request({
     callsTool: shape.tools.length > 0,
     shape,
     traits,
-    session: null,
+    session,
     visited: [],
   } satisfies ChatRequest
 }

@@ -18,6 +18,10 @@ interface Speeds {
 function believing(fleet: readonly Offer[], { unstable = [], ttft = {}, throughput = {} }: Speeds): Belief {
   const name = (endpoint: number): string => fleet[endpoint]?.provider ?? '?'
   return {
+    isOpen: () => true,
+    share: () => 1,
+    load: () => 0,
+    cost: () => 0,
     isStable: (endpoint) => !unstable.includes(name(endpoint)),
     ttftMs: (endpoint, q) => ttft[name(endpoint)]?.(q) ?? null,
     throughput: (endpoint, q) => throughput[name(endpoint)]?.(q) ?? null,

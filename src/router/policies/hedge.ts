@@ -14,7 +14,7 @@
  */
 import { z } from 'zod'
 import { count, duration, ratio, type Millis } from '../../base/index.ts'
-import type { Belief } from '../strategy.ts'
+import type { Measured } from '../strategy.ts'
 
 export const hedgeSchema = z.strictObject({
   after: z
@@ -45,9 +45,9 @@ export function needsMeasuring(policy: HedgePolicy | undefined): boolean {
 }
 
 /** How long after the start of an attempt a hedge is due, in ms; null while nothing is known of the endpoint. */
-export function hedgeDelayMs(policy: HedgePolicy, belief: Belief, endpoint: number, now: Millis): Millis | null {
+export function hedgeDelayMs(policy: HedgePolicy, measured: Measured, endpoint: number, now: Millis): Millis | null {
   if (typeof policy.after === 'number') return policy.after
-  return belief.ttftMs(endpoint, QUANTILES[policy.after], now)
+  return measured.ttftMs(endpoint, QUANTILES[policy.after], now)
 }
 
 /** The share of extra load that one policy may make. */
