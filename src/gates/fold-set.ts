@@ -140,6 +140,6 @@ function keyOf(kind: string, where: Selector, book: Book): string {
   return JSON.stringify([kind, whereKey(where), metricOf(kind).hasBooks ? book : null])
 }
 
-function whereKey({ workflow, window, provider, model, phase }: Selector): string {
-  return JSON.stringify([workflow, window, provider, model, phase])
+function whereKey({ workflow, window, provider, model, phase, fallback, rung }: Selector): string {
+  return JSON.stringify([workflow, window, provider, model, phase, fallback, rung])
 }

@@ -11,7 +11,7 @@
  */
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
-import { assert, type Millis } from '../base/index.ts'
+import { assert, count, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
 import { countOf, formatBeside } from './format.ts'
@@ -52,6 +52,13 @@ export const selectorSchema = z
       .enum(['before', 'during', 'after'])
       .optional()
       .meta({ description: 'Only requests that arrived before, during or after the faults.', examples: ['after'] }),
+    fallback: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Only requests served by another endpoint than their first choice, or only the others.' }),
+    rung: count({ min: 0, max: 100 })
+      .optional()
+      .meta({ description: 'Only requests that ended on this rung of their ladder; 0: on none.', examples: [1] }),
   })
   .meta({ description: 'The part of the traffic to look at. Absent: all of it.', examples: [{ window: 'storm' }] })
 
@@ -109,11 +116,13 @@ const MISFITS: readonly Misfit[] = [
       return parsed.ok ? null : parsed.message
     },
   },
-  {
-    path: ['where', 'phase'],
+  ...(['phase', 'fallback', 'rung'] as const).map((key): Misfit => ({
+    path: ['where', key],
     message: ({ where }, { scope, kind }) =>
-      scope === 'faults' && where?.phase !== undefined ? `${kind} is told per fault and has no phase; remove it` : null,
-  },
+      scope === 'faults' && where?.[key] !== undefined
+        ? `${kind} is told per fault and has no ${key}; remove it`
+        : null,
+  })),
   {
     path: ['book'],
     message: ({ book }, { hasBooks, kind }) =>

@@ -17,6 +17,10 @@ export interface Selector {
   readonly provider?: string
   readonly model?: string
   readonly phase?: 'before' | 'during' | 'after'
+  /** Served by another endpoint than their first choice, or not. */
+  readonly fallback?: boolean
+  /** Rung of the degradation ladder they ended on; 0 for none. */
+  readonly rung?: number
 }
 
 export interface Observation {

@@ -7,6 +7,9 @@
  *   | a request | when it arrived        | the endpoint that served it, failing that the first one  |
  *   | an attempt| when its request did   | its own endpoint                                         |
  *   | a fault   | when it started        | any endpoint it strikes; a gateway fault strikes none    |
+ *
+ * `fallback` looks at who served: another endpoint than the first choice; of an attempt, another than that of the first
+ * attempt. `rung` is the rung that a request ended on; of an attempt, the one it was made on.
  */
 import { NEVER, type Millis } from '../base/index.ts'
 import type { AttemptEnded, AttemptStarted, Directory, RequestClosed } from '../ledger/index.ts'
@@ -21,6 +24,7 @@ export class Selection {
   /** One flag per endpoint; null for all. */
   private readonly endpoints: Uint8Array | null
   private readonly isTimed: boolean
+  private readonly isAboutServing: boolean
   private from: Millis = 0
   private to: Millis = NEVER
   /** Phases depend on the faults, of which more may be started by hand. */
@@ -37,23 +41,32 @@ export class Selection {
     this.workflow = workflow === undefined ? -1 : indexOrNone(directory.workflows.indexOf(workflow))
     this.endpoints = endpointFlags(selector, directory)
     this.isTimed = window !== undefined || phase !== undefined
-    this.isAll = this.workflow === -1 && this.endpoints === null && !this.isTimed
+    this.isAboutServing = selector.fallback !== undefined || selector.rung !== undefined
+    this.isAll = this.workflow === -1 && this.endpoints === null && !this.isTimed && !this.isAboutServing
     this.refresh()
   }
 
   request(entry: RequestClosed): boolean {
     if (this.isAll) return true
-    return this.matches(entry.workflow, entry.arrivedAt, entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice)
+    const { servedBy, firstChoice, rung } = entry
+    if (this.isAboutServing && !this.isServedSo(servedBy >= 0 && servedBy !== firstChoice, rung)) return false
+    return this.matches(entry.workflow, entry.arrivedAt, servedBy >= 0 ? servedBy : firstChoice)
   }
 
   attempt(entry: AttemptStarted | AttemptEnded): boolean {
     if (this.isAll) return true
+    if (this.isAboutServing) {
+      const trace = this.traces.of(entry.request)
+      if (!this.isServedSo(trace !== undefined && entry.endpoint !== trace.firstEndpoint, trace?.rung ?? 0))
+        return false
+    }
     const arrivedAt = this.isTimed ? (this.traces.of(entry.request)?.arrivedAt ?? entry.at) : 0
     return this.matches(workflowOf(entry.request), arrivedAt, entry.endpoint)
   }
 
   /** A request that is over, by what is still known of it. */
   closed(trace: Trace): boolean {
+    if (this.isAboutServing && !this.isServedSo(trace.isFallback, trace.rung)) return false
     return this.isAll || this.matches(trace.workflow, trace.arrivedAt, trace.endpoint)
   }
 
@@ -84,6 +97,11 @@ export class Selection {
   spanMs(endedAt: Millis): Millis {
     this.refresh()
     return Math.max(0, Math.min(this.to, endedAt) - this.from)
+  }
+
+  private isServedSo(isFallback: boolean, rung: number): boolean {
+    const { fallback, rung: wanted } = this.selector
+    return (fallback === undefined || fallback === isFallback) && (wanted === undefined || wanted === rung)
   }
 
   private matches(workflow: number, arrivedAt: Millis, endpoint: number): boolean {

@@ -44,6 +44,10 @@ export class Trace {
   /** Rule and rung of the plan in force: -1 and 0 before there was one. */
   rule = -1
   rung = 0
+  /** Of the answer that reached the caller, by the fleet's own books; -1 while that is not known. */
+  quality = -1
+  /** After the close: whether another endpoint than the first choice served it. */
+  isFallback = false
   /** After the close: the endpoint that the request is counted for. */
   endpoint = -1
   /** Charged so far by the fleet, in nano-dollars. */
@@ -57,6 +61,7 @@ export class Trace {
   readonly keys: number[] = []
   readonly costs: number[] = []
   readonly ends: number[] = []
+  readonly qualities: number[] = []
 
   reset(request: RequestId, arrivedAt: Millis): void {
     this.request = request
@@ -68,6 +73,8 @@ export class Trace {
     this.isClosed = false
     this.rule = -1
     this.rung = 0
+    this.quality = -1
+    this.isFallback = false
     this.endpoint = -1
     this.upstreamCost = 0
     this.wastedCost = 0
@@ -161,6 +168,7 @@ export class Traces implements Fold {
     if (trace.ends[slot] !== RUNNING) return
     trace.ends[slot] = entry.committed ? COMMITTED : WASTED
     const cost = trace.costs[slot] as number
+    if (entry.committed) trace.quality = trace.qualities[slot] as number
     if (cost !== UNCHARGED) this.settle(trace, slot, cost)
   }
 
@@ -174,6 +182,8 @@ export class Traces implements Fold {
     const slot = slotOf(trace, entry.call, entry.attempt)
     const before = trace.costs[slot] as number
     const isFirst = before === UNCHARGED
+    trace.qualities[slot] = entry.quality
+    if (trace.ends[slot] === COMMITTED) trace.quality = entry.quality
     trace.costs[slot] = isFirst ? entry.cost : before + entry.cost
     trace.upstreamCost += entry.cost
     this.upstreamAdded = entry.cost
@@ -196,6 +206,8 @@ export class Traces implements Fold {
     const trace = this.of(entry.request)
     if (trace === undefined || trace.isClosed) return
     trace.isClosed = true
+    trace.rung = entry.rung
+    trace.isFallback = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
     trace.endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice
     if (trace.unsettled === 0) {
       this.leaving = trace
@@ -224,6 +236,7 @@ function slotOf(trace: Trace, call: number, attempt: number): number {
   trace.unsettled += 1
   trace.keys[slot] = key
   trace.costs[slot] = UNCHARGED
+  trace.qualities[slot] = -1
   trace.ends[slot] = RUNNING
   return slot
 }

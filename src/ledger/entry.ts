@@ -143,7 +143,7 @@ export interface FleetCharged {
   /** Of the input, written to it, where that has a price of its own. Absent: none. */
   readonly writtenInputTokens?: number
   readonly cost: NanoDollars
-  /** 0..1: how much of the quality that the endpoint declares is in this answer. 1: as good as it says. */
+  /** 0..1: how good the answer is: what the endpoint declares for the task, less what faults took of it. */
   readonly quality: number
 }
 

@@ -221,6 +221,13 @@ export const endpointSchema = z
     capacity: capacity.prefault({}),
     latency: latency.prefault({}),
     limits: limits.prefault({}),
+    quality: z
+      .record(z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/), ratio())
+      .default({})
+      .meta({
+        description: 'How good its answers are, 0 to 1, by task; `default` for all other tasks. Absent: 1.',
+        examples: [{ code: 0.9, default: 0.7 }],
+      }),
     input_tokenizer: z
       .number()
       .min(0.1)
@@ -269,11 +276,18 @@ export interface Offer {
   readonly quantization: Quantization
   /** Name of the API key that the endpoint is called with. */
   readonly key: string
+  /** Declared quality by task, 0 to 1: see `qualityFor`. */
+  readonly quality: Readonly<Record<string, number>>
 }
 
 /** An endpoint's id: its tag and its model, `openai:openai/gpt-5-mini`. */
 export function endpointId(spec: Pick<EndpointSpec, 'provider' | 'tag' | 'model'>): string {
   return `${spec.tag ?? spec.provider}:${spec.model}`
+}
+
+/** The quality that an endpoint declares for a task, 0 to 1; 1 where it declares none. */
+export function qualityFor({ quality }: Pick<Offer, 'quality'>, task: string): number {
+  return quality[task] ?? quality['default'] ?? 1
 }
 
 export function offerOf(spec: EndpointSpec, index: number): Offer {
@@ -293,5 +307,6 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     region: spec.region,
     quantization: spec.quantization,
     key: spec.key,
+    quality: spec.quality,
   }
 }

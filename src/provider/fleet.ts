@@ -15,6 +15,7 @@ import {
   CONNECTED,
   costOf,
   CUT_RESET,
+  qualityFor,
   tokensSent,
   USUAL_PROMPT_CACHE,
   type AttemptHandle,
@@ -352,7 +353,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       inputTokens,
       outputTokens,
       cost: isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written),
-      quality: job.quality,
+      quality: job.quality * qualityFor(endpoint.spec, attempt.request.traits.task),
     }
     out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
   }

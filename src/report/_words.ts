@@ -29,7 +29,7 @@ export function observedOf({ observed, bound, unit }: GateResult): string {
 
 /** `workflow chat, window storm`; empty for all of the traffic. */
 export function whereOf(where: Selector): string {
-  return (['workflow', 'window', 'phase', 'provider', 'model'] as const)
+  return (['workflow', 'window', 'phase', 'provider', 'model', 'fallback', 'rung'] as const)
     .filter((key) => where[key] !== undefined)
     .map((key) => `${key} ${where[key]}`)
     .join(', ')

@@ -436,3 +436,58 @@ describe('policy_violations', () => {
 test.each(METRICS.map((metric) => [metric.kind, metric] as const))('%s: an empty run, has no value', (kind) => {
   expect(measure([], { metric: kind, twin: [] }).value).toBeNull()
 })
+
+describe('quality, degradation, availability', () => {
+  const answered = (request: number, value: number, more: Parameters<typeof closed>[3] = {}) => [
+    arrived(request, 0),
+    started(request, 0, A),
+    charged(request, 1, 1, { quality: value }),
+    ended(request, 1, A),
+    closed(request, 0, 'ok', more),
+  ]
+
+  test('quality: mean of the answers; the p95 is what 95 % of them have at least', () => {
+    const entries = Array.from({ length: 20 }, (_, n) => answered(id(n), n === 0 ? 0.2 : n === 1 ? 0.6 : 0.9)).flat()
+    expect(measure(entries, { metric: 'quality' })).toMatchObject({ n: 20 })
+    expect(measure(entries, { metric: 'quality' }).value).toBeCloseTo((0.2 + 0.6 + 18 * 0.9) / 20, 9)
+    expect(measure(entries, { metric: 'quality', stat: 'p95' }).value).toBe(0.6)
+    expect(measure(entries, { metric: 'quality', stat: 'p99' }).value).toBe(0.2)
+  })
+
+  test('quality: of the attempt that reached the caller, and of no other', () => {
+    const entries = [
+      arrived(id(0), 0),
+      started(id(0), 0, A),
+      charged(id(0), 1, 1, { quality: 0.1 }),
+      ended(id(0), 1, A, { outcome: 'failed', committed: false }),
+      started(id(0), 1, B, { attempt: 1 }),
+      charged(id(0), 2, 1, { attempt: 1, quality: 0.8 }),
+      ended(id(0), 2, B, { attempt: 1 }),
+      closed(id(0), 0, 'ok', { servedBy: B }),
+    ]
+    expect(measure(entries, { metric: 'quality' })).toEqual({ value: 0.8, n: 1 })
+    expect(measure(entries, { metric: 'quality', where: { fallback: true } })).toEqual({ value: 0.8, n: 1 })
+    expect(measure(entries, { metric: 'quality', where: { fallback: false } }).value).toBeNull()
+  })
+
+  test('quality: without answers, or before the fleet has told, no value and a note', () => {
+    expect(measure([closed(id(0), 0, 'failed')], { metric: 'quality' })).toMatchObject({ value: null, n: 0 })
+    expect(measure([arrived(id(0), 0), closed(id(0), 0)], { metric: 'quality' })).toMatchObject({ value: null, n: 0 })
+  })
+
+  test('degraded_rate and availability: rungs and outcomes, told apart', () => {
+    const entries = [
+      closed(id(0), 0),
+      closed(id(1), 0, 'ok', { rung: 1 }),
+      closed(id(2), 0, 'failed', { rung: 2 }),
+      closed(id(3), 0, 'partial', { rung: 3 }),
+      closed(id(4), 0, 'canned', { rung: 4 }),
+      closed(id(5), 0, 'cancelled', { rung: 1 }),
+    ]
+    expect(measure(entries, { metric: 'degraded_rate' })).toEqual({ value: 0.8, n: 5 })
+    expect(measure(entries, { metric: 'availability' })).toEqual({ value: 0.8, n: 5 })
+    expect(measure(entries, { metric: 'success_rate' })).toEqual({ value: 0.4, n: 5 })
+    expect(measure(entries, { metric: 'success_rate', where: { rung: 1 } })).toEqual({ value: 1, n: 1 })
+    expect(measure(entries, { metric: 'success_rate', where: { rung: 0 } })).toEqual({ value: 1, n: 1 })
+  })
+})

@@ -4,13 +4,16 @@
 import { assert } from '../../base/index.ts'
 import type { AnyMetric } from '../metric.ts'
 import { amplification } from './amplification.ts'
+import { availability } from './availability.ts'
 import { costDrift } from './cost-drift.ts'
 import { costPerSuccess } from './cost-per-success.ts'
+import { degradedRate } from './degraded-rate.ts'
 import { fallbackFrequency } from './fallback-frequency.ts'
 import { fallbackRate } from './fallback-rate.ts'
 import { goodput } from './goodput.ts'
 import { latency } from './latency.ts'
 import { policyViolations } from './policy-violations.ts'
+import { quality } from './quality.ts'
 import { successRate } from './success-rate.ts'
 import { timeToFailover } from './time-to-failover.ts'
 import { timeToRecover } from './time-to-recover.ts'
@@ -22,10 +25,13 @@ import { wastedCost } from './wasted-cost.ts'
 export const METRICS = [
   successRate,
   goodput,
+  availability,
   ttft,
   latency,
   fallbackRate,
   fallbackFrequency,
+  degradedRate,
+  quality,
   timeToFailover,
   timeToRecover,
   amplification,
