@@ -97,3 +97,27 @@ export function sampleLognormal({ mu, sigma }: Lognormal, rng: Rng): number {
 export function sampleExponential(mean: number, rng: Rng): number {
   return mean * exponentialQuantile(rng.next())
 }
+
+/**
+ * Gamma with the given shape and mean 1, by Marsaglia and Tsang's method (ACM TOMS 26, 2000); below shape 1 through
+ * shape + 1, as they say. Its coefficient of variation is 1/√shape. Takes as many draws as it needs from its stream.
+ */
+export function sampleGamma(shape: number, rng: Rng): number {
+  if (shape < 1) {
+    const boosted = marsagliaTsang(shape + 1, rng)
+    return (boosted * exp(ln(1 - rng.next()) / shape)) / shape
+  }
+  return marsagliaTsang(shape, rng) / shape
+}
+
+function marsagliaTsang(shape: number, rng: Rng): number {
+  const d = shape - 1 / 3
+  const c = 1 / Math.sqrt(9 * d)
+  for (;;) {
+    const normal = normalQuantile(rng.next())
+    const root = 1 + c * normal
+    if (root <= 0) continue
+    const v = root * root * root
+    if (ln(1 - rng.next()) < 0.5 * normal * normal + d - d * v + d * ln(v)) return d * v
+  }
+}

@@ -30,7 +30,7 @@ export type Read = ReturnType<Files['read']>
 /** The files of a scenario, as the loader wants them. */
 export function scenarioFiles(cwd: string): Files {
   return {
-    read: (path) => readText(resolve(cwd, path)),
+    read: (path, bytesMax) => readText(resolve(cwd, path), bytesMax),
     resolve(from, path) {
       const scenario = resolve(cwd, from)
       const target = resolve(dirname(scenario), path)
@@ -40,7 +40,7 @@ export function scenarioFiles(cwd: string): Files {
 }
 
 /** The text of a regular file of modest size, or why not, in words. */
-export function readText(path: string): Read {
+export function readText(path: string, bytesMax = FILE_BYTES_MAX): Read {
   let file: number | null = null
   try {
     // Without waiting: opening a pipe that nobody writes to would never return.
@@ -48,12 +48,13 @@ export function readText(path: string): Read {
     const stats = fstatSync(file)
     if (stats.isDirectory()) return { ok: false, message: 'it is a folder' }
     if (!stats.isFile()) return { ok: false, message: 'it is not a regular file' }
-    if (stats.size > FILE_BYTES_MAX) return { ok: false, message: 'it is larger than 1 MiB' }
-    const bytes = new Uint8Array(FILE_BYTES_MAX + 1)
+    const tooLarge = { ok: false, message: `it is larger than ${bytesMax / FILE_BYTES_MAX} MiB` } as const
+    if (stats.size > bytesMax) return tooLarge
+    const bytes = new Uint8Array(Math.min(bytesMax, Math.max(FILE_BYTES_MAX, stats.size)) + 1)
     let length = 0
     for (let got = -1; got !== 0 && length < bytes.length; length += got)
       got = readSync(file, bytes, length, bytes.length - length, null)
-    if (length > FILE_BYTES_MAX) return { ok: false, message: 'it is larger than 1 MiB' }
+    if (length === bytes.length) return tooLarge
     return {
       ok: true,
       text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, length)),

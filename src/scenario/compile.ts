@@ -50,10 +50,12 @@ export interface Parts {
   readonly fleet: FleetSpec
   /** In the order of the scenario's `policies`. */
   readonly policies: readonly Policy[]
+  /** What was in the file that the arrivals of a workflow need, in the order of `workload`; undefined for no file. */
+  readonly arrivalFiles: readonly unknown[]
 }
 
 export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Misfit[] } {
-  const { scenario, fleet, policies, file } = parts
+  const { scenario, fleet, policies, file, arrivalFiles } = parts
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
   const endpoints = fleet.endpoints
@@ -67,7 +69,7 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
     misfits,
   )
   const windows = windowsOf(scenario, misfits)
-  const drafts = workflowDrafts(scenario, policyNames, endpoints, misfits)
+  const drafts = workflowDrafts(scenario, policyNames, endpoints, arrivalFiles, misfits)
   const timeline = timelineOf(scenario, endpoints, misfits)
   checkGates(scenario, endpoints, windows, timeline, misfits)
 

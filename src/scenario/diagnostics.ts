@@ -32,10 +32,14 @@ export interface Diagnostic {
 
 export type Path = readonly PropertyKey[]
 
-/** A file that was read: what it says, and where it says it. */
-export interface Source {
+/** A file as text. */
+export interface Text {
   readonly file: string
   readonly lines: readonly string[]
+}
+
+/** A file that was read: what it says, and where it says it. */
+export interface Source extends Text {
   readonly value: unknown
   /** Where the key or the value at `path` stands. What is not in the file is placed at its closest ancestor. */
   locate(path: Path, which: 'key' | 'value'): Position
@@ -55,7 +59,7 @@ export interface Finding {
 const DIAGNOSTICS_MAX = 50
 
 /** Findings as diagnostics, in the order of the file, each once: the first 50, and then how many are left out. */
-export function toDiagnostics(source: Source, findings: readonly Finding[]): Diagnostic[] {
+export function toDiagnostics(source: Text, findings: readonly Finding[]): Diagnostic[] {
   const sorted = sortDiagnostics(findings.map((finding) => toDiagnostic(source, finding)))
   const next = sorted[DIAGNOSTICS_MAX]
   if (next === undefined) return sorted
@@ -88,7 +92,7 @@ export function headline({ severity, file, line, col, path, message, allowed, fi
   return `${file}:${line}:${col} ${severity === undefined ? '' : `${severity}: `}${path === '' ? '' : `${path}: `}${sentence}${/[.?!…]$/.test(sentence) ? '' : '.'}`
 }
 
-function toDiagnostic(source: Source, { severity, at, path, message, allowed, fix }: Finding): Diagnostic {
+function toDiagnostic(source: Text, { severity, at, path, message, allowed, fix }: Finding): Diagnostic {
   return {
     ...(severity !== undefined && { severity }),
     file: visible(source.file),

@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { versionProblem } from '../base/index.ts'
 import type { FleetSpec } from '../protocol/index.ts'
 import type { Policy } from '../router/index.ts'
+import { ARRIVALS, type ArrivalKind, type FileReading } from '../workload/index.ts'
 import { compile, type CompiledScenario } from './compile.ts'
 import { sortDiagnostics, toDiagnostics, type Diagnostic, type Path, type Source } from './diagnostics.ts'
 import { draftOf, FLEET_STAND_IN, POLICY_STAND_IN } from './draft.ts'
@@ -16,8 +17,11 @@ import type { Misfit } from './misfit.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
 
 export interface Files {
-  /** The text of a file, or why it cannot be read. */
-  read(path: string): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string }
+  /** The text of a file, or why it cannot be read. `bytesMax` is for files that may be longer than people write. */
+  read(
+    path: string,
+    bytesMax?: number,
+  ): { readonly ok: true; readonly text: string } | { readonly ok: false; readonly message: string }
   /** A path written in `from`, as a path that `read` takes; null when it leads outside of what may be read. */
   resolve(from: string, path: string): string | null
 }
@@ -38,7 +42,18 @@ export function loadScenario(file: string, files: Files): Loaded {
     inclusions.take<Policy>(policy, ['policies', name], 'policy'),
   )
 
-  const parts = { fleet: fleet ?? FLEET_STAND_IN, policies: policies.map((policy) => policy ?? POLICY_STAND_IN) }
+  const arrivalFiles = scenario.workload.map((line, index) => {
+    const kind = ARRIVALS.find((candidate) => candidate.kind === line.arrivals.kind) as unknown as ArrivalKind
+    return (
+      kind.file && inclusions.takeArrivals(kind.file, line.arrivals, draft.placeOf(['workload', index, 'arrivals']))
+    )
+  })
+
+  const parts = {
+    arrivalFiles,
+    fleet: fleet ?? FLEET_STAND_IN,
+    policies: policies.map((policy) => policy ?? POLICY_STAND_IN),
+  }
   const { compiled, misfits } = compile({ file, scenario, ...parts })
   const untold = misfits.filter((misfit) => !draft.isTold(misfit) && !inclusions.isTold(misfit))
   const place = (misfit: Misfit) => inclusions.diagnose({ ...misfit, path: draft.placeOf(misfit.path) })
@@ -78,6 +93,25 @@ class Inclusions {
     return found
   }
 
+  /** What is in the file that arrivals need; null when that is not what they need, which is then told. */
+  takeArrivals(
+    { key, read }: NonNullable<ArrivalKind['file']>,
+    params: Readonly<Record<string, unknown>>,
+    path: Path,
+  ): unknown {
+    const opened = this.open(params[key] as string, [...path, key], ARRIVAL_BYTES_MAX)
+    if (opened === null) return null
+    const reading: FileReading<unknown> = read(opened.text, params)
+    if (reading.ok) return reading.data
+    const findings = reading.mistakes.map(({ line, col, length, ...words }) => ({
+      ...words,
+      at: { line, col, length },
+      path: [],
+    }))
+    this.diagnostics.push(...toDiagnostics({ file: opened.target, lines: opened.text.split('\n') }, findings))
+    return null
+  }
+
   /** Whether a misfit only follows from a file that is broken. */
   isTold({ path, needs }: Misfit): boolean {
     return this.broken.some((gap) => leadsTo(gap, path) || gap[0] === needs)
@@ -92,6 +126,18 @@ class Inclusions {
   }
 
   private read<T>(reference: string, path: Path, kind: FileKind): T | null {
+    const count = this.diagnostics.length
+    const opened = this.open(reference, path)
+    if (opened === null) return null
+    const source = sourceOf(opened.text, opened.target, kind, this.diagnostics)
+    if (source === null) return null
+    this.sources.push({ path, source })
+    const value = parse(source, SCHEMA_OF[kind] as z.ZodType, this.diagnostics)
+    return this.diagnostics.length > count ? null : (value as T)
+  }
+
+  /** A file that the scenario names at `path`; null when it cannot be read, which is then told. */
+  private open(reference: string, path: Path, bytesMax?: number): { target: string; text: string } | null {
     const refuse = (message: string, fix?: string): null => {
       this.diagnostics.push(...this.diagnose({ path, message, ...(fix !== undefined && { fix }) }))
       return null
@@ -104,19 +150,15 @@ class Inclusions {
       const message = `"${reference}" leads out of the folder that holds the scenarios`
       return refuse(message, 'put the file inside, and name it from this one on, like fleets/x.yaml')
     }
-    const count = this.diagnostics.length
-    const found = this.files.read(target)
-    if (!found.ok) {
-      const fix = reference.includes('\\') ? 'write / between folders' : undefined
-      return refuse(`cannot read "${reference}": ${found.message}`, fix)
-    }
-    const source = sourceOf(found.text, target, kind, this.diagnostics)
-    if (source === null) return null
-    this.sources.push({ path, source })
-    const value = parse(source, SCHEMA_OF[kind] as z.ZodType, this.diagnostics)
-    return this.diagnostics.length > count ? null : (value as T)
+    const found = this.files.read(target, bytesMax)
+    if (found.ok) return { target, text: found.text }
+    const fix = reference.includes('\\') ? 'write / between folders' : undefined
+    return refuse(`cannot read "${reference}": ${found.message}`, fix)
   }
 }
+
+/** 64 MiB: some two million requests. */
+const ARRIVAL_BYTES_MAX = 67_108_864
 
 function readFile(file: string, kind: FileKind, files: Files, diagnostics: Diagnostic[]): YamlFile | null {
   const found = files.read(file)

@@ -2,8 +2,8 @@
 import { didYouMean } from '../base/index.ts'
 import { lookalikes, shortList } from './words.ts'
 
-/** The parts of a scenario that others name. */
-export type Named = 'fleet' | 'policies' | 'windows' | 'workload' | 'timeline'
+/** The parts of a scenario that others name, or are measured by. */
+export type Named = 'duration' | 'fleet' | 'policies' | 'windows' | 'workload' | 'timeline'
 
 /**
  * A mistake that only the whole shows. Its path begins in the scenario and may lead on into the fleet or a policy,

@@ -1,7 +1,8 @@
 /** The workload of a scenario: each workflow with its policy, its arrivals, its mix and its application. */
-import type { Rng } from '../base/index.ts'
+import type { z } from 'zod'
+import { formatDuration, type Millis, type Rng } from '../base/index.ts'
 import { endpointId, type EndpointSpec } from '../protocol/index.ts'
-import { ARRIVALS, MIXES, TraitsSource, type Mix, type Workflow } from '../workload/index.ts'
+import { ARRIVALS, MIXES, TraitsSource, type ArrivalKind, type Mix, type Workflow } from '../workload/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 import type { Scenario } from './schema.ts'
 
@@ -15,6 +16,7 @@ export function workflowDrafts(
   scenario: Scenario,
   policyNames: readonly string[],
   endpoints: readonly EndpointSpec[],
+  arrivalFiles: readonly unknown[],
   misfits: Misfit[],
 ): WorkflowDraft[] {
   const ids = endpoints.map(endpointId)
@@ -32,7 +34,14 @@ export function workflowDrafts(
     if (emergency !== undefined && emergencyEndpoint < 0) {
       misfits.push({ path: [...path, 'client', 'emergency'], ...unknown('endpoint', emergency, ids, 'the fleet') })
     }
-    const arrivalKind = ARRIVALS.find(({ kind }) => kind === line.arrivals.kind)
+    const arrivalKind = ARRIVALS.find(({ kind }) => kind === line.arrivals.kind) as unknown as ArrivalKind<
+      z.ZodRawShape,
+      unknown
+    >
+    const data = arrivalFiles[index]
+    const isRead = arrivalKind.file === undefined || data !== null
+    const expected = isRead ? arrivalKind.expected?.(line.arrivals, scenario.duration, data) : undefined
+    if (expected !== undefined) misfits.push(...misfitsOf(expected, scenario.duration, [...path, 'arrivals']))
     const mix: Mix | undefined = MIXES.find(({ kind }) => kind === line.mix)
     const traits = new TraitsSource({ ...mix?.traits, ...line.traits }, line.workflow)
     return {
@@ -41,11 +50,7 @@ export function workflowDrafts(
         index,
         name: line.workflow,
         policy,
-        arrivals: (arrivalKind as (typeof ARRIVALS)[0]).begin(
-          line.arrivals as never,
-          rng.named(line.workflow),
-          scenario.duration,
-        ),
+        arrivals: arrivalKind.begin(line.arrivals, rng.named(line.workflow), scenario.duration, data),
         mix: mix as Mix,
         traits,
         streamShare: line.stream,
@@ -54,4 +59,17 @@ export function workflowDrafts(
       }),
     }
   })
+}
+
+/** Ordinals of requests end here: those of strangers begin. */
+const REQUESTS_MAX = 2_147_483_648
+
+/** A run without anybody proves nothing, and one with more requests than there are numbers for would never end. */
+function misfitsOf(expected: number, durationMs: Millis, path: Misfit['path']): Misfit[] {
+  const span = formatDuration(durationMs)
+  const needs = 'duration'
+  if (expected === 0) return [{ path, needs, message: `nobody would arrive within the ${span} of the run` }]
+  if (expected <= REQUESTS_MAX) return []
+  const message = `about ${expected.toExponential(1)} requests would arrive within the ${span} of the run`
+  return [{ path, needs, message, allowed: `up to ${REQUESTS_MAX}`, fix: 'lower the rate, or shorten the duration' }]
 }

@@ -56,7 +56,11 @@ const QUESTION_STREAM = 0x7175
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
   const weather = weatherOf(workflow.name, ordinal)
   const dice = rng.fork(QUESTION_STREAM, hashName(workflow.name), ordinal)
-  const { inputTokens, outputTokens, maxTokens, callsTool } = workflow.mix.draw(dice)
+  const question = workflow.mix.draw(dice)
+  const { inputTokens, outputTokens } = workflow.arrivals.lengths?.(ordinal) ?? question
+  const { callsTool } = question
+  // An answer that is known to have been that long was not capped below it.
+  const maxTokens = question.maxTokens === null ? null : Math.max(question.maxTokens, outputTokens)
   return {
     id: requestId(workflow.index, ordinal),
     workflow: workflow.index,

@@ -134,7 +134,9 @@ describe.each(MIXES.map((mix) => [mix.kind, mix] as const))('mix %s', (_name, mi
   })
 
   test('mix: the same request, the same question; and a calm fleet answers it well', () => {
-    const input = { endpoints: [endpoint('a')], workflows: [{ mix: mix.kind }], policies: [policyOf()] }
+    // Thoughts of 12,600 tokens take two and a half minutes.
+    const workflows = [{ mix: mix.kind, client: { timeout: '4m' } }]
+    const input = { endpoints: [endpoint('a')], workflows, policies: [policyOf()], drainMs: 240_000 }
     const [one] = worldSpec(input).workflows(Rng.fromSeed(1))
     expect(requestOf(one!, 5, Rng.fromSeed(1))).toEqual(requestOf(one!, 5, Rng.fromSeed(1)))
     const closed = play(input).of('request.closed')

@@ -142,3 +142,68 @@ describe('loading', () => {
     else expect(found.join('\n')).toContain(message)
   })
 })
+
+describe('arrivals from a file', () => {
+  const TRACE: [string, string] = ['kind: poisson, rate: 5/s', 'kind: trace, file: trace.csv']
+
+  test('a sound trace, is no mistake', () => {
+    expect(mistakes([TRACE], { 'trace.csv': 'time,input_tokens,output_tokens\n0,5,5\n1,5,5\n' })).toEqual([])
+  })
+
+  test('a trace that is none, is told at its own lines', () => {
+    const text = 'time,input_tokens,output_tokens\n0,5,5\n3,5,5\n2,-5,5\n'
+    expect(mistakes([TRACE], { 'trace.csv': text })).toEqual([
+      'trace.csv:4:1 2 comes after a later time; sort the trace by time',
+      'trace.csv:4:3 -5 is negative',
+    ])
+    expect(mistakes([TRACE], { 'trace.csv': '' })).toEqual(['trace.csv:1:1 the trace is empty'])
+  })
+
+  test('a trace that is not there, or not to be read, is told where it is named', () => {
+    expect(mistakes([TRACE])).toEqual(['story.yaml:7:68 cannot read "trace.csv": no such file'])
+    expect(mistakes([['kind: poisson, rate: 5/s', 'kind: trace, file: ../trace.csv']])).toEqual([
+      'story.yaml:7:68 "../trace.csv" leads out of the folder that holds the scenarios; put the file inside, and name it from this one on, like fleets/x.yaml',
+    ])
+  })
+
+  test('a trace that begins after the end, is a run with nobody in it', () => {
+    const [found] = mistakes([TRACE], { 'trace.csv': '1700000000,5,5\n' })
+    expect(found).toContain('trace.csv:1:1 1700000000 s is more than a year after the start')
+    expect(mistakes([TRACE], { 'trace.csv': '120,5,5\n' })).toEqual([
+      'story.yaml:7:47 nobody would arrive within the 2m of the run',
+    ])
+  })
+})
+
+describe('traffic at the limits', () => {
+  const rate = (text: string): [string, string] => ['kind: poisson, rate: 5/s', text]
+
+  test.each([
+    ['kind: poisson, rate: 0/s', '"0/s" is out of range'],
+    ['kind: poisson, rate: 1000000000/s', '"1000000000/s" is out of range'],
+    ['kind: ramp, from: 0/s, to: 0/s', 'nobody would arrive within the 2m of the run'],
+    ['kind: modulated, states: [{ rate: 0/s, for: 1s }, { rate: 0/s, for: 1s }]', 'nobody would ever arrive'],
+    ['kind: modulated, states: [{ rate: 1/s, for: 1s }]', 'a rate that jumps needs two states or more'],
+    ['kind: spike, rate: 0/s, peak: 5/s, at: 5m, for: 1m', 'nobody would arrive within the 2m of the run'],
+    ['kind: diurnal, rate: 1/s, hours: [1, 2]', 'a day has 24 hours: give 24 numbers'],
+  ])('%s: is a mistake', (text, message) => {
+    expect(mistakes([rate(text)])[0]).toContain(message)
+  })
+
+  test('a silent phase beside a busy one, is not', () => {
+    expect(mistakes([rate('kind: modulated, states: [{ rate: 0/s, for: 5s }, { rate: 9/s, for: 5s }]')])).toEqual([])
+    expect(mistakes([rate('kind: spike, rate: 0/s, peak: 5/s, at: 30s, for: 30s')])).toEqual([])
+  })
+
+  test('more requests than there are numbers for, are told before the run and not in its tenth hour', () => {
+    expect(mistakes([rate('kind: poisson, rate: 1000000/s'), ['duration: 2m', 'duration: 24h']])[0]).toContain(
+      'about 8.6e+10 requests would arrive within the 24h of the run; lower the rate, or shorten the duration',
+    )
+  })
+
+  test('with a duration that is broken, nobody counts', () => {
+    const found = mistakes([rate('kind: poisson, rate: 1000/s'), ['duration: 2m', 'duration: 2']])
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain('"2" has no unit')
+  })
+})

@@ -108,7 +108,11 @@ export function arrivals(input: Fields & { readonly kind: string }, rng: Rng, du
   const { kind, ...params } = input
   const found = ARRIVALS.find((candidate) => candidate.kind === kind)
   if (!found) throw new Error(`no arrivals ${kind}`)
-  return found.begin(z.object(found.params).parse(params) as never, rng, durationMs)
+  const { data, ...rest } = params as { data?: unknown }
+  const parsed = z.object(found.params).parse(rest) as never
+  const file = 'file' in found ? found.file : undefined
+  const example = file?.read(file.example, parsed)
+  return found.begin(parsed, rng, durationMs, (data ?? (example?.ok ? example.data : undefined)) as never)
 }
 
 export class Ledger {

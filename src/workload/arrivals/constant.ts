@@ -7,6 +7,7 @@ export const constant = defineArrivals({
   summary: 'Evenly spaced arrivals.',
   params: { rate: rate({ min: 1e-6, max: 1_000_000 }).meta({ examples: ['5/s'] }) },
   example: 'arrivals: { kind: constant, rate: 5/s }',
+  expected: ({ rate: perSecond }, durationMs) => (perSecond * durationMs) / SECOND,
   begin({ rate: perSecond }) {
     // From the ordinal, not from the last arrival: rounding must not add up.
     return { loop: 'open', next: (_after, ordinal) => quantize(((ordinal + 1) * SECOND) / perSecond) }

@@ -7,6 +7,7 @@ export const poisson = defineArrivals({
   summary: 'Independent arrivals at a mean rate.',
   params: { rate: rate({ min: 1e-6, max: 1_000_000 }).meta({ examples: ['20/s'] }) },
   example: 'arrivals: { kind: poisson, rate: 20/s }',
+  expected: ({ rate: perSecond }, durationMs) => (perSecond * durationMs) / SECOND,
   begin({ rate: perSecond }, rng) {
     const gapMs = SECOND / perSecond
     return {

@@ -10,6 +10,7 @@ export const ramp = defineArrivals({
     to: rate({ min: 0, max: 1_000_000 }).meta({ examples: ['50/s'] }),
   },
   example: 'arrivals: { kind: ramp, from: 5/s, to: 50/s }',
+  expected: ({ from, to }, durationMs) => ((from + to) / 2) * (durationMs / SECOND),
   begin({ from, to }, rng, durationMs) {
     // Accumulated rate at t: a·t + s·t²/2 in units of arrivals per ms; the next arrival is one exponential step on.
     const a = from / SECOND
