@@ -6,6 +6,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { at, type Millis, type Rng } from '../base/index.ts'
 import { endpointId, type AttemptHandle, type EndpointSpec, type Signal } from '../protocol/index.ts'
+import { nativeOf } from '../protocol/natives/index.ts'
 import { dialectOf, isRequestProblem, problemSignal } from '../protocol/dialects/index.ts'
 import { answerText } from '../workload/text.ts'
 import { Answer } from './answer.ts'
@@ -135,6 +136,7 @@ export class FleetServers {
       stream,
       inputTokens: Math.round((attempt?.request.inputTokens ?? 0) * spec.input_tokenizer),
       includeUsage,
+      native: nativeOf(spec),
       textOf: (_channel: string, from: number, tokens: number) => {
         words ??= answerText(rng.fork(WORDS_STREAM, weather, attempt?.endpoint ?? 0, attempt?.visit ?? 0))
         return words(from, tokens)

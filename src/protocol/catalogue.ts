@@ -26,6 +26,12 @@ export type Parameter = (typeof PARAMETERS)[number]
 export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini'] as const
 export type DialectId = (typeof DIALECT_IDS)[number]
 
+/** Providers whose errors have bodies, headers and words of their own. Each is in protocol/natives/. */
+export const NATIVE_IDS = [
+  'openai', 'azure', 'anthropic', 'google', 'mistral', 'groq', 'together', 'deepseek', 'openrouter', 'xai',
+] as const // prettier-ignore
+export type NativeId = (typeof NATIVE_IDS)[number]
+
 const slug = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, {
@@ -169,6 +175,14 @@ export const endpointSchema = z
         examples: ['openai-mini'],
       }),
     dialect: z.enum(DIALECT_IDS).default('openai-chat'),
+    native: z
+      .enum(NATIVE_IDS)
+      .optional()
+      .meta({
+        description:
+          'Whose error bodies, error headers and rate-limit headers it has. Default: by the provider slug, else those of the provider that the dialect is named after.',
+        examples: ['groq'],
+      }),
     price: priceBook,
     prompt_cache: promptCache.optional().meta({
       description:

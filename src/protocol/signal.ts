@@ -10,6 +10,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { ErrorClass } from './error-class.ts'
+import type { EdgeId } from './natives/_edges.ts'
 import type { QuirkName } from './quirk.ts'
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
@@ -77,19 +78,32 @@ export function cacheShares(cached: number, written: number): Pick<Usage, 'cache
   }
 }
 
-/** Bytes that no parser of the dialect may accept: the pattern names the defect, the dialect knows how to write it. */
+/** Bytes that nobody may accept: the pattern names the defect, dialect or transport knows how to write it. */
 export interface Garbled {
   readonly type: 'garbled'
-  readonly pattern: GarbledPattern
+  readonly pattern: GarbledPattern | WirePattern
 }
 
 export const GARBLED_PATTERNS = ['html_page', 'broken_json', 'empty_body', 'not_sse'] as const
 export type GarbledPattern = (typeof GARBLED_PATTERNS)[number]
 
+/**
+ * Defects below the dialect, which the transport writes and finds. `not_http`: bytes that are no answer at all.
+ * `wrong_encoding`: a body whose content-encoding nobody asked for, or that does not decode.
+ */
+export const WIRE_PATTERNS = ['not_http', 'wrong_encoding'] as const
+export type WirePattern = (typeof WIRE_PATTERNS)[number]
+
+export function isWirePattern(pattern: Garbled['pattern']): pattern is WirePattern {
+  return (WIRE_PATTERNS as readonly string[]).includes(pattern)
+}
+
 /** From here on the bytes are written in an odd way that every parser must live with. Says nothing by itself. */
 export interface Quirk {
   readonly type: 'quirk'
   readonly name: QuirkName
+  /** How much of it, in the unit that the quirk's summary names. Absent: its default. */
+  readonly amount?: number
 }
 
 export interface Finished {
@@ -112,6 +126,8 @@ export interface Failed {
   readonly message: string
   /** The body is an HTML page of an edge instead of the provider's JSON. */
   readonly html?: boolean
+  /** How the body is to be written, where it is not the provider's own: by an edge, not at all, or JSON in a string. */
+  readonly written?: EdgeId | 'empty' | 'nested'
   /** Rate-limit headers and the like, for the wire. */
   readonly headers?: Readonly<Record<string, string>>
 }

@@ -20,14 +20,13 @@ import {
   USUAL_PROMPT_CACHE,
   type AttemptHandle,
   type EndpointSpec,
-  type Failed,
   type SessionTurn,
   type Signal,
 } from '../protocol/index.ts'
 import { composeAnswer } from './answer.ts'
-import { contextOverflow } from './faults/context-length.ts'
 import { Limits } from './limits.ts'
 import { PromptCache } from './prompt-cache.ts'
+import { refusalOf } from './refusal.ts'
 import {
   drawService,
   inChunks,
@@ -192,15 +191,18 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   ): readonly Signal[] | null {
     const { request } = attempt
     const wanted = request.inputTokens + (request.maxTokens ?? 0)
-    if (wanted > spec.context_length) return [CONNECTED, contextOverflow(spec.context_length, wanted)]
+    if (wanted > spec.context_length)
+      return [CONNECTED, refusalOf(spec, 'context_length', { limit: spec.context_length, wanted })]
     const { slots, queue } = spec.capacity
     if (slots !== undefined && queue !== 'unbounded' && inService + waiting.size >= slots + queue) {
-      return [CONNECTED, OVERLOADED]
+      return [CONNECTED, refusalOf(spec, 'overloaded')]
     }
     const waitMs = limits?.admit(wanted, now) ?? 0
     if (limits === null || waitMs === 0) return null
     const retryAfterMs = Math.ceil(waitMs / 1_000) * 1_000
-    return [CONNECTED, { ...RATE_LIMITED, retryAfterMs, headers: limits.headers(now) }]
+    const { requests_per_minute: limit } = spec.limits
+    const details = { retryAfterMs, retryAfterForm: 'seconds', headers: limits.headers(now) } as const
+    return [CONNECTED, refusalOf(spec, 'rate_limited', limit === undefined ? details : { ...details, limit })]
   }
 
   private enrol(attempt: AttemptHandle, endpoint: Endpoint, now: Millis): Job {
@@ -385,25 +387,6 @@ function promptCacheOf({ prompt_cache: asked, price }: EndpointSpec): PromptCach
 }
 
 const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
-
-const OVERLOADED: Failed = {
-  type: 'failed',
-  class: 'overloaded',
-  status: 503,
-  retryAfterMs: null,
-  where: 'response',
-  message: 'The engine is currently overloaded, please try again later',
-}
-
-const RATE_LIMITED: Failed = {
-  type: 'failed',
-  class: 'rate_limited',
-  status: 429,
-  retryAfterMs: null,
-  retryAfterForm: 'seconds',
-  where: 'response',
-  message: 'Rate limit reached. Please try again later.',
-}
 
 function endsAttempt(signals: readonly Signal[]): boolean {
   const last = signals[signals.length - 1]

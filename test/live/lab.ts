@@ -3,7 +3,7 @@ import { LiveRun } from '../../src/runner/index.ts'
 import type { Entry } from '../../src/ledger/index.ts'
 import { formatDiagnostic, loadScenario } from '../../src/scenario/index.ts'
 
-export { bodyText, rawAnswer, Tap, unchunked, valuesOf, type RawAnswer, type Tapped } from './tap.ts'
+export { bodyOf, rawAnswer, Tap, valuesOf, type RawAnswer, type Tapped } from './tap.ts'
 export { WireLab, type AskOptions, type Exchanged } from './wire-lab.ts'
 
 const FLEET = `

@@ -107,22 +107,20 @@ export function valuesOf(answer: RawAnswer, name: string): string[] {
   return answer.headers.filter(([known]) => known === name).map(([, value]) => value)
 }
 
-/** The body without its chunked framing, as far as it came; `isWhole` when its terminating chunk came too. */
-export function unchunked({ framed }: RawAnswer): { readonly body: Buffer; readonly isWhole: boolean } {
+/** The body without its framing, as far as it came; `isWhole` when the framing says that nothing is missing. */
+export function bodyOf(answer: RawAnswer): { readonly text: string; readonly isWhole: boolean } {
+  if (valuesOf(answer, 'transfer-encoding').includes('chunked')) return unchunked(answer.framed)
+  const length = Number(valuesOf(answer, 'content-length')[0])
+  return { text: answer.framed.toString('utf8'), isWhole: answer.framed.length === length }
+}
+
+function unchunked(framed: Buffer): { readonly text: string; readonly isWhole: boolean } {
   const pieces: Buffer[] = []
-  let from = 0
-  for (;;) {
+  for (let from = 0; ;) {
     const line = framed.indexOf('\r\n', from)
-    if (line < 0) return { body: Buffer.concat(pieces), isWhole: false }
-    const size = Number.parseInt(framed.subarray(from, line).toString('latin1'), 16)
-    if (!(size > 0)) return { body: Buffer.concat(pieces), isWhole: size === 0 }
+    const size = line < 0 ? Number.NaN : Number.parseInt(framed.subarray(from, line).toString('latin1'), 16)
+    if (!(size > 0)) return { text: Buffer.concat(pieces).toString('utf8'), isWhole: size === 0 }
     pieces.push(framed.subarray(line + 2, line + 2 + size))
     from = line + 2 + size + 2
   }
-}
-
-/** The text of the body, whichever of the two framings it has. */
-export function bodyText(answer: RawAnswer): string {
-  const isChunked = valuesOf(answer, 'transfer-encoding').includes('chunked')
-  return (isChunked ? unchunked(answer).body : answer.framed).toString('utf8')
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { endpoint, fault } from '../virtual/lab.ts'
-import { bodyText, unchunked, valuesOf, WireLab } from './lab.ts'
+import { bodyOf, valuesOf, WireLab } from './lab.ts'
 
 const FAST = { ttft_p50: '10ms', ttft_p95: '10ms', tokens_per_second: 2000, speed_jitter: 0 }
 let lab: WireLab | null = null
@@ -22,8 +22,7 @@ describe('the wire lab', () => {
       const { signals, answer, connections } = await lab.ask({ outputTokens: 200 })
       expect(signals.at(-1)).toEqual({ type: 'finished', reason: 'stop' })
       expect(answer?.status).toBe(200)
-      expect(bodyText(answer!)).toMatch(/^data: \{.*data: \[DONE\]\n\n$/s)
-      expect(unchunked(answer!).isWhole).toBe(true)
+      expect(bodyOf(answer!)).toEqual({ text: expect.stringMatching(/^data: \{.*data: \[DONE\]\n\n$/s), isWhole: true })
       expect(connections).toMatchObject([{ end: 'open' }])
     }
     expect(lab.inFlight).toBe(0)

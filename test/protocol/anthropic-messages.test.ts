@@ -311,7 +311,7 @@ describe('classification', () => {
     [402, error('billing_error'), 'payment_required'],
     [403, error('permission_error'), 'permission_denied'],
     [404, error('not_found_error', 'model: claude-9'), 'not_found'],
-    [409, error('conflict_error'), 'invalid_request'],
+    [409, error('conflict_error'), 'request_timeout'],
     [413, error('request_too_large'), 'payload_too_large'],
     [413, '<html><title>413 Request Entity Too Large</title></html>', 'payload_too_large'],
     [429, error('rate_limit_error', 'This request would exceed the rate limit for your organization'), 'rate_limited'],

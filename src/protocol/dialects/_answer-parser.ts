@@ -25,7 +25,16 @@ import {
   type Usage,
 } from '../signal.ts'
 import type { ParseContext, Parser } from './_dialect.ts'
-import { classOfError, firstOf, partsOfBody, partsOfError, statusOfCode, type Vocabulary } from './_errors.ts'
+import {
+  classOfError,
+  errorIn,
+  firstOf,
+  hintInBody,
+  partsOfBody,
+  partsOfError,
+  statusOfCode,
+  type Vocabulary,
+} from './_errors.ts'
 import {
   type Fields,
   type HeaderBag,
@@ -90,11 +99,6 @@ export abstract class AnswerParser implements Parser {
   protected isLast(_data: string): boolean {
     return false
   }
-  /** When to come back, where the body of an error says so. */
-  protected hintInBody(_body: string): ReturnType<typeof retryAfterOf> {
-    return null
-  }
-
   head(status: number, headers: HeaderBag): Signal[] {
     if (this.phase !== 'waiting') return []
     this.status = status
@@ -215,15 +219,16 @@ export abstract class AnswerParser implements Parser {
       if (text.trimStart().startsWith('{') && isCutShort(text)) return this.emit({ type: 'closed', how })
       return this.garble(text.trim() === '' ? 'empty_body' : patternOf(text))
     }
-    if (!body) this.garble('broken_json')
-    else if (body['error']) this.failInBand(body['error'])
+    if (!body) return this.garble('broken_json')
+    const error = errorIn(body)
+    if (error) this.failInBand(error)
     else this.readWhole(body, how)
   }
 
   /** JSON where a stream was asked for: an error that came with status 200, or simply the wrong thing. */
   private readMisfit(text: string, how: 'clean' | 'reset'): void {
     try {
-      const error = recordOf(firstOf(JSON.parse(text)))?.['error']
+      const error = errorIn(recordOf(firstOf(JSON.parse(text))) ?? {})
       if (error) this.failInBand(error)
       else this.garble('not_sse')
     } catch {
@@ -249,7 +254,7 @@ export abstract class AnswerParser implements Parser {
 
   private failAnswer(body: string): void {
     const parts = partsOfBody(body)
-    const hint = retryAfterOf(this.headers) ?? this.hintInBody(body)
+    const hint = retryAfterOf(this.headers) ?? hintInBody(body)
     const headers = ownHeaders(this.headers)
     const isHtml = looksLikeHtml(body)
     this.emit({

@@ -11,12 +11,29 @@
  *   broken_json   a frame, or a body, of broken JSON       a frame of broken JSON
  *   empty_body    nothing at all                           a clean cut: no longer empty
  *
- * After any of them the answer ends cleanly.
+ * After any of them the answer ends cleanly. Defects below the dialect (`not_http`, `wrong_encoding`) are the
+ * transport's: here they only end the answer.
+ *
+ * Errors, request ids and rate limits are written as the endpoint's native does it, where the context has one.
  */
 import { assertNever } from '../../base/index.ts'
-import type { Accepted, Closed, Content, Failed, FinishReason, Garbled, Signal, ToolDelta, Usage } from '../signal.ts'
+import {
+  isWirePattern,
+  type Accepted,
+  type Closed,
+  type Content,
+  type Failed,
+  type FinishReason,
+  type Garbled,
+  type Signal,
+  type ToolDelta,
+  type Usage,
+} from '../signal.ts'
 import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
-import { edgePage, PORTAL_PAGE, PROXY_TEXT, retryAfterHeaders } from './_wire.ts'
+import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Occasion } from '../natives/index.ts'
+import { retryAfterHeaders } from '../retry-after.ts'
+import { limitsIn } from './_limits.ts'
+import { PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'
 
 const NOTHING: Frame = { body: '', end: null }
 const JSON_PING = '\n' // White space before a JSON body keeps the connection alive, as DeepSeek does it.
@@ -53,6 +70,8 @@ export abstract class AnswerRenderer implements Renderer {
   private body = ''
   private hasBody = false
   private end: Frame['end'] = null
+  /** The answer will be an error body under a status that says that all is well. */
+  private isErrorWith200 = false
   private readonly sent = { text: 0, reasoning: 0 }
   private readonly calls = new Map<number, WholeCall>()
 
@@ -103,9 +122,12 @@ export abstract class AnswerRenderer implements Renderer {
   private take(signal: Signal, next: Signal | undefined): void {
     switch (signal.type) {
       case 'connected':
+        return
       case 'quirk':
+        if (signal.name === 'http.error_with_200') this.isErrorWith200 = true
         return
       case 'accepted':
+        if (this.isErrorWith200) return
         return this.open(next?.type === 'garbled' ? next : null, signal)
       case 'ping':
         this.open()
@@ -143,8 +165,8 @@ export abstract class AnswerRenderer implements Renderer {
       headers: {
         'content-type': this.contentType(defect),
         ...(this.context.stream && { 'cache-control': 'no-cache' }),
-        ...this.idHeader(),
-        ...accepted?.headers,
+        ...this.ownHeaders(null),
+        ...this.limitHeaders(accepted?.headers, null),
       },
     }
   }
@@ -154,8 +176,23 @@ export abstract class AnswerRenderer implements Renderer {
     return this.context.stream ? this.style.streamType : this.style.jsonType
   }
 
-  private idHeader(): Readonly<Record<string, string>> {
-    return this.style.idHeader === null ? {} : { [this.style.idHeader]: `req_${this.context.id}` }
+  /** The headers by which a provider is known, its request id among them. */
+  private ownHeaders(failed: Failed | null): Readonly<Record<string, string>> {
+    const { native, id } = this.context
+    if (native) return native.headers(this.occasion(), failed)
+    return this.style.idHeader === null ? {} : { [this.style.idHeader]: `req_${id}` }
+  }
+
+  private limitHeaders(headers: Failed['headers'] | null, failed: Failed | null): Readonly<Record<string, string>> {
+    const { native } = this.context
+    if (!native || !headers) return headers ?? {}
+    const { limits, others } = limitsIn(headers)
+    return { ...native.limits(limits, this.occasion(), failed), ...others }
+  }
+
+  private occasion(): Occasion {
+    const { id, model, createdAtSeconds } = this.context
+    return { id, model, atSeconds: createdAtSeconds }
   }
 
   private takeContent(content: Content): void {
@@ -188,6 +225,7 @@ export abstract class AnswerRenderer implements Renderer {
   private garble(garbled: Garbled): void {
     this.open(garbled)
     this.end = 'clean'
+    if (isWirePattern(garbled.pattern)) return
     const isInside = this.context.stream && (this.hasBody || this.body !== '')
     const bare = (text: string): string => (isInside ? this.frame(text.trim().replaceAll('\n', '')) : text)
     switch (garbled.pattern) {
@@ -209,7 +247,7 @@ export abstract class AnswerRenderer implements Renderer {
       this.end = 'reset'
       return
     }
-    if (failed.where === 'response' && this.head === null) return this.answerError(failed)
+    if (this.head === null && (failed.where === 'response' || this.isErrorWith200)) return this.answerError(failed)
 
     this.open()
     if (this.context.stream) this.streamFailed(failed)
@@ -218,14 +256,42 @@ export abstract class AnswerRenderer implements Renderer {
   }
 
   private answerError(failed: Failed): void {
-    const status = this.statusOf(failed)
-    const ray = `${(failed.message.length + 0x8f3a2).toString(16)}c1d97e0b4a-FRA`
-    this.write(failed.html ? edgePage(status, ray) : this.errorBody(failed))
-    const speaker = failed.html
-      ? { 'content-type': 'text/html; charset=UTF-8', server: 'cloudflare', 'cf-ray': ray }
-      : { 'content-type': this.style.jsonType, ...this.idHeader() }
-    this.head = { status, headers: { ...speaker, ...this.hintHeaders(failed), ...failed.headers } }
+    const { native, id } = this.context
+    const edge = edgeOf(failed)
+    const isOwn = native !== undefined && isProviderClass(failed.class)
+    const inner = failed.status ?? (isOwn ? native.says[failed.class as 'overloaded'].status : this.statusOf(failed))
+    const status = this.isErrorWith200 ? 200 : inner
+    const hint = native && failed.retryAfterMs !== null ? this.nativeHint(failed) : this.hintHeaders(failed)
+    const speaker =
+      edge !== null
+        ? edgeHeaders(edge, id)
+        : { 'content-type': native?.jsonType ?? this.style.jsonType, ...this.ownHeaders(failed) }
+    this.head = {
+      status,
+      headers: {
+        ...speaker,
+        ...(!this.isErrorWith200 && { ...hint, ...this.limitHeaders(failed.headers, failed) }),
+      },
+    }
+    this.write(edge === null ? this.wordsOf(failed, inner) : edgeBody(edge, inner, native?.host ?? HOST, id))
     this.end = 'clean'
+  }
+
+  private nativeHint(failed: Failed): Readonly<Record<string, string>> {
+    const { retryAfterMs, retryAfterForm = 'seconds' } = failed
+    if (edgeOf(failed) !== null || !isProviderClass(failed.class)) return this.hintHeaders(failed)
+    return this.context.native?.hint(retryAfterMs ?? 0, retryAfterForm, this.occasion()) ?? {}
+  }
+
+  /** The body of an error in the words of whoever answers: the native, or the dialect itself. */
+  private wordsOf(failed: Failed, status: number): string {
+    if (failed.written === 'empty') return ''
+    const { native } = this.context
+    const body =
+      native && isProviderClass(failed.class)
+        ? native.body({ ...failed, class: failed.class }, status, this.occasion())
+        : this.errorBody(failed)
+    return failed.written === 'nested' ? nested(nested(body.trim(), status), status) : body
   }
 
   private close(closed: Closed): void {
@@ -237,4 +303,16 @@ export abstract class AnswerRenderer implements Renderer {
     if (this.context.stream) this.streamCut(closed.how)
     else if (closed.how === 'clean') this.write(this.style.cutWhole)
   }
+}
+
+const HOST = 'api.provider.example'
+
+function edgeOf({ html, written }: Failed): EdgeId | null {
+  if (written !== undefined) return written === 'empty' || written === 'nested' ? null : written
+  return html ? 'cloudflare' : null
+}
+
+/** An error that quotes another as text, as gateways do that do not read what they pass on (gemini-balance-lite#7). */
+function nested(body: string, status: number): string {
+  return JSON.stringify({ error: { message: body, type: 'upstream_error', code: status } })
 }

@@ -15,6 +15,7 @@ import { promptTokens, type RequestShape } from '../request.ts'
 import { coalesce, type Content, type Failed, type Signal, type ToolDelta } from '../signal.ts'
 import type { ToolSpec } from '../tool-call.ts'
 import type { DialectId } from '../catalogue.ts'
+import type { Native } from '../natives/index.ts'
 import { type HeaderBag, utf8Bytes } from './_wire.ts'
 
 export { headerOf, type HeaderBag } from './_wire.ts'
@@ -107,6 +108,8 @@ export interface RenderContext {
   readonly providerName?: string
   /** Whose habits to follow where the two differ. Default: `openrouter` when `providerName` is set, else `openai`. */
   readonly surface?: 'openai' | 'openrouter'
+  /** Whose error bodies, error headers and rate-limit headers to write. Absent: those of the dialect itself. */
+  readonly native?: Native
 }
 
 export interface Renderer {
@@ -233,7 +236,7 @@ function comparableTool(delta: ToolDelta, counted: number | undefined): ToolDelt
 }
 
 function comparableFailed(failed: Failed): Failed {
-  const { html, headers, retryAfterForm, ...rest } = failed
+  const { html, written: _written, headers, retryAfterForm, ...rest } = failed
   const form = retryAfterForm ?? 'seconds'
   const unit = form === 'milliseconds' ? 1 : 1000
   const isHinted = failed.retryAfterMs !== null && failed.where === 'response'

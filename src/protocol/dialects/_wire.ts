@@ -1,9 +1,8 @@
 /**
- * What dialects share about bytes and HTTP: text length, Retry-After in its three forms, headers worth keeping, statuses
- * and their classes, the page an edge shows when the provider behind it does not answer, and JSON that ends too early.
+ * What dialects share about bytes and HTTP: text length, Retry-After in its three forms, headers worth keeping, and JSON
+ * that ends too early.
  */
 import type { Millis } from '../../base/index.ts'
-import type { ErrorClass } from '../error-class.ts'
 import { promptTokens } from '../request.ts'
 import type { RetryAfterForm } from '../signal.ts'
 
@@ -118,81 +117,8 @@ function sane(ms: number): Millis {
   return Math.min(Math.round(ms), RETRY_AFTER_MS_MAX)
 }
 
-/** The headers that say so. `atSeconds` is the Unix time of the answer, which the date form is relative to. */
-export function retryAfterHeaders(ms: Millis, form: RetryAfterForm, atSeconds: number): Record<string, string> {
-  if (form === 'milliseconds') return { 'retry-after-ms': String(Math.ceil(ms)) }
-  const seconds = Math.ceil(ms / 1000)
-  if (form === 'seconds') return { 'retry-after': String(seconds) }
-  return { date: httpDate(atSeconds), 'retry-after': httpDate(atSeconds + seconds) }
-}
-
-function httpDate(unixSeconds: number): string {
-  return new Date(unixSeconds * 1000).toUTCString()
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
-// Statuses and edges
-
-const CLASS_OF_STATUS: Readonly<Record<number, ErrorClass>> = {
-  400: 'invalid_request',
-  401: 'authentication',
-  402: 'payment_required',
-  403: 'permission_denied',
-  404: 'not_found',
-  405: 'not_found',
-  408: 'request_timeout',
-  410: 'not_found',
-  413: 'payload_too_large',
-  424: 'bad_gateway', //       a dependency of the provider failed
-  429: 'rate_limited',
-  451: 'permission_denied',
-  498: 'overloaded', //        Groq's flex tier is out of capacity
-  499: 'request_timeout', //   the edge believes that we hung up
-  500: 'server_error',
-  502: 'bad_gateway',
-  503: 'overloaded',
-  504: 'gateway_timeout',
-  522: 'gateway_timeout', //   Cloudflare: no connection to the origin
-  524: 'gateway_timeout', //   Cloudflare: no answer from the origin
-  529: 'overloaded',
-}
-
-/** What a status alone says. */
-export function classOfStatus(status: number): ErrorClass {
-  const known = CLASS_OF_STATUS[status]
-  if (known) return known
-  if (status >= 520 && status <= 530) return 'bad_gateway' // The rest of Cloudflare's own
-  if (status >= 500) return 'server_error'
-  return status >= 400 ? 'invalid_request' : 'bad_gateway' // A redirect or worse: not the provider speaking
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  403: 'Forbidden',
-  413: 'Request Entity Too Large',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  502: 'Bad gateway',
-  503: 'Service Temporarily Unavailable',
-  504: 'Gateway time-out',
-  520: 'Web server is returning an unknown error',
-  522: 'Connection timed out',
-  524: 'A timeout occurred',
-}
-
-/** The HTML page of an edge in front of a provider that does not answer, in the manner of Cloudflare's. */
-export function edgePage(status: number, ray: string): string {
-  const reason = REASONS[status] ?? 'Error'
-  return `<!DOCTYPE html>
-<html lang="en-US">
-<head><title>api.provider.example | ${status}: ${reason}</title><meta charset="UTF-8"></head>
-<body><div id="cf-wrapper"><div id="cf-error-details">
-<h1>${reason} <span>Error code ${status}</span></h1>
-<p>The web server reported an error. Please try again in a few minutes.</p>
-<p>Ray ID: <strong>${ray}</strong></p>
-</div></div></body>
-</html>
-`
-}
+// Pages of others
 
 /** A page that has nothing to do with the question, answered with 200: a login wall. */
 export const PORTAL_PAGE = `<!DOCTYPE html>

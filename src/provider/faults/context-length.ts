@@ -5,12 +5,13 @@
 import { count } from '../../base/index.ts'
 import { CONNECTED } from '../../protocol/index.ts'
 import { defineFault } from '../fault.ts'
+import { strikeError } from '../refusal.ts'
 
 export const contextLength = defineFault({
   kind: 'context_length',
   summary: 'Prompts overflow below the advertised limit.',
   layer: 'http',
-  sees: '400 context_length_exceeded for prompts above the true limit.',
+  sees: 'The provider’s own refusal of a prompt that is too long (OpenAI: 400 context_length_exceeded).',
   params: {
     limit: count({ min: 1 }).meta({
       description: 'The true limit in tokens, prompt and asked-for output together.',
@@ -34,23 +35,12 @@ export const contextLength = defineFault({
   label: ({ limit }) => `true limit ${limit} tokens`,
   begin({ limit }) {
     return {
-      onAdmit({ attempt: { request } }) {
+      onAdmit(strike) {
+        const { request } = strike.attempt
         const wanted = request.inputTokens + (request.maxTokens ?? 0)
         if (wanted <= limit) return null
-        return { signals: [CONNECTED, contextOverflow(limit, wanted)] }
+        return { signals: [CONNECTED, strikeError(strike, 'context_length', { limit, wanted })] }
       },
     }
   },
 })
-
-/** The native refusal of a prompt that does not fit. */
-export function contextOverflow(limit: number, wanted: number) {
-  return {
-    type: 'failed',
-    class: 'context_length',
-    status: 400,
-    retryAfterMs: null,
-    where: 'response',
-    message: `This model's maximum context length is ${limit} tokens. However, your messages resulted in ${wanted} tokens. Please reduce the length of the messages.`,
-  } as const
-}

@@ -4,29 +4,14 @@
  */
 import { z } from 'zod'
 import { duration } from '../../base/index.ts'
-import { CONNECTED, CUT_RESET, type ErrorClass, type Signal } from '../../protocol/index.ts'
-import { defineFault } from '../fault.ts'
+import { classOfStatus, CONNECTED, CUT_RESET, type Failed, type Signal } from '../../protocol/index.ts'
+import { defineFault, type Strike } from '../fault.ts'
+import { strikeError } from '../refusal.ts'
 
-const CLASS_OF_STATUS: Readonly<Record<number, ErrorClass>> = {
-  401: 'authentication',
-  402: 'payment_required',
-  403: 'permission_denied',
-  404: 'not_found',
-  408: 'request_timeout',
-  500: 'server_error',
-  502: 'bad_gateway',
-  503: 'overloaded',
-  504: 'gateway_timeout',
-  529: 'overloaded',
-}
 const STATUSES = [401, 402, 403, 404, 408, 500, 502, 503, 504, 529] as const
 
-const MESSAGES: Readonly<Record<number, string>> = {
-  401: 'Incorrect API key provided.',
-  500: 'The server had an error while processing your request. Sorry about that!',
-  503: 'The engine is currently overloaded, please try again later',
-  529: 'Overloaded',
-}
+const MODES = ['refuse', 'reset', 'blackhole', 'status', 'html'] as const
+type Mode = (typeof MODES)[number]
 
 export const outage = defineFault({
   kind: 'outage',
@@ -34,7 +19,7 @@ export const outage = defineFault({
   layer: 'http',
   sees: 'A refused or reset connection, no answer at all, an error status with the native body, or an HTML 502 page.',
   params: {
-    mode: z.enum(['refuse', 'reset', 'blackhole', 'status', 'html']).meta({
+    mode: z.enum(MODES).meta({
       description:
         '`refuse`: nobody listens. `reset`: the connection breaks before an answer. `blackhole`: accepted, then silence. `status`: an error in the provider’s own words. `html`: a 502 page of its edge.',
     }),
@@ -46,59 +31,63 @@ export const outage = defineFault({
   example: '{ at: 60s, for: 120s, on: { provider: openai }, fault: outage, mode: refuse }',
   ramps: 'share',
   gateway: true,
+  variants: [
+    {
+      id: 'net.refused',
+      summary: 'Nobody listens.',
+      with: { mode: 'refuse' },
+      sees: 'A connection that is refused at once; no byte is sent, none is billed.',
+      expect: 'Go to the next endpoint at once: a refusal costs no time.',
+      seen: 'Shopify/toxiproxy `down`; Cloudflare 521',
+    },
+    {
+      id: 'net.blackhole',
+      summary: 'The connection opens, and nothing is ever said.',
+      with: { mode: 'blackhole' },
+      sees: 'A connection that is accepted, and silence until the caller gives up.',
+      expect: 'A deadline of its own for the first sign of an answer, well below that of the request.',
+      seen: 'Shopify/toxiproxy `timeout` 0; OpenAI 2024-12-05 (30 s stalls)',
+    },
+    {
+      id: 'net.reset_before_headers',
+      summary: 'The connection is reset before any answer.',
+      with: { mode: 'reset' },
+      sees: 'RST after the request, and no byte of an answer.',
+      expect: 'Try again elsewhere; the same endpoint only where the policy retries at all.',
+      seen: 'WireMock CONNECTION_RESET_BY_PEER; mountebank `tcp` reset',
+    },
+  ],
   label: ({ mode, status }) => (mode === 'status' ? `status ${status}` : mode),
   begin({ mode, status, retry_after: retryAfterMs }) {
-    const signals = answerOf(mode, status, retryAfterMs ?? null)
     const inFlight = { refuse: 'reset', reset: 'reset', blackhole: 'silence', status: null, html: null } as const
     const consequence = inFlight[mode]
     return {
-      onAdmit: () => ({ signals }),
+      onAdmit: (strike) => ({ signals: answerOf(strike, mode, status, retryAfterMs ?? null) }),
       ...(consequence !== null && { inFlight: consequence }),
     }
   },
 })
 
-function answerOf(mode: string, status: number, retryAfterMs: number | null): readonly Signal[] {
+function answerOf(strike: Strike, mode: Mode, status: number, retryAfterMs: number | null): readonly Signal[] {
   switch (mode) {
     case 'refuse':
-      return [
-        {
-          type: 'failed',
-          class: 'connect_refused',
-          status: null,
-          retryAfterMs: null,
-          where: 'connect',
-          message: 'connection refused',
-        },
-      ]
+      return [REFUSED]
     case 'reset':
       return [CONNECTED, CUT_RESET]
     case 'blackhole':
       return [CONNECTED]
     case 'html':
-      return [
-        CONNECTED,
-        {
-          type: 'failed',
-          class: 'bad_gateway',
-          status: 502,
-          retryAfterMs: null,
-          where: 'response',
-          message: 'Bad gateway',
-          html: true,
-        },
-      ]
-    default:
-      return [
-        CONNECTED,
-        {
-          type: 'failed',
-          class: CLASS_OF_STATUS[status] ?? 'server_error',
-          status,
-          retryAfterMs,
-          where: 'response',
-          message: MESSAGES[status] ?? 'Service unavailable.',
-        },
-      ]
+      return [CONNECTED, strikeError(strike, 'bad_gateway', { status: 502, html: true })]
+    case 'status':
+      return [CONNECTED, strikeError(strike, classOfStatus(status), { status, retryAfterMs })]
   }
+}
+
+const REFUSED: Failed = {
+  type: 'failed',
+  class: 'connect_refused',
+  status: null,
+  retryAfterMs: null,
+  where: 'connect',
+  message: 'connection refused',
 }

@@ -5,7 +5,8 @@
 import { z } from 'zod'
 import { count, duration, SECOND, type Millis } from '../../base/index.ts'
 import { CONNECTED, type RetryAfterForm } from '../../protocol/index.ts'
-import { defineFault, type Refusal } from '../fault.ts'
+import { defineFault, type Refusal, type Strike } from '../fault.ts'
+import { strikeError } from '../refusal.ts'
 import { Bucket } from '../limits.ts'
 
 /** A quota that shrinks in the middle of traffic is all but used up: so much of a minute is left. */
@@ -57,13 +58,14 @@ export const rateLimit = defineFault({
     const small = (perMinute: number | undefined, now: Millis): Bucket | null =>
       perMinute === undefined ? null : new Bucket(perMinute, now, Math.max(1, perMinute * INITIAL_SHARE))
     return {
-      onAdmit({ attempt, endpoint, now }) {
-        if (mode === 'phantom') return refusal(form, hint, { 'x-ratelimit-remaining-requests': '4999' })
+      onAdmit(strike) {
+        const { attempt, endpoint, now } = strike
+        if (mode === 'phantom') return refusal(strike, form, hint, { 'x-ratelimit-remaining-requests': '4999' })
         let bucket = buckets.get(endpoint.provider)
         if (!bucket) buckets.set(endpoint.provider, (bucket = { requests: small(rpm, now), tokens: small(tpm, now) }))
         const tokens = attempt.request.inputTokens + (attempt.request.maxTokens ?? 0)
         const wait = Math.max(bucket.requests?.waitMs(1, now) ?? 0, bucket.tokens?.waitMs(tokens, now) ?? 0)
-        if (wait > 0) return refusal(form, wait, { 'x-ratelimit-remaining-requests': '0' })
+        if (wait > 0) return refusal(strike, form, wait, { 'x-ratelimit-remaining-requests': '0' })
         bucket.requests?.take(1, now)
         bucket.tokens?.take(tokens, now)
         return null
@@ -73,21 +75,13 @@ export const rateLimit = defineFault({
 })
 
 /** Headers speak whole seconds, so the hint is one in both clocks. */
-function refusal(form: RetryAfterForm | 'none', waitMs: Millis, headers: Record<string, string>): Refusal {
+function refusal(
+  strike: Strike,
+  form: RetryAfterForm | 'none',
+  waitMs: Millis,
+  headers: Record<string, string>,
+): Refusal {
   const retryAfterMs = form === 'none' ? null : Math.ceil(waitMs / SECOND) * SECOND
-  return {
-    signals: [
-      CONNECTED,
-      {
-        type: 'failed',
-        class: 'rate_limited',
-        status: 429,
-        retryAfterMs,
-        ...(form !== 'none' && { retryAfterForm: form }),
-        where: 'response',
-        message: 'Rate limit reached. Please try again later.',
-        headers,
-      },
-    ],
-  }
+  const hint = form === 'none' ? {} : { retryAfterMs, retryAfterForm: form }
+  return { signals: [CONNECTED, strikeError(strike, 'rate_limited', { status: 429, ...hint, headers })] }
 }

@@ -4,11 +4,10 @@
  * RetryInfo among the details, not a header. Sources: Google's API error model (google.rpc), the Gemini
  * troubleshooting page, and messages seen in public issues.
  */
-import type { Millis } from '../../../base/index.ts'
 import { ERROR_CLASSES, type ErrorClass } from '../../error-class.ts'
-import type { Failed, RetryAfterForm } from '../../signal.ts'
+import type { Failed } from '../../signal.ts'
+import { delayOf } from '../../natives/google.ts'
 import { gatewayWording, wordsOf, type Vocabulary } from '../_errors.ts'
-import { listOf, recordOf, RETRY_AFTER_MS_MAX } from '../_wire.ts'
 
 interface Wording {
   /** HTTP status when the Signal names none. */
@@ -60,7 +59,7 @@ const RPC = 'type.googleapis.com/google.rpc'
 /** The `error` object, with its number and its details. */
 export function errorObject(failed: Failed, status: number | null): object {
   const { word, reason } = WORDING[failed.class]
-  const delay = delayOf(failed)
+  const delay = failed.where === 'stream' ? null : delayOf(failed)
   const details = [
     ...(reason === null ? [] : [{ '@type': `${RPC}.ErrorInfo`, reason, domain: 'googleapis.com' }]),
     ...(delay === null ? [] : [{ '@type': `${RPC}.RetryInfo`, retryDelay: delay }]),
@@ -71,38 +70,4 @@ export function errorObject(failed: Failed, status: number | null): object {
     status: word,
     ...(details.length > 0 && { details }),
   }
-}
-
-/** A protobuf Duration: whole seconds, or seconds with milliseconds. A date can only be a header's. */
-function delayOf({ retryAfterMs, retryAfterForm, where }: Failed): string | null {
-  if (retryAfterMs === null || retryAfterForm === 'date' || where === 'stream') return null
-  if (retryAfterForm !== 'milliseconds') return `${Math.ceil(retryAfterMs / 1000)}s`
-  return `${(Math.ceil(retryAfterMs) / 1000).toFixed(3)}s`
-}
-
-const DELAY = /^\d{1,15}(?:\.\d{1,9})?s$/
-const PROSE = /please retry in (\d{1,9}(?:\.\d{1,9})?)(m?s)\b/i
-
-/** The hint in an error's body: its RetryInfo, else what its message says. */
-export function retryHintOf(body: string): { ms: Millis; form: RetryAfterForm } | null {
-  let parsed: unknown = null
-  try {
-    parsed = JSON.parse(body)
-  } catch {
-    // Cut off, or no JSON: the prose may still be there.
-  }
-  const error = recordOf(recordOf(Array.isArray(parsed) ? parsed[0] : parsed)?.['error'])
-  for (const detail of listOf(error?.['details'])) {
-    const delay = recordOf(detail)?.['retryDelay']
-    if (typeof delay === 'string' && DELAY.test(delay)) {
-      return { ms: sane(Number(delay.slice(0, -1)) * 1000), form: delay.includes('.') ? 'milliseconds' : 'seconds' }
-    }
-  }
-  const [, amount, unit] = PROSE.exec(body) ?? []
-  if (amount === undefined) return null
-  return { ms: sane(Number(amount) * (unit?.toLowerCase() === 'ms' ? 1 : 1000)), form: 'milliseconds' }
-}
-
-function sane(ms: number): Millis {
-  return Math.min(Math.round(ms), RETRY_AFTER_MS_MAX)
 }

@@ -12,7 +12,7 @@ import type { FinishReason } from '../../signal.ts'
 import { AnswerParser } from '../_answer-parser.ts'
 import type { ParseContext, Parser } from '../_dialect.ts'
 import { type Fields, isCount, listOf, recordOf } from '../_wire.ts'
-import { retryHintOf, VOCABULARY } from './errors.ts'
+import { VOCABULARY } from './errors.ts'
 import { PartialArgs } from './partial-args.ts'
 
 export function geminiParser(context: ParseContext): Parser {
@@ -24,10 +24,6 @@ class GeminiParser extends AnswerParser {
   /** The tool call whose arguments are still coming by path. */
   private partial: PartialArgs | null = null
   private responseId = 'call'
-
-  protected override hintInBody(body: string): ReturnType<typeof retryHintOf> {
-    return retryHintOf(body)
-  }
 
   protected readEvent(chunk: Fields): void {
     if (!this.readResponse(chunk) && !recordOf(chunk['usageMetadata'])) this.garble('broken_json')
