@@ -13,9 +13,9 @@ export function assertNever(value: never): never {
   throw new InvariantError(`unexpected variant: ${JSON.stringify(value)}`)
 }
 
-/** The element at `index`, which is known to exist. */
+/** The element at `index`, which is known to exist. The sentence is made only when it does not. */
 export function at<T>(list: readonly T[], index: number): T {
   const item = list[index]
-  assert(item !== undefined, `no element ${index} in a list of ${list.length}`)
+  if (item === undefined) throw new InvariantError(`no element ${index} in a list of ${list.length}`)
   return item
 }

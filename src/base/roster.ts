@@ -4,7 +4,7 @@
  * a thing that has left leaves nothing behind but numbers, which are dropped when they come up. A wake that is moved to
  * a later time costs nothing until the earlier one comes up: most deadlines never do.
  */
-import { assert } from './assert.ts'
+import { InvariantError } from './assert.ts'
 import { EventQueue } from './event-queue.ts'
 import { NEVER, type Millis } from './time.ts'
 
@@ -30,7 +30,7 @@ export class Roster<T> {
   /** Put a thing on the roster; returns its slot. */
   add(item: T): number {
     const slot = this.free.pop() ?? this.items.push(null) - 1
-    assert(slot < SLOTS_MAX, `more than ${SLOTS_MAX} at once`)
+    if (slot >= SLOTS_MAX) throw new InvariantError(`more than ${SLOTS_MAX} at once`)
     if (slot >= this.wakes.length) this.grow()
     this.items[slot] = item
     this.wakes[slot] = NEVER

@@ -22,6 +22,7 @@ const WORDS = [
 ]
 const ARRAY_ITEMS_MAX = 3
 const DEPTH_MAX = 8
+const NO_DELTAS: readonly ToolDelta[] = []
 const CHARACTERS_PER_TOKEN = 4
 
 interface JsonSchema {
@@ -43,7 +44,7 @@ export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng
   }
   if (shape.responseFormat !== 'text') {
     const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, rng))
-    return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: [], billedInputTokens }
+    return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: NO_DELTAS, billedInputTokens }
   }
   const cap = Math.min(request.maxTokens ?? Infinity, spec.max_output ?? spec.context_length)
   const outputTokens = Math.max(1, Math.min(request.outputTokens, cap))
@@ -51,7 +52,7 @@ export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng
     outputTokens,
     reason: request.outputTokens > cap ? 'length' : 'stop',
     text: null,
-    toolDeltas: [],
+    toolDeltas: NO_DELTAS,
     billedInputTokens,
   }
 }

@@ -9,7 +9,7 @@
  * So an answer that comes at the very instant of a timeout is in time, and a fault that starts at the instant of an
  * arrival strikes it.
  */
-import { assert, Rng, type Millis } from '../base/index.ts'
+import { InvariantError, Rng, type Millis } from '../base/index.ts'
 import type { Entry, Log, Out } from '../ledger/index.ts'
 import { Client, Workload, type ClientCommand, type WorkloadCommand } from '../workload/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
@@ -35,8 +35,8 @@ export interface WorldSpec {
 const EVENTS_PER_INSTANT_MAX = 10_000_000
 
 type Arrival =
-  | { readonly type: 'call'; readonly call: Call }
-  | { readonly type: 'attempt'; readonly attempt: AttemptHandle }
+  | { readonly type: 'call.send'; readonly call: Call }
+  | { readonly type: 'attempt.dispatch'; readonly attempt: AttemptHandle }
 type Cancel =
   | {
       readonly type: 'call.cancel'
@@ -50,27 +50,36 @@ type Message =
   | { readonly type: 'gateway.struck'; readonly fault: number }
   | { readonly type: 'gateway.failed'; readonly call: Call; readonly failure: CallFailure; readonly committed: boolean }
 
-/** A first-in-first-out list that gives its memory back when it runs empty. */
+const LINE_START = 64
+
+/** A first-in-first-out list: a ring, so that a message costs no memory but its own. */
 class Line<T> {
-  private items: T[] = []
+  private ring: (T | null)[] = Array.from({ length: LINE_START }, () => null)
   private head = 0
+  private count = 0
 
   get isEmpty(): boolean {
-    return this.head === this.items.length
+    return this.count === 0
   }
 
   push(item: T): void {
-    this.items.push(item)
+    if (this.count === this.ring.length) this.grow()
+    this.ring[(this.head + this.count) & (this.ring.length - 1)] = item
+    this.count += 1
   }
 
   shift(): T {
-    const item = this.items[this.head] as T
-    this.head += 1
-    if (this.head === this.items.length) {
-      this.items.length = 0
-      this.head = 0
-    }
+    const item = this.ring[this.head] as T
+    this.ring[this.head] = null // What has been delivered is not kept alive.
+    this.head = (this.head + 1) & (this.ring.length - 1)
+    this.count -= 1
     return item
+  }
+
+  private grow(): void {
+    const { ring, head } = this
+    this.ring = [...ring.slice(head), ...ring.slice(0, head), ...ring.map(() => null)]
+    this.head = 0
   }
 }
 
@@ -131,7 +140,7 @@ export class World {
         instant = next
         events = 0
       }
-      assert(events < EVENTS_PER_INSTANT_MAX, `time stands still at ${instant} ms`)
+      if (events >= EVENTS_PER_INSTANT_MAX) throw new InvariantError(`time stands still at ${instant} ms`)
       this.react(next)
     }
     this.now = Math.max(this.now, Math.min(until, this.spec.durationMs + this.spec.drainMs))
@@ -219,7 +228,7 @@ export class World {
   }
 
   private arrive(arrival: Arrival, now: Millis): void {
-    if (arrival.type === 'attempt') {
+    if (arrival.type === 'attempt.dispatch') {
       this.fleet.handle({ type: 'attempt.arrived', attempt: arrival.attempt }, now, this.fromFleet)
       return
     }
@@ -270,7 +279,7 @@ export class World {
   }
 
   private pushedByRouter(command: RouterCommand): void {
-    if (command.type === 'attempt.dispatch') this.arrivals.push({ type: 'attempt', attempt: command.attempt })
+    if (command.type === 'attempt.dispatch') this.arrivals.push(command)
     else if (command.type === 'attempt.cancel') this.cancels.push(command)
     else this.signals.push(command)
   }
@@ -278,10 +287,8 @@ export class World {
   private pushedByClient(command: ClientCommand): void {
     switch (command.type) {
       case 'call.send':
-        this.arrivals.push({ type: 'call', call: command.call })
-        return
       case 'attempt.dispatch':
-        this.arrivals.push({ type: 'attempt', attempt: command.attempt })
+        this.arrivals.push(command)
         return
       case 'call.cancel':
       case 'attempt.cancel':
