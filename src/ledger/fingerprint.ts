@@ -13,9 +13,15 @@ import {
   ENTRY_KINDS,
   REQUEST_OUTCOMES,
   SKIP_CAUSES,
+  type AttemptEnded,
+  type AttemptStarted,
+  type CallClosed,
+  type CallRouted,
   type Candidate,
   type Entry,
+  type FleetCharged,
   type FunnelStep,
+  type RequestArrived,
   type RequestClosed,
 } from './entry.ts'
 import type { Fold } from './log.ts'
@@ -27,12 +33,21 @@ export interface Hasher {
 }
 
 const BUFFER_NUMBERS = 8192
-/** The widest entry, with room to spare; longer lists flush as they go. */
+/** The widest entry without its lists, with room to spare; lists flush as they go. */
 const ENTRY_NUMBERS_MAX = 32
 
+/** The number of a name. The same name nearly always comes again: the last one is remembered. */
 function numbering<T extends string>(names: readonly T[]): (name: T) => number {
   const table = new Map<T, number>(names.map((name, index) => [name, index]))
-  return (name) => table.get(name) ?? -1
+  let last: T | undefined
+  let number = -1
+  return (name) => {
+    if (name !== last) {
+      last = name
+      number = table.get(name) ?? -1
+    }
+    return number
+  }
 }
 
 const kindNumber = numbering(ENTRY_KINDS)
@@ -42,13 +57,27 @@ const callOutcome = numbering(CALL_OUTCOMES)
 const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
 const skipCause = numbering(SKIP_CAUSES)
+const REQUEST_ARRIVED = kindNumber('request.arrived')
+const CALL_ROUTED = kindNumber('call.routed')
+const ATTEMPT_STARTED = kindNumber('attempt.started')
+const ATTEMPT_ENDED = kindNumber('attempt.ended')
+const FLEET_CHARGED = kindNumber('fleet.charged')
+const CALL_CLOSED = kindNumber('call.closed')
+const REQUEST_CLOSED = kindNumber('request.closed')
 const NO_INSTANT = -1
 const NO_STATUS = -1
+
+type RareEntry = Exclude<
+  Entry,
+  RequestArrived | CallRouted | AttemptStarted | AttemptEnded | FleetCharged | CallClosed | RequestClosed
+>
 
 export class Fingerprint implements Fold {
   private readonly numbers = new Float64Array(BUFFER_NUMBERS)
   private readonly bytes = new Uint8Array(this.numbers.buffer)
   private used = 0
+  private readonly funnels = new Recent<FunnelStep>()
+  private readonly orders = new Recent<Candidate>()
   private readonly hasher: Hasher
   private finished: string | null = null
 
@@ -56,55 +85,90 @@ export class Fingerprint implements Fold {
     this.hasher = hasher
   }
 
+  /** One small method per kind that is frequent: small enough for an engine to write its numbers without boxing them. */
   step(entry: Entry): void {
     this.makeRoom()
-    this.put(kindNumber(entry.kind))
-    this.put(entry.at)
     switch (entry.kind) {
       case 'request.arrived':
-        this.put2(entry.request, entry.workflow)
-        this.put2(entry.inputTokens, entry.stream ? 1 : 0)
-        return
+        return this.requestArrived(entry)
       case 'call.routed':
-        this.put2(entry.request, entry.call)
-        this.put2(entry.rule, entry.rung)
-        this.putFunnel(entry.funnel)
-        this.putOrder(entry.order)
-        return
+        return this.callRouted(entry)
+      case 'attempt.started':
+        return this.attemptStarted(entry)
+      case 'attempt.ended':
+        return this.attemptEnded(entry)
+      case 'fleet.charged':
+        return this.fleetCharged(entry)
+      case 'call.closed':
+        return this.callClosed(entry)
+      case 'request.closed':
+        return this.requestClosed(entry)
+      default:
+        this.rare(entry)
+    }
+  }
+
+  private requestArrived(entry: RequestArrived): void {
+    this.put2(REQUEST_ARRIVED, entry.at)
+    this.put2(entry.request, entry.workflow)
+    this.put2(entry.inputTokens, entry.stream ? 1 : 0)
+  }
+
+  private callRouted(entry: CallRouted): void {
+    this.put2(CALL_ROUTED, entry.at)
+    this.put2(entry.request, entry.call)
+    this.put2(entry.rule, entry.rung)
+    this.putList(entry.funnel, this.funnels, putFunnel)
+    this.putList(entry.order, this.orders, putOrder)
+  }
+
+  private attemptStarted(entry: AttemptStarted): void {
+    this.put2(ATTEMPT_STARTED, entry.at)
+    this.put3(entry.request, entry.call, entry.attempt)
+    this.put2(entry.endpoint, attemptReason(entry.reason))
+  }
+
+  private attemptEnded(entry: AttemptEnded): void {
+    this.put2(ATTEMPT_ENDED, entry.at)
+    this.put3(entry.request, entry.call, entry.attempt)
+    this.put3(entry.endpoint, attemptOutcome(entry.outcome), errorClassNumber(entry.errorClass))
+    this.put3(entry.startedAt, entry.firstContentAt ?? NO_INSTANT, entry.outputTokens)
+    this.put2(entry.status ?? NO_STATUS, entry.committed ? 1 : 0)
+  }
+
+  private fleetCharged(entry: FleetCharged): void {
+    this.put2(FLEET_CHARGED, entry.at)
+    this.put3(entry.request, entry.call, entry.attempt)
+    this.put2(entry.endpoint, entry.cost)
+    this.put3(entry.inputTokens, entry.outputTokens, entry.quality)
+    if (entry.cachedInputTokens !== undefined || entry.writtenInputTokens !== undefined)
+      this.put2(entry.cachedInputTokens ?? 0, entry.writtenInputTokens ?? 0)
+  }
+
+  private callClosed(entry: CallClosed): void {
+    this.put2(CALL_CLOSED, entry.at)
+    this.put3(entry.request, entry.call, callOutcome(entry.outcome))
+    this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
+    this.put3(entry.status, entry.attempts, entry.firstChoice)
+    this.put(entry.rung)
+  }
+
+  private requestClosed(entry: RequestClosed): void {
+    this.put2(REQUEST_CLOSED, entry.at)
+    this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
+    this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
+    this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
+    this.put2(entry.workflow, entry.arrivedAt)
+    this.put3(entry.calls, entry.firstChoice, entry.billed)
+    this.put(entry.rung)
+  }
+
+  private rare(entry: RareEntry): void {
+    this.put2(kindNumber(entry.kind), entry.at)
+    switch (entry.kind) {
       case 'candidate.skipped':
         this.put2(entry.request, entry.call)
         this.put2(entry.endpoint, skipCause(entry.cause))
-        return
-      case 'attempt.started':
-        this.put3(entry.request, entry.call, entry.attempt)
-        this.put2(entry.endpoint, attemptReason(entry.reason))
-        return
-      case 'attempt.ended':
-        this.put3(entry.request, entry.call, entry.attempt)
-        this.put3(entry.endpoint, attemptOutcome(entry.outcome), errorClassNumber(entry.errorClass))
-        this.put3(entry.startedAt, entry.firstContentAt ?? NO_INSTANT, entry.outputTokens)
-        this.put2(entry.status ?? NO_STATUS, entry.committed ? 1 : 0)
-        return
-      case 'fleet.charged':
-        this.put3(entry.request, entry.call, entry.attempt)
-        this.put2(entry.endpoint, entry.cost)
-        this.put3(entry.inputTokens, entry.outputTokens, entry.quality)
-        if (entry.cachedInputTokens !== undefined || entry.writtenInputTokens !== undefined)
-          this.put2(entry.cachedInputTokens ?? 0, entry.writtenInputTokens ?? 0)
-        return
-      case 'call.closed':
-        this.put3(entry.request, entry.call, callOutcome(entry.outcome))
-        this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
-        this.put3(entry.status, entry.attempts, entry.firstChoice)
-        this.put(entry.rung)
-        return
-      case 'request.closed':
-        this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
-        this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
-        this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
-        this.put2(entry.workflow, entry.arrivedAt)
-        this.put3(entry.calls, entry.firstChoice, entry.billed)
-        this.put(entry.rung)
         return
       case 'health.changed':
         this.put(entry.policy)
@@ -152,24 +216,22 @@ export class Fingerprint implements Fold {
     this.put(third)
   }
 
-  private putFunnel(funnel: readonly FunnelStep[]): void {
-    this.put(funnel.length)
-    for (const { step, left, removed } of funnel) {
-      this.makeRoom()
-      this.put3(nameNumber(step), left, removed.length)
-      for (const endpoint of removed) {
-        this.makeRoom()
-        this.put(endpoint)
-      }
+  /** A list that was seen just now, as the same object, is copied; any other is encoded, and remembered. */
+  private putList<T>(
+    list: readonly T[],
+    recent: Recent<T>,
+    encode: (list: readonly T[], numbers: number[]) => void,
+  ): void {
+    let code = recent.find(list)
+    if (code === null) {
+      const numbers: number[] = [list.length]
+      encode(list, numbers)
+      code = Float64Array.from(numbers)
+      recent.add(list, code)
     }
-  }
-
-  private putOrder(order: readonly Candidate[]): void {
-    this.makeRoom()
-    this.put(order.length)
-    for (const { endpoint, score, reason } of order) {
-      this.makeRoom()
-      this.put3(endpoint, score, nameNumber(reason))
+    for (let index = 0; index < code.length; index += 1) {
+      if (this.used === BUFFER_NUMBERS) this.flush()
+      this.put(code[index] as number)
     }
   }
 
@@ -181,6 +243,36 @@ export class Fingerprint implements Fold {
     if (this.used > 0 && this.finished === null) this.hasher.update(this.bytes.subarray(0, this.used * 8))
     this.used = 0
   }
+}
+
+const RECENT = 8
+
+/** The last few lists and their encodings. Funnels and orders are mostly the same few objects for millions of calls. */
+class Recent<T> {
+  private readonly lists: (readonly T[])[] = []
+  private readonly codes: Float64Array[] = []
+  private next = 0
+
+  find(list: readonly T[]): Float64Array | null {
+    const { lists } = this
+    for (let index = 0; index < lists.length; index += 1)
+      if (lists[index] === list) return this.codes[index] as Float64Array
+    return null
+  }
+
+  add(list: readonly T[], code: Float64Array): void {
+    this.lists[this.next] = list
+    this.codes[this.next] = code
+    this.next = (this.next + 1) % RECENT
+  }
+}
+
+function putFunnel(funnel: readonly FunnelStep[], numbers: number[]): void {
+  for (const { step, left, removed } of funnel) numbers.push(nameNumber(step), left, removed.length, ...removed)
+}
+
+function putOrder(order: readonly Candidate[], numbers: number[]): void {
+  for (const { endpoint, score, reason } of order) numbers.push(endpoint, score, nameNumber(reason))
 }
 
 const nameNumbers = new Map<string, number>()
