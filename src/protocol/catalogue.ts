@@ -231,6 +231,14 @@ export const endpointSchema = z
       .max(32)
       .default('us')
       .meta({ examples: ['eu'] }),
+    groups: z
+      .array(slug)
+      .max(16)
+      .default([])
+      .meta({
+        description: 'What it shares its fate with: a cloud, a CDN, a way out. Fault selectors name them.',
+        examples: [['cloud-a', 'cdn-x']],
+      }),
     quantization: z.enum(QUANTIZATIONS).default('unknown'),
     capacity: capacity.prefault({}),
     latency: latency.prefault({}),

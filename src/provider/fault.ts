@@ -23,6 +23,16 @@ export interface Strike {
   readonly rng: Rng
   /** 0..1: how strong the fault is now. Kinds that ramp in severity scale by it; the others strike that share. */
   readonly level: number
+  /** Time since the fault began, and until it ends (NEVER: when it is healed by hand). */
+  readonly sinceMs: Millis
+  readonly leftMs: Millis
+  readonly load: Load
+}
+
+/** What the fleet knows of the traffic at its endpoints. */
+export interface Load {
+  /** Attempts that an endpoint holds now, waiting or served. */
+  inFlight(endpoint: number): number
 }
 
 /** An attempt turned away: these Signals, and nothing else, are what it gets. No Signals: silence. */
@@ -51,6 +61,8 @@ export interface FaultVariant {
   readonly with: Readonly<Record<string, unknown>>
   /** Parameters that the line itself must still say, with values to begin with. */
   readonly ask?: Readonly<Record<string, unknown>>
+  /** Fields of the line (probability, per, shape) that it has unless the line says otherwise. */
+  readonly line?: Readonly<Record<string, unknown>>
   /** The mix of traffic that meets it. Default: `short-chat`. */
   readonly mix?: string
   /** What leaves the endpoint, and what a client of it sees. */

@@ -75,6 +75,8 @@ interface Endpoint {
   /** null: each slot serves one. */
   readonly sharing: Sharing | null
   inService: number
+  /** In service, waiting, or held in silence. */
+  inFlight: number
   /** Waiting for a slot, in order of arrival. */
   waiting: Set<Job>
 }
@@ -106,6 +108,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   constructor({ endpoints, weather, rng, grain }: FleetOptions) {
     this.weather = weather
+    weather.load = { inFlight: (endpoint) => at(this.endpoints, endpoint).inFlight }
     this.rng = rng
     this.grain = grain
     this.endpoints = endpoints.map((spec, index) => {
@@ -119,6 +122,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
         sharing: spec.capacity.discipline === 'shared' ? new Sharing(spec.capacity.slots ?? 1) : null,
         inService: 0,
+        inFlight: 0,
         waiting: new Set(),
       }
     })
@@ -222,6 +226,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     }
     job.slot = this.roster.add(job)
     this.jobs.set(attempt, job)
+    endpoint.inFlight += 1
     return job
   }
 
@@ -321,6 +326,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     job.state = 'over'
     this.jobs.delete(attempt)
     this.roster.remove(slot)
+    endpoint.inFlight -= 1
     if (!wasServing) return
     endpoint.inService -= 1
     const [next] = endpoint.waiting

@@ -3,11 +3,20 @@
  * are the edges of its faults. Endpoints ask it at three points of an attempt (at the door, when service begins, when
  * the script is written); the driver asks it for the gateway.
  */
-import { at, EventQueue, hashName, NEVER, type Machine, type Millis, type Rng } from '../base/index.ts'
+import {
+  at,
+  EventQueue,
+  hashName,
+  NEVER,
+  sampleExponential,
+  type Machine,
+  type Millis,
+  type Rng,
+} from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { AttemptHandle, Call, EndpointSpec, Signal } from '../protocol/index.ts'
-import { LAYERS, type FaultBehaviour, type FaultKind, type Layer, type Strike } from './fault.ts'
-import { levelAt, type Shape } from './shape.ts'
+import { LAYERS, type FaultBehaviour, type FaultKind, type Layer, type Load, type Strike } from './fault.ts'
+import { courseOf, type Course, type Shape } from './shape.ts'
 import type { Script, Service } from './service.ts'
 
 /** One line of a timeline, compiled. */
@@ -26,7 +35,22 @@ export interface ScheduledFault {
   /** 0..1: the share of attempts that it strikes. */
   readonly probability: number
   readonly shape: Shape
+  /** The pattern it follows; null for none. */
+  readonly pattern: string | null
+  readonly per: DrawPer
+  /** Each further endpoint is struck so much later than the one before. */
+  readonly stagger: Millis
+  /** Of the faults at work in a group, one is drawn per attempt, by weight; null: it stands alone. */
+  readonly exclusiveGroup: string | null
+  readonly weight: number
 }
+
+/**
+ * What a draw is made for: each attempt; each request, at every endpoint alike; each session at an endpoint; each
+ * connection to an endpoint.
+ */
+export const DRAW_PER = ['attempt', 'request', 'session', 'connection'] as const
+export type DrawPer = (typeof DRAW_PER)[number]
 
 export type WeatherEvent =
   | { readonly type: 'wake' }
@@ -43,12 +67,23 @@ interface Active {
   readonly key: number
   readonly fault: ScheduledFault
   readonly behaviour: FaultBehaviour
+  readonly course: Course
   isOn: boolean
 }
 
 type GatewayCall = Pick<Call, 'request' | 'number'>
 
 const EDGES = 2
+const COURSE_STREAM = 0x6375
+const REQUEST_STREAM = 0x7265
+const SESSION_STREAM = 0x7373
+const GROUP_STREAM = 0x6772
+/** A workflow keeps so many connections to an endpoint, each for so long (our choice: a small keep-alive pool). */
+const CONNECTIONS = 4
+const CONNECTION_MS: Millis = 60_000
+
+/** Nobody has said what is in flight. */
+const IDLE: Load = { inFlight: () => 0 }
 
 export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   private readonly faults: Active[] = []
@@ -57,6 +92,8 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   private readonly endpoints: readonly EndpointSpec[]
   private readonly atEndpoint: Active[][]
   private atGateway: Active[] = []
+  /** Set by the fleet, which knows. */
+  load: Load = IDLE
 
   constructor(timeline: readonly ScheduledFault[], endpoints: readonly EndpointSpec[], rng: Rng) {
     this.rng = rng
@@ -178,17 +215,56 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     return result
   }
 
-  /** The dice: whether this fault strikes this visit of this request, and how hard. */
+  /** The dice: whether this fault strikes this attempt, and how hard. */
   private strike(active: Active, attempt: AttemptHandle, now: Millis): Strike | null {
     const { fault } = active
-    const level = levelAt(fault.shape, now - fault.at, fault.until - fault.at)
+    let sinceMs = now - fault.at
+    if (fault.stagger > 0) sinceMs -= fault.stagger * Math.max(0, fault.endpoints.indexOf(attempt.endpoint))
+    if (sinceMs < 0) return null
+    const level = active.course(sinceMs, attempt, now)
     if (level === 0) return null
     const stream = attempt.endpoint < 0 ? 0 : this.endpointKey(attempt.endpoint)
     const rng = this.rng.fork(active.key, stream, attempt.request.weather, attempt.visit)
     const share = fault.kind.ramps === 'share' ? fault.probability * level : fault.probability
-    if (share < 1 && !rng.chance(share)) return null
+    if (share < 1) {
+      const dice = fault.per === 'attempt' ? rng : this.dice(active, stream, attempt, now)
+      if (!dice.chance(share)) return null
+    }
+    if (fault.exclusiveGroup !== null && !this.isDrawn(active, stream, attempt)) return null
     const endpoint = at(this.endpoints, Math.max(0, attempt.endpoint))
-    return { attempt, endpoint, now, rng, level }
+    return { attempt, endpoint, now, rng, level, sinceMs, leftMs: fault.until - now, load: this.load }
+  }
+
+  /** The stream that all attempts share that are struck or spared together. */
+  private dice({ key, fault }: Active, stream: number, { request, visit }: AttemptHandle, now: Millis): Rng {
+    switch (fault.per) {
+      case 'attempt':
+        return this.rng.fork(key, stream, request.weather, visit)
+      case 'request':
+        return this.rng.fork(key, REQUEST_STREAM, request.weather)
+      case 'session':
+        return this.rng.fork(key, stream, request.session?.key ?? request.weather, SESSION_STREAM)
+      case 'connection': {
+        const lane = ((request.weather >>> 0) + visit) % CONNECTIONS
+        return this.rng.fork(key, stream, request.workflow * CONNECTIONS + lane, Math.floor(now / CONNECTION_MS))
+      }
+    }
+  }
+
+  /**
+   * Whether it is this fault's turn in its group: everybody at work here draws a waiting time, shorter the more weight,
+   * and the first strikes. A fault that comes or goes takes turns from the others, or gives them back; between the
+   * others nothing moves.
+   */
+  private isDrawn(active: Active, stream: number, { endpoint, request, visit }: AttemptHandle): boolean {
+    const rivals = endpoint < 0 ? this.atGateway : at(this.atEndpoint, endpoint)
+    const turnOf = ({ key, fault }: Active): number =>
+      sampleExponential(1 / fault.weight, this.rng.fork(key ^ GROUP_STREAM, stream, request.weather, visit))
+    const mine = turnOf(active)
+    return rivals.every(
+      (rival) =>
+        rival === active || rival.fault.exclusiveGroup !== active.fault.exclusiveGroup || turnOf(rival) >= mine,
+    )
   }
 
   private readonly keys = new Map<number, number>()
@@ -214,7 +290,9 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   private schedule(fault: ScheduledFault): void {
     const index = this.faults.length
     const behaviour = fault.kind.begin(fault.params)
-    this.faults.push({ index, key: hashName(fault.id), fault, behaviour, isOn: false })
+    const key = hashName(fault.id)
+    const course = courseOf(fault.shape, fault.until - fault.at, this.rng.fork(key, COURSE_STREAM))
+    this.faults.push({ index, key, fault, behaviour, course, isOn: false })
     this.queue.push(fault.at, index * EDGES)
     if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + 1)
   }

@@ -84,7 +84,9 @@ export class Stage {
       for: NEVER,
       on: { provider },
       probability: 1,
-      shape: { kind: 'step' },
+      shape: { kind: 'step', level: 1 },
+      per: 'attempt',
+      stagger: 0,
       min_hits: 0,
     } as never
     const fault = scheduled(line, `by-hand-${index}`, this.scenario.endpoints)

@@ -6,7 +6,15 @@ import { z } from 'zod'
 import { count, didYouMean, duration, ratio, schemaVersion, timeSpan } from '../base/index.ts'
 import { gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
-import { FAULT_NAMES, faultNamed, FAULTS, shapeSchema, type FaultVariant } from '../provider/index.ts'
+import {
+  DRAW_PER,
+  FAULT_NAMES,
+  faultNamed,
+  FAULTS,
+  PATTERNS,
+  shapeSchema,
+  type FaultVariant,
+} from '../provider/index.ts'
 import { policySchema } from '../router/index.ts'
 import { ARRIVALS, clientSchema, MIXES, streamShare, traitsSchema } from '../workload/index.ts'
 
@@ -19,7 +27,7 @@ const id = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, {
 
 const slug = z.string().min(1).max(128)
 
-/** Whom a fault strikes: endpoints by provider, model, region or id, or the gateway itself. */
+/** Whom a fault strikes: endpoints by what their fleet file says of them, or the gateway itself. */
 export const targetSchema = z
   .union([
     z.literal('gateway'),
@@ -29,12 +37,14 @@ export const targetSchema = z
         provider: slug.optional().meta({ examples: ['openai'] }),
         model: slug.optional().meta({ examples: ['openai/gpt-5-mini'] }),
         region: slug.optional().meta({ examples: ['eu'] }),
+        group: slug.optional().meta({ description: 'One of an endpoint’s `groups`.', examples: ['cdn-x'] }),
+        key: slug.optional().meta({ description: 'An endpoint’s `key`.', examples: ['batch'] }),
         endpoint: slug
           .optional()
           .meta({ description: 'An endpoint id, `tag:model`.', examples: ['openai:openai/gpt-5-mini'] }),
       })
       .refine((target) => Object.keys(target).length > 0, {
-        error: 'an empty selector selects nobody; name a provider, model, region or endpoint',
+        error: 'an empty selector selects nobody; name a provider, model, region, group, key or endpoint',
       }),
   ])
   .meta({ id: 'target', description: 'Whom it strikes. Several keys narrow.', examples: [{ provider: 'openai' }] })
@@ -54,6 +64,30 @@ const lineFields = {
   shape: shapeSchema
     .prefault({ kind: 'step' })
     .meta({ description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
+  pattern: z
+    .enum(PATTERNS.map(({ id: name }) => name))
+    .optional()
+    .meta({
+      description: 'When and whom it strikes, as a pattern of the catalogue. What the line says itself goes before.',
+      examples: ['pattern.flap'],
+    }),
+  per: z.enum(DRAW_PER).default('attempt').meta({
+    description:
+      'What a probability is drawn for: each attempt, each request at all endpoints alike, each session, or each pooled connection.',
+  }),
+  stagger: duration({ min: 0 })
+    .prefault('0s')
+    .meta({ description: 'Each further endpoint is struck so much later.', examples: ['30s'] }),
+  exclusive_group: id.optional().meta({
+    description: 'Of the faults at work in a group, one is drawn per attempt.',
+    examples: ['errors'],
+  }),
+  weight: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .optional()
+    .meta({ description: 'Its weight in that draw. Default: 1.', examples: [3] }),
   min_hits: count({ min: 0 }).default(1).meta({
     description:
       'Strikes below this make the verdict inconclusive: a drill must prove that it drilled. 0: it need not strike.',
@@ -91,7 +125,8 @@ function variantsOf(kind: { readonly variants?: readonly FaultVariant[] }): read
 function asKind(line: unknown, context: z.RefinementCtx): unknown {
   if (typeof line !== 'object' || line === null || !('fault' in line) || typeof line.fault !== 'string') return line
   const named = faultNamed(line.fault)
-  if (named) return { ...named.variant?.with, ...line }
+  const pattern = 'pattern' in line ? PATTERNS.find(({ id: name }) => name === line.pattern) : undefined
+  if (named) return { ...named.variant?.line, ...named.variant?.with, ...pattern?.with, ...line }
   const meant = didYouMean(line.fault, FAULT_NAMES)
   context.addIssue({
     code: 'custom',

@@ -39,6 +39,10 @@ export function timelineOf(
     const misfit = fault.kind.misfit?.(fault.params)
     if (misfit) misfits.push({ path, ...misfit })
     misfits.push(...contradictions(line, path))
+    if (line.weight !== undefined && line.exclusive_group === undefined) {
+      const message = 'a weight counts among the faults of a group, and this one is in none'
+      misfits.push({ path: [...path, 'weight'], message, fix: 'add "exclusive_group: errors"' })
+    }
     return fault
   })
 }
@@ -73,6 +77,11 @@ export function scheduled(line: FaultLine, id: string, endpoints: readonly Endpo
     gateway,
     probability: line.probability,
     shape: line.shape,
+    pattern: line.pattern ?? null,
+    per: line.per,
+    stagger: line.stagger,
+    exclusiveGroup: line.exclusive_group ?? null,
+    weight: line.weight ?? 1,
   }
 }
 
@@ -86,24 +95,26 @@ function isGateway(target: Target): boolean {
 
 function selects(target: Target, spec: EndpointSpec): boolean {
   if (typeof target === 'string' || 'gateway' in target) return false
-  const { provider, model, region, endpoint } = target
+  const { provider, model, region, group, key, endpoint } = target
   return (
     (provider === undefined || provider === spec.provider) &&
     (model === undefined || model === spec.model) &&
     (region === undefined || region === spec.region) &&
+    (group === undefined || spec.groups.includes(group)) &&
+    (key === undefined || key === spec.key) &&
     (endpoint === undefined || endpoint === endpointId(spec))
   )
 }
 
 /** How a fault is called in the ledger and by people. */
 export function faultName(fault: ScheduledFault, endpoints: readonly EndpointSpec[], minHits: number): FaultName {
-  const { id, name, kind, params, at: from, until, gateway } = fault
+  const { id, name, kind, params, pattern, at: from, until, gateway } = fault
   const providers = [...new Set(fault.endpoints.map((index) => at(endpoints, index).provider))]
   const target = gateway ? 'the gateway' : providers.join(', ')
   return {
     id,
     kind: name,
-    label: `${name} (${kind.label(params)}) on ${target}`,
+    label: `${name} (${kind.label(params)})${pattern === null ? '' : `, ${pattern},`} on ${target}`,
     at: from,
     until,
     endpoints: gateway ? [] : fault.endpoints,
@@ -119,9 +130,11 @@ function nobody(target: Target, endpoints: readonly EndpointSpec[]): Omit<Misfit
       provider: endpoints.map(({ provider }) => provider),
       model: endpoints.map(({ model }) => model),
       region: endpoints.map(({ region }) => region),
+      group: endpoints.flatMap(({ groups }) => groups),
+      key: endpoints.map((spec) => spec.key),
       endpoint: endpoints.map(endpointId),
     }
-    for (const key of ['provider', 'model', 'region', 'endpoint'] as const) {
+    for (const key of ['provider', 'model', 'region', 'group', 'key', 'endpoint'] as const) {
       const name = target[key]
       const known = [...new Set(values[key])]
       if (name !== undefined && !known.includes(name)) return unknown(key, name, known, 'the fleet')

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SCHEMA_NAMES, schemaText } from '../../src/cli/commands/schema.ts'
 import { METRICS } from '../../src/gates/index.ts'
 import { DIALECTS } from '../../src/protocol/dialects/index.ts'
-import { CATALOGUE } from '../../src/provider/index.ts'
+import { CATALOGUE, PATTERNS } from '../../src/provider/index.ts'
 import { REPORT_FORMATS } from '../../src/report/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
@@ -87,7 +87,7 @@ test('list: each topic, is its registry', async () => {
   const kinds = (family: readonly { readonly kind: string }[]) => family.map(({ kind }) => kind)
   const ids = (family: readonly { readonly id: string }[]) => family.map(({ id }) => id)
   const registries = {
-    faults: CATALOGUE.map(({ kind, variant }) => variant?.id ?? kind.kind), metrics: kinds(METRICS), arrivals: kinds(ARRIVALS), mixes: kinds(MIXES),
+    faults: [...CATALOGUE.map(({ kind, variant }) => variant?.id ?? kind.kind), ...ids(PATTERNS)], metrics: kinds(METRICS), arrivals: kinds(ARRIVALS), mixes: kinds(MIXES),
     strategies: kinds(STRATEGIES), dialects: ids(DIALECTS), reports: ids(REPORT_FORMATS),
   } // prettier-ignore
   for (const [topic, names] of Object.entries(registries)) {
@@ -102,7 +102,7 @@ test('list: each topic, is its registry', async () => {
 test('list faults: kind or row, what a client sees and every parameter that is left to say, are told', async () => {
   const { out } = await squall(ROOT, ['list', 'faults', '--json'])
   const items = JSON.parse(out) as { name: string; facts: { parameters: string[] } & Record<string, string> }[]
-  expect(items).toHaveLength(CATALOGUE.length)
+  expect(items).toHaveLength(CATALOGUE.length + PATTERNS.length)
   for (const [index, { kind, variant }] of CATALOGUE.entries()) {
     const { name, facts } = items[index] as (typeof items)[number]
     const settled = Object.keys(variant?.with ?? {})

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { hashName, Rng } from '../../src/base/index.ts'
-import { CATALOGUE, FAULT_NAMES, type FaultVariant } from '../../src/provider/index.ts'
+import { CATALOGUE, FAULT_NAMES, PATTERNS, type FaultVariant } from '../../src/provider/index.ts'
 import { faultLineSchema, scheduled } from '../../src/scenario/index.ts'
 import { MIXES } from '../../src/workload/index.ts'
 import { endpoint, FleetLab, question } from '../provider/lab.ts'
@@ -13,6 +13,12 @@ const SPEC = endpoint('openai', { model: 'openai/gpt-5-mini' })
 const REQUESTS = 120
 const EVERY_MS = 50
 const TURNS = 4
+const PLAIN: Record<string, string> = {
+  probability: '100%',
+  per: 'attempt',
+  stagger: '0s',
+  shape: '{ kind: step }',
+}
 
 /** A line of a timeline, as a stranger would write it. */
 function lineOf({ id, ask = {} }: FaultVariant, more = ''): string {
@@ -42,11 +48,47 @@ function observe({ mix: wanted = 'short-chat' }: FaultVariant, faults: ReturnTyp
   }
 }
 
+describe.each(PATTERNS.map((pattern) => [pattern.id, pattern] as const))('pattern %s', (id, pattern) => {
+  const PAIR = [SPEC, endpoint('openai', { tag: 'openai/eu', model: 'openai/gpt-5-mini' })]
+  /** Who is struck when, of questions that come every second to both endpoints in turn. */
+  const struckWith = (fields: string) => {
+    const line = faultLineSchema.parse(
+      parse(`{ at: 0s, for: 24h, on: { provider: openai }, fault: outage, mode: refuse${fields} }`),
+    )
+    const it = new FleetLab(PAIR, [scheduled(line, 'it', PAIR)])
+    for (let n = 0; n < 300; n += 1) {
+      const id = Math.floor(n / 2)
+      it.at(n * 1_000 + (n >= 200 ? 40_000_000 : 0)).send(n % 2, question({ id, weather: hashName(`question ${id}`) }))
+    }
+    return it.of('fault.fired').map(({ at, endpoint: index }) => `${at} ${index}`)
+  }
+
+  test('pattern: says what it is, what a client sees, what a good router does, and where it was seen', () => {
+    for (const text of [pattern.summary, pattern.sees, pattern.expect]) expect(text).toMatch(/^[A-Z0-9].{8,}[.]$/s)
+    expect(pattern.seen.length).toBeGreaterThan(5)
+    expect(TAXONOMY).toContain(id)
+  })
+
+  test('pattern: strikes some, not all, and the same ones again', () => {
+    const struck = struckWith(`, pattern: ${id}`)
+    expect(struck.length).toBeGreaterThan(0)
+    expect(struck).not.toEqual(struckWith(''))
+    expect(struckWith(`, pattern: ${id}`)).toEqual(struck)
+  })
+
+  test('pattern: what the line says itself, goes before', () => {
+    const all = Object.keys(pattern.with).map((key) => `, ${key}: ${PLAIN[key]}`)
+    expect(struckWith(`, pattern: ${id}${all.join('')}`)).toEqual(struckWith(''))
+  })
+})
+
 test('rows: every name is of the taxonomy, and there once', () => {
   for (const { variant } of ROWS) {
     expect(TAXONOMY).toContain(variant.id.split('.').slice(0, 2).join('.'))
   }
-  expect(new Set(FAULT_NAMES).size).toBe(FAULT_NAMES.length)
+  const names = [...CATALOGUE, ...PATTERNS].map((row) => ('id' in row ? row.id : (row.variant?.id ?? row.kind.kind)))
+  expect(new Set([...FAULT_NAMES, ...names]).size).toBe(FAULT_NAMES.length + PATTERNS.length)
+  expect(new Set(names).size).toBe(names.length)
 })
 
 describe.each(ROWS.map((row) => [row.variant.id, row] as const))('row %s', (_id, { kind, variant }) => {

@@ -47,7 +47,7 @@ describe.each(FAULTS.map((kind) => [kind.kind, kind] as const))('fault %s', (_na
   const line = faultLineSchema.parse(parse(kind.example)) as FaultLine
   const SPEC = endpoint('openai', { model: 'openai/gpt-5-mini' })
   const fault = scheduled(
-    { ...line, on: { provider: 'openai' }, at: 0, probability: 1, shape: { kind: 'step' } },
+    { ...line, on: { provider: 'openai' }, at: 0, probability: 1, shape: { kind: 'step', level: 1 } },
     'it',
     [SPEC],
   )

@@ -1,6 +1,6 @@
 /** The lists of the README, made from the registries. `npm run docs` writes them, a test holds them. */
 import { METRICS } from '../../src/gates/index.ts'
-import { FAULTS, type FaultKind } from '../../src/provider/index.ts'
+import { FAULTS, PATTERNS, type FaultKind } from '../../src/provider/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
 
@@ -14,6 +14,17 @@ const code = (text: string): string => `\`${text}\``
 
 const LISTS: Readonly<Record<string, () => string>> = {
   faults: () => (FAULTS as unknown as readonly FaultKind[]).map(faultList).join('\n\n'),
+  patterns: () =>
+    table(
+      ['pattern', 'what it is', 'the same as', 'a client sees', 'seen in'],
+      PATTERNS.map(({ id, summary, with: settled, sees, seen }) => [
+        code(id),
+        summary,
+        code(fields(settled)),
+        sees,
+        linked(seen),
+      ]),
+    ),
   metrics: () =>
     table(
       ['metric', 'what it tells', 'numerator', 'denominator', 'asserted like'],
@@ -47,8 +58,13 @@ function faultList({ kind, summary, sees, example, variants = [] }: FaultKind): 
 
 function fields(values: Readonly<Record<string, unknown>>): string {
   return Object.entries(values)
-    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .map(([key, value]) => `${key}: ${typeof value === 'string' ? value : flow(value)}`)
     .join(', ')
+}
+
+/** A value in YAML's one-line style. */
+function flow(value: unknown): string {
+  return JSON.stringify(value).replaceAll('"', '').replaceAll(/[:,]/g, '$& ')
 }
 
 function lowered(sentence: string): string {

@@ -33,7 +33,7 @@ export function fault(
   until: Millis,
   endpoints: readonly number[] | 'gateway',
   params: Fields = {},
-  more: { id?: string; probability?: number; shape?: Fields } = {},
+  more: Partial<Omit<ScheduledFault, 'shape'>> & { shape?: Fields } = {},
 ): ScheduledFault {
   const found = FAULTS.find((candidate) => candidate.kind === kind) as unknown as FaultKind
   const gateway = endpoints === 'gateway'
@@ -46,7 +46,13 @@ export function fault(
     params: z.object(found.params).parse(params) as Fields,
     endpoints: gateway ? [] : endpoints,
     gateway,
-    probability: more.probability ?? 1,
+    probability: 1,
+    pattern: null,
+    per: 'attempt',
+    stagger: 0,
+    exclusiveGroup: null,
+    weight: 1,
+    ...more,
     shape: shapeSchema.parse(more.shape ?? { kind: 'step' }),
   }
 }

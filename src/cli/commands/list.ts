@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { formatDuration } from '../../base/quantities.ts'
 import { METRICS } from '../../gates/index.ts'
 import { DIALECTS } from '../../protocol/dialects/index.ts'
-import { CATALOGUE, type NamedFault } from '../../provider/index.ts'
+import { CATALOGUE, PATTERNS, type NamedFault, type Pattern } from '../../provider/index.ts'
 import { REPORT_FORMATS } from '../../report/index.ts'
 import { policySchema } from '../../router/index.ts'
 import { STRATEGIES } from '../../router/strategies/index.ts'
@@ -33,7 +33,7 @@ interface Topic {
 export const TOPICS = {
   scenarios: { summary: 'the stories in scenarios/', items: scenarioItems },
   policies: { summary: 'the routing policies in scenarios/policies/', items: policyItems },
-  faults: { summary: 'what can go wrong: `timeline`', items: () => CATALOGUE.map(faultItem) },
+  faults: { summary: 'what can go wrong: `timeline`', items: faultItems },
   metrics: { summary: 'what can be measured and asserted: `gates`', items: () => METRICS.map(metricItem) },
   arrivals: { summary: 'when requests come: `arrivals`', items: () => ARRIVALS.map(arrivalItem) },
   mixes: { summary: 'what requests look like: `mix`', items: () => MIXES.map(mixItem) },
@@ -144,6 +144,21 @@ function policyItems(cwd: string): Item[] {
 
 function brokenItem(file: string): Item {
   return { name: file, summary: `(not valid; see: squall validate ${file})`, facts: { file } }
+}
+
+function faultItems(): Item[] {
+  return [...CATALOGUE.map(faultItem), ...PATTERNS.map(patternItem)]
+}
+
+function patternItem({ id, summary, with: settled, sees, expect, seen }: Pattern): Item {
+  const facts = {
+    'is short for': fields(settled),
+    'client sees': sees,
+    'a good router': expect,
+    'seen in': seen,
+    example: `{ at: 60s, for: 120s, on: { provider: openai }, fault: outage, mode: refuse, pattern: ${id} }`,
+  }
+  return { name: id, summary, facts }
 }
 
 function faultItem({ kind, variant }: NamedFault): Item {
