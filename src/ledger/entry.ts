@@ -41,6 +41,7 @@ export const ATTEMPT_REASONS = [
   'emergency', //      the application went past the gateway
   'degraded', //       the first of a rung of the degradation ladder
   'hedge', //          the first content is late: somebody else as well
+  'panic', //          too few are healthy: health is ignored
 ] as const
 export type AttemptReason = (typeof ATTEMPT_REASONS)[number]
 

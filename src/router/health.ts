@@ -36,6 +36,9 @@ interface Known {
   throughput: RollingQuantiles | null
 }
 
+/** Who asked for a pause means it; whose breaker is open failed often; who is ejected was only worse than others. */
+const RISK: Readonly<Record<HealthCause, number>> = { ejected: 0, breaker: 1, cooling: 2 }
+
 /** An ejection that has begun or ended, and is not in the ledger yet. */
 interface EjectionNews {
   readonly policy: number
@@ -119,6 +122,15 @@ export class Health implements Measured {
   /** Why an endpoint is held back, and until when. */
   heldBack(policy: number, endpoint: number, now: Millis): { cause: HealthCause; until: Millis | null } {
     return this.guard(policy, endpoint).heldBack(now)
+  }
+
+  /** How risky an endpoint is that is held back; less is better. */
+  risk(policy: number, endpoint: number, now: Millis): number {
+    const { results } = at(this.known, endpoint)
+    const tried = results.total(now, TRIED)
+    const failed = tried === 0 ? 0 : results.total(now, FAILED) / tried
+    // The share is at most 1: the cause counts first.
+    return 2 * RISK[this.guard(policy, endpoint).heldBack(now).cause] + failed
   }
 
   /** Hold the sweeps for outliers that are due. A sweep is held when somebody first looks: before it, nobody can tell. */

@@ -10,6 +10,7 @@ import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
+import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
 import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
 import { NO_RULE } from './rules.ts'
@@ -33,9 +34,10 @@ const QUANTILES = [
 ] as const
 
 /** What of a policy's resilience half has a say in the order. */
-export type Arrangement = Partial<Pick<Resilience, 'balance' | 'stickiness' | 'breaker'>>
+export type Arrangement = Partial<Pick<Resilience, 'balance' | 'stickiness' | 'breaker' | 'spill_over'>>
 
 const SLOW_START_STREAM = 0x7373
+const SPILL_STREAM = 0x7370
 
 export class Planner {
   private readonly offers: readonly Offer[]
@@ -98,7 +100,7 @@ export class Planner {
     const context = { offers: this.offers, belief, rng, now }
     if (this.isPlain) return { rule: this.rule, funnel, order: this.strategy.rank(eligible, context) }
 
-    const groups = this.groupsOf(eligible)
+    const groups = this.spilled(this.groupsOf(eligible), context)
     const ranked = groups.flatMap((group) => this.strategy.rank(group, context))
     const stuck = this.stuckFirst(ranked, groups[0] ?? [], request, belief, now)
     const plan = this.manualOrder(this.preferredFirst(stuck, belief, now), funnel)
@@ -119,6 +121,18 @@ export class Planner {
       this.groups.set(eligible, groups)
     }
     return groups
+  }
+
+  /** The groups as they are to be asked: where the first is not well, the draw may let another begin. */
+  private spilled(groups: readonly (readonly number[])[], { belief, rng, now }: RankContext): typeof groups {
+    const { spill_over: spillOver } = this.arrangement
+    if (!spillOver || groups.length < 2) return groups
+    const healthy = groups.map(
+      (group) => group.filter((endpoint) => belief.isOpen(endpoint, now)).length / group.length,
+    )
+    const first = tierOf(tierLoads(spillOver, healthy), rng.fork(SPILL_STREAM).next())
+    if (first === 0) return groups
+    return [at(groups, first), ...groups.slice(0, first), ...groups.slice(first + 1)]
   }
 
   /** The endpoint that the request sticks to comes first, unless the request half has an order of its own. */

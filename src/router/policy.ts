@@ -11,8 +11,10 @@ import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
 import { hedgeSchema } from './policies/hedge.ts'
 import { outlierEjectionSchema } from './policies/outlier-ejection.ts'
+import { panicSchema } from './policies/panic.ts'
 import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
+import { spillOverSchema } from './policies/spill-over.ts'
 import { stickinessSchema } from './policies/stickiness.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
@@ -43,6 +45,13 @@ export const resilienceSchema = z.strictObject({
   stickiness: stickinessSchema
     .optional()
     .meta({ description: 'Absent: each request for itself.', examples: [{ by: 'session' }] }),
+  spill_over: spillOverSchema
+    .optional()
+    .meta({ description: 'Absent: the next model is asked only after the first.', examples: [{ factor: 1.4 }] }),
+  panic: panicSchema.optional().meta({
+    description: 'Absent: whoever is held back stays held back, even if nobody is left.',
+    examples: [{ threshold: '50%' }],
+  }),
   cooldown: cooldownSchema
     .optional()
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),

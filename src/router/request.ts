@@ -50,6 +50,7 @@ import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
 import { commitAt } from './policies/commit.ts'
 import { hedgeDelayMs } from './policies/hedge.ts'
+import { panics } from './policies/panic.ts'
 import { retryDelayMs } from './policies/retry.ts'
 import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeouts.ts'
 import { holdsText, isOn, judge } from './policies/validation.ts'
@@ -262,13 +263,13 @@ export class RequestLife {
       }
       const { endpoint } = candidate
       const admission = this.house.health.admits(this.call.policy, endpoint, now)
-      if (admission === false) {
+      const isPanic = admission === false && this.panicsAtOnce(now)
+      if (admission === false && !isPanic) {
         this.passOver(position, this.house.health.heldBack(this.call.policy, endpoint, now).cause, now, out)
         continue
       }
       if (this.attempts.length >= this.attemptsMax) return null
-      const isCharged = failed !== null && this.allowance.coversFailover
-      const price = isCharged ? this.allowance.withdraw(endpoint, failed.class === 'rate_limited', now) : -1
+      const price = this.charge(endpoint, failed, now)
       if (price === null) {
         this.passOver(position, 'retry_budget', now, out)
         continue
@@ -277,9 +278,52 @@ export class RequestLife {
       const isProbe = admission === 'probe'
       const first = this.descent === null ? 'primary' : 'degraded'
       const onward = from === null ? first : isSameModel ? 'next_endpoint' : 'next_model'
-      return { start: { endpoint, position, retry: 0, isProbe, price }, reason: isProbe ? 'probe' : onward }
+      const reason = isPanic ? 'panic' : isProbe ? 'probe' : onward
+      return { start: { endpoint, position, retry: 0, isProbe, price }, reason }
     }
-    return null
+    return this.lastResort(now, failed, from)
+  }
+
+  /** Nobody is left who is well: if too few are, the one of least risk that has not been asked, for all that. */
+  private lastResort(now: Millis, failed: Failure | null, from: string | null): Next | null {
+    const { panic } = this.policy.resilience
+    if (!panic || this.attempts.length >= this.attemptsMax) return null
+    const { order } = this.plan
+    const reaction = failed === null ? null : this.reactionTo(failed.class)
+    let best = -1
+    let leastRisk = Infinity
+    for (let position = 0; position < order.length; position += 1) {
+      const { endpoint } = at(order, position)
+      if (this.house.health.admits(this.call.policy, endpoint, now) !== false || this.hasAsked(position)) continue
+      const isSameModel = from !== null && this.modelAt(position) === from
+      if (reaction !== null && !(isSameModel ? reaction.nextProvider : reaction.nextModel)) continue
+      const risk = this.house.health.risk(this.call.policy, endpoint, now)
+      if (risk >= leastRisk) continue
+      best = position
+      leastRisk = risk
+    }
+    if (best < 0 || !panics(panic, this.healthy(now), order.length)) return null
+    const { endpoint } = at(order, best)
+    const price = this.charge(endpoint, failed, now)
+    if (price === null) return null
+    return { start: { endpoint, position: best, retry: 0, isProbe: false, price }, reason: 'panic' }
+  }
+
+  private panicsAtOnce(now: Millis): boolean {
+    const { panic } = this.policy.resilience
+    return panic?.when === 'spread' && panics(panic, this.healthy(now), this.plan.order.length)
+  }
+
+  /** How many candidates of the plan are well. */
+  private healthy(now: Millis): number {
+    const { health } = this.house
+    return this.plan.order.filter(({ endpoint }) => health.admits(this.call.policy, endpoint, now) !== false).length
+  }
+
+  /** What the retry budget charges for going on after a failure: -1 for nothing, null when it cannot be paid. */
+  private charge(endpoint: number, failed: Failure | null, now: Millis): number | null {
+    if (failed === null || !this.allowance.coversFailover) return -1
+    return this.allowance.withdraw(endpoint, failed.class === 'rate_limited', now)
   }
 
   private hasAsked(position: number): boolean {

@@ -173,6 +173,7 @@ const REASONS: Readonly<Record<AttemptReason, string>> = {
   next_model: 'next model',
   probe: 'probe of a half-open breaker',
   emergency: 'emergency path',
+  panic: 'asked although held back: too few were healthy',
   degraded: 'first of its rung',
   hedge: 'asked as well, because the first content was late',
 }
