@@ -16,7 +16,7 @@ void work(workerData as RunPlan)
 async function work(plan: RunPlan): Promise<void> {
   const tell = (message: FromEngine): void => parentPort?.postMessage(message)
   try {
-    const loaded = loadScenario(plan.file, scenarioFiles(plan.cwd))
+    const loaded = loadScenario(plan.file, scenarioFiles(plan.cwd), plan.policies)
     if (!loaded.ok) throw new Failure(EXIT.usage, `${plan.file} has changed and is not valid any more`)
     const engine = await Engine.open(plan, loaded.scenario, true)
     let faultsTold = engine.stage.directory.faults.length

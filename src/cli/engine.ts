@@ -19,6 +19,8 @@ export type Clock = 'virtual' | 'live'
 export interface RunPlan {
   /** The scenario file, relative to `cwd`. */
   readonly file: string
+  /** Policies played in place of its own. */
+  readonly policies: readonly string[]
   readonly cwd: string
   readonly seed: number
   readonly clock: Clock

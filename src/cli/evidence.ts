@@ -54,14 +54,14 @@ async function storedEvidence(cwd: string, path: string, report: RunResult): Pro
 }
 
 function replayedEvidence(cwd: string, folder: string, report: RunResult): Evidence {
-  const { file, seed, clock, endedAt, fingerprint } = report
+  const { file, policies = [], seed, clock, endedAt, fingerprint } = report
   if (clock === 'live') {
     throw new Failure(
       EXIT.cannot,
       `a live run cannot be played again, and its report has no ${LEDGER_FILE} (run with --ledger)`,
     )
   }
-  const loaded = loadScenario(scenarioPath(cwd, folder, file), scenarioFiles(cwd))
+  const loaded = loadScenario(scenarioPath(cwd, folder, file), scenarioFiles(cwd), policies)
   if (!loaded.ok)
     throw new Failure(
       EXIT.cannot,

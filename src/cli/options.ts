@@ -10,6 +10,11 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   }
 }
 
+/** An option that may be given again: all of its values, in order. */
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
+}
+
 /** A factor such as `3`, `0.5` or `20x`, ends included. */
 export function factor(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -37,7 +37,7 @@ export function selectScenarios(cwd: string, args: readonly string[]): string[] 
 }
 
 /** All of them, or a Failure that lists every mistake in any of them. Warnings are said, and nothing stops for them. */
-export function loadAll(shell: Shell, paths: readonly string[]): CompiledScenario[] {
+export function loadAll(shell: Shell, paths: readonly string[], policies: readonly string[] = []): CompiledScenario[] {
   const { cwd } = shell
   const warnings: Diagnostic[] = []
   const diagnostics: Diagnostic[] = []
@@ -48,7 +48,7 @@ export function loadAll(shell: Shell, paths: readonly string[]): CompiledScenari
       diagnostics.push(inFile(path, `this is a ${kind}; run a scenario that names it`))
       continue
     }
-    const loaded = loadScenario(path, scenarioFiles(cwd))
+    const loaded = loadScenario(path, scenarioFiles(cwd), policies)
     if (!loaded.ok) diagnostics.push(...loaded.diagnostics)
     else {
       scenarios.push(loaded.scenario)
@@ -71,9 +71,9 @@ export function checkFile(cwd: string, path: string): Checked {
     : { path, kind, diagnostics: loaded.diagnostics, warnings: [] }
 }
 
-/** Every YAML file that belongs to the scenarios in `scenarios`: they themselves, fleets and policies. */
+/** Every YAML file that belongs to the scenarios in `scenarios`: they themselves, incidents, fleets and policies. */
 export function allFiles(cwd: string): string[] {
-  const folders = [SCENARIO_FOLDER, `${SCENARIO_FOLDER}/fleets`, `${SCENARIO_FOLDER}/policies`]
+  const folders = ['', '/incidents', '/fleets', '/policies', '/policies/profiles'].map((name) => SCENARIO_FOLDER + name)
   return folders.flatMap((folder) => expandPaths(cwd, yamlFilesIn(resolve(cwd, folder))))
 }
 

@@ -94,6 +94,8 @@ export interface RunResult {
   readonly scenario: string
   readonly summary: string
   readonly file: string
+  /** Policies that were played in place of its own: paths, or `name=path`. Absent: none. */
+  readonly policies?: readonly string[]
   readonly seed: number
   readonly clock: 'virtual' | 'live'
   readonly speed: number

@@ -16,7 +16,7 @@ export const json: ReportFormat = {
 }
 
 function documentOf(result: RunResult, { version }: Envelope): object {
-  const { scenario, summary, file, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
+  const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
   const { verdict, expect, gates, metrics, faults, providers, windows, counts, reproduce, notes } = result
   return {
     squallReport: REPORT_VERSION,
@@ -24,6 +24,7 @@ function documentOf(result: RunResult, { version }: Envelope): object {
     scenario,
     summary,
     file,
+    ...(policies && { policies }),
     seed,
     clock,
     speed,

@@ -437,6 +437,7 @@ export class RequestLife {
       case 'accepted':
         attempt.connectAt = NEVER
         attempt.wasAccepted = true
+        if (this.policy.resilience.commit.at === 'on_headers' && attempt.request.stream) this.commit(attempt, now, out)
         return
       case 'ping':
       case 'quirk':
@@ -525,6 +526,7 @@ export class RequestLife {
 
   /** From here on the caller sees content, and no other endpoint can take over. */
   private commit(attempt: Attempt, now: Millis, out: RouterOut): void {
+    if (this.leader !== attempt) this.win(attempt, now, out)
     this.committed = attempt
     this.holdAt = NEVER
     this.phase = 'streaming'

@@ -112,12 +112,13 @@ export class Stage {
     // A run that was stopped is compared with as much of its twin.
     this.stepTwin(partial ? endedAt : durationMs + drainMs)
     this.twin.end()
-    const { file, name, summary, seed, expect } = this.scenario
+    const { file, instead, name, summary, seed, expect } = this.scenario
     const judged = this.judge.finish({ endedAt, partial, ...(lag && { lag }) })
     return {
       scenario: name,
       summary,
       file,
+      ...(instead.length > 0 && { policies: instead }),
       seed,
       clock,
       speed,
@@ -128,7 +129,7 @@ export class Stage {
       ...judged,
       expect,
       windows: this.directory.windows,
-      reproduce: reproduceCommand(file, seed, clock, speed),
+      reproduce: reproduceCommand(file, instead, seed, clock, speed),
       notes: this.handUsed
         ? [...notes, 'faults were started or healed by hand: the command below plays without them']
         : notes,
@@ -140,10 +141,21 @@ export class Stage {
   }
 }
 
-function reproduceCommand(file: string, seed: number, clock: 'virtual' | 'live', speed: number): string {
+function reproduceCommand(
+  file: string,
+  instead: readonly string[],
+  seed: number,
+  clock: 'virtual' | 'live',
+  speed: number,
+): string {
   const live = clock === 'live' ? ` --clock live${speed === 1 ? '' : ` --speed ${speed}`}` : ''
-  const path = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", `'\\''`)}'`
-  return `npx squall run ${path} --seed ${seed}${live}`
+  const policies = instead.map((text) => ` --policy ${inShell(text)}`).join('')
+  return `npx squall run ${inShell(file)}${policies} --seed ${seed}${live}`
+}
+
+/** A word as a POSIX shell reads it. */
+function inShell(word: string): string {
+  return /^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
 function totalling(totals: { requests: number; ok: number; upstreamCost: number } & TwinTotals): Fold {

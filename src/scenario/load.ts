@@ -30,7 +30,11 @@ export type Loaded =
   | { readonly ok: true; readonly scenario: CompiledScenario; readonly warnings: readonly Diagnostic[] }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] }
 
-export function loadScenario(file: string, files: Files): Loaded {
+/**
+ * `instead` are policies to play in place of the scenario's own: the path of a file for all of them, or `name=path` for
+ * one. They are read as they stand, from wherever they are.
+ */
+export function loadScenario(file: string, files: Files, instead: readonly string[] = []): Loaded {
   const diagnostics: Diagnostic[] = []
   const source = readFile(file, 'scenario', files, diagnostics)
   const draft = source && draftOf(source, diagnostics)
@@ -38,9 +42,21 @@ export function loadScenario(file: string, files: Files): Loaded {
   const { scenario } = draft
   const inclusions = new Inclusions(source, files, diagnostics)
   const fleet = inclusions.take<FleetSpec>(scenario.fleet, ['fleet'], 'fleet')
-  const policies = Object.entries(scenario.policies).map(([name, policy]) =>
-    inclusions.take<Policy>(policy, ['policies', name], 'policy'),
-  )
+  const policies = Object.entries(scenario.policies).map(([name, policy]) => {
+    const chosen = instead.findLast((text) => !text.includes('=') || text.startsWith(`${name}=`))
+    const path = ['policies', name]
+    return chosen === undefined
+      ? inclusions.take<Policy>(policy, path, 'policy')
+      : inclusions.choose<Policy>(chosen.slice(chosen.indexOf('=') + 1), path, 'policy')
+  })
+  for (const text of instead) {
+    const name = text.slice(0, Math.max(0, text.indexOf('=')))
+    if (name !== '' && !Object.hasOwn(scenario.policies, name))
+      inclusions.refuse(
+        ['policies'],
+        `there is no policy "${name}" to play "${text.slice(name.length + 1)}" instead of`,
+      )
+  }
 
   const arrivalFiles = scenario.workload.map((line, index) => {
     const kind = ARRIVALS.find((candidate) => candidate.kind === line.arrivals.kind) as unknown as ArrivalKind
@@ -54,7 +70,7 @@ export function loadScenario(file: string, files: Files): Loaded {
     fleet: fleet ?? FLEET_STAND_IN,
     policies: policies.map((policy) => policy ?? POLICY_STAND_IN),
   }
-  const { compiled, misfits } = compile({ file, scenario, ...parts })
+  const { compiled, misfits } = compile({ file, instead, scenario, ...parts })
   const untold = misfits.filter((misfit) => !draft.isTold(misfit) && !inclusions.isTold(misfit))
   const place = (misfit: Misfit) => inclusions.diagnose({ ...misfit, path: draft.placeOf(misfit.path) })
   diagnostics.push(...untold.filter(({ severity }) => severity === undefined).flatMap(place))
@@ -112,6 +128,22 @@ class Inclusions {
     return null
   }
 
+  /** What the file holds that is to be played instead; null when it is broken, which is then told. */
+  choose<T>(file: string, path: Path, kind: FileKind): T | null {
+    const opened = this.files.read(file)
+    const found = opened.ok
+      ? this.parsed<T>({ target: file, text: opened.text }, path, kind)
+      : this.refuse(path, `cannot read "${file}", to be played instead: ${opened.message}`)
+    if (found === null) this.broken.push(path)
+    return found
+  }
+
+  /** Tell a mistake at its place. */
+  refuse(path: Path, message: string, fix?: string): null {
+    this.diagnostics.push(...this.diagnose({ path, message, ...(fix !== undefined && { fix }) }))
+    return null
+  }
+
   /** Whether a misfit only follows from a file that is broken. */
   isTold({ path, needs }: Misfit): boolean {
     return this.broken.some((gap) => leadsTo(gap, path) || gap[0] === needs)
@@ -126,10 +158,13 @@ class Inclusions {
   }
 
   private read<T>(reference: string, path: Path, kind: FileKind): T | null {
-    const count = this.diagnostics.length
     const opened = this.open(reference, path)
-    if (opened === null) return null
-    const source = sourceOf(opened.text, opened.target, kind, this.diagnostics)
+    return opened && this.parsed<T>(opened, path, kind)
+  }
+
+  private parsed<T>({ target, text }: Opened, path: Path, kind: FileKind): T | null {
+    const count = this.diagnostics.length
+    const source = sourceOf(text, target, kind, this.diagnostics)
     if (source === null) return null
     this.sources.push({ path, source })
     const value = parse(source, SCHEMA_OF[kind] as z.ZodType, this.diagnostics)
@@ -137,24 +172,25 @@ class Inclusions {
   }
 
   /** A file that the scenario names at `path`; null when it cannot be read, which is then told. */
-  private open(reference: string, path: Path, bytesMax?: number): { target: string; text: string } | null {
-    const refuse = (message: string, fix?: string): null => {
-      this.diagnostics.push(...this.diagnose({ path, message, ...(fix !== undefined && { fix }) }))
-      return null
-    }
+  private open(reference: string, path: Path, bytesMax?: number): Opened | null {
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) {
-      return refuse(`"${reference}" is an address, and only files are read`, 'download it and name the file')
+      return this.refuse(path, `"${reference}" is an address, and only files are read`, 'download it and name the file')
     }
     const target = this.files.resolve(this.source.file, reference)
     if (target === null) {
       const message = `"${reference}" leads out of the folder that holds the scenarios`
-      return refuse(message, 'put the file inside, and name it from this one on, like fleets/x.yaml')
+      return this.refuse(path, message, 'put the file inside, and name it from this one on, like fleets/x.yaml')
     }
     const found = this.files.read(target, bytesMax)
     if (found.ok) return { target, text: found.text }
     const fix = reference.includes('\\') ? 'write / between folders' : undefined
-    return refuse(`cannot read "${reference}": ${found.message}`, fix)
+    return this.refuse(path, `cannot read "${reference}": ${found.message}`, fix)
   }
+}
+
+interface Opened {
+  readonly target: string
+  readonly text: string
 }
 
 /** 64 MiB: some two million requests. */

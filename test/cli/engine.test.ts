@@ -14,6 +14,7 @@ import { begun, emptyFolder, folderWith, spawnSquall, squall, story } from './la
 function planOf(cwd: string, more: Partial<RunPlan> = {}): RunPlan {
   return {
     file: 'small.yaml',
+    policies: [],
     cwd,
     seed: 3,
     clock: 'virtual',

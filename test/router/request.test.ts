@@ -393,6 +393,21 @@ describe('commit', () => {
     expect(it.sent('client.write')).toMatchObject([{ signals: [{ tokens: 2 }] }])
   })
 
+  test('on_headers: a 200 that dies before any content, has no way back', () => {
+    const it = lab({ commit: { at: 'on_headers' } })
+    const call = it.ask()
+    it.hear(call, ...OPEN)
+    it.at(900).hear(call, CUT_CLEAN)
+    expect(it.end(call)).toMatchObject({ outcome: 'truncated', errorClass: 'stream_cut', attempts: 1 })
+  })
+
+  test('on_headers: an error status, is no commit', () => {
+    const it = lab({ commit: { at: 'on_headers' } })
+    const call = it.ask()
+    it.hear(call, failed('server_error')).hear(call, ...OPEN, tokens(3), DONE)
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', servedBy: 1 })
+  })
+
   test('on_finish: broken at its last token, another endpoint takes over', () => {
     const it = lab({ commit: { at: 'on_finish' } })
     const call = it.ask()

@@ -6,10 +6,16 @@ import { loadScenario, type CompiledScenario, type Files } from '../../src/scena
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-export const SCENARIOS: readonly string[] = readdirSync(`${root}scenarios`)
-  .filter((name) => name.endsWith('.yaml'))
-  .sort()
-  .map((name) => `scenarios/${name}`)
+function yamlIn(folder: string): string[] {
+  return readdirSync(root + folder)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()
+    .map((name) => `${folder}/${name}`)
+}
+
+export const INCIDENTS: readonly string[] = yamlIn('scenarios/incidents')
+export const SCENARIOS: readonly string[] = [...yamlIn('scenarios'), ...INCIDENTS]
+export const PROFILES: readonly string[] = yamlIn('scenarios/policies/profiles')
 
 const files: Files = {
   read(path) {
@@ -25,8 +31,9 @@ const files: Files = {
   },
 }
 
-export function load(path: string): CompiledScenario {
-  const loaded = loadScenario(path, files)
+/** `instead`: policies to play in place of the scenario's own. */
+export function load(path: string, instead: readonly string[] = []): CompiledScenario {
+  const loaded = loadScenario(path, files, instead)
   if (loaded.ok) return loaded.scenario
   throw new Error(loaded.diagnostics.map(({ file, line, message }) => `${file}:${line} ${message}`).join('\n'))
 }

@@ -119,7 +119,7 @@ export function fold(text: string, columns: number, indent: string): string {
 // ── the topics ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function scenarioItems(cwd: string): Item[] {
-  return expandPaths(cwd, yamlFilesIn(resolve(cwd, SCENARIO_FOLDER))).map((file) => {
+  return filesIn(cwd, '', 'incidents').map((file) => {
     const loaded = loadScenario(file, scenarioFiles(cwd))
     if (!loaded.ok) return brokenItem(file)
     const { name, summary, why, seed, durationMs, gates, timeline, expect } = loaded.scenario
@@ -133,13 +133,18 @@ function scenarioItems(cwd: string): Item[] {
 }
 
 function policyItems(cwd: string): Item[] {
-  return expandPaths(cwd, yamlFilesIn(resolve(cwd, SCENARIO_FOLDER, 'policies'))).map((file) => {
+  return filesIn(cwd, 'policies', 'policies/profiles').map((file) => {
     const found = readText(resolve(cwd, file))
     const parsed = policySchema.safeParse(found.ok ? readYaml(found.text, file).value : undefined)
     if (!parsed.success) return brokenItem(file)
     const { name, summary = '', models } = parsed.data
     return { name, summary, facts: { file, models: models.join(', then ') } }
   })
+}
+
+/** The YAML files of these folders below the scenarios. */
+function filesIn(cwd: string, ...folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => expandPaths(cwd, yamlFilesIn(resolve(cwd, SCENARIO_FOLDER, folder))))
 }
 
 function brokenItem(file: string): Item {

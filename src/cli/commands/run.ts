@@ -6,7 +6,7 @@ import type { CompiledScenario } from '../../scenario/index.ts'
 import type { Clock, Played, RunPlan } from '../engine.ts'
 import { EXIT, Failure, signalExit } from '../exit.ts'
 import { Interrupts } from '../interrupts.ts'
-import { factor, wholeNumber } from '../options.ts'
+import { collect, factor, wholeNumber } from '../options.ts'
 import { play } from '../play.ts'
 import { ReportFolder } from '../report-folder.ts'
 import { runDocument } from '../run-document.ts'
@@ -18,6 +18,7 @@ import type { CommandFile } from './_command.ts'
 
 export interface RunOptions {
   readonly seed?: number
+  readonly policy?: readonly string[]
   readonly clock: Clock
   readonly speed?: number
   readonly pace?: number
@@ -38,6 +39,11 @@ export const run: CommandFile = {
       .description('play scenarios, judge them, and write their reports')
       .argument('[scenarios...]', 'scenario files, folders or patterns (default: scenarios/*.yaml)')
       .option('--seed <n>', 'play with this seed instead of that of the file', wholeNumber(0, SEED_MAX))
+      .option(
+        '--policy <file>',
+        'play with this policy instead of those of the file; name=file for one of them (repeatable)',
+        collect,
+      )
       .addOption(
         new Option('--clock <clock>', 'virtual: simulated, the same numbers every time; live: over real sockets')
           .choices(['virtual', 'live'])
@@ -67,7 +73,7 @@ interface Finished {
 async function runScenarios(shell: Shell, args: readonly string[], options: RunOptions): Promise<number> {
   checkOptions(options)
   const paths = selectScenarios(shell.cwd, args)
-  const scenarios = loadAll(shell, paths)
+  const scenarios = loadAll(shell, paths, options.policy)
   const interrupts = new Interrupts((text) => shell.err(text))
   interrupts.listen()
   try {
@@ -194,6 +200,7 @@ function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, d
     shell.err('--pace is for watching, and nobody does: there is no terminal. Ignored.')
   return {
     file: scenario.file,
+    policies: scenario.instead,
     cwd: shell.cwd,
     seed: seed ?? scenario.seed,
     clock,
