@@ -47,6 +47,8 @@ export interface Cue {
 export interface Script {
   readonly cues: readonly Cue[]
   readonly stream: boolean
+  /** The endpoint's pace in this answer; 0: no time at all. */
+  readonly msPerToken: Millis
   /** 0..1: how much of the endpoint's quality is in it. Absent: all of it. */
   readonly quality?: number
 }
@@ -128,7 +130,7 @@ export function writeScript(answer: Answer, service: Service, stream: boolean, c
   }
   cues.push({ afterMs: end, signal: usageOf(billedInputTokens, outputTokens, cached, written) })
   cues.push({ afterMs: end, signal: { type: 'finished', reason } })
-  return { cues, stream }
+  return { cues, stream, msPerToken: SECOND / service.tokensPerSecond }
 }
 
 function usageOf(inputTokens: number, outputTokens: number, cached: number, written: number): Usage {
@@ -184,7 +186,8 @@ export function breakAfter(script: Script, share: number, ending: readonly Signa
   return { ...script, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
 }
 
-function carries(signal: Signal): signal is Content | ToolDelta {
+/** Whether a Signal carries tokens. */
+export function carries(signal: Signal): signal is Content | ToolDelta {
   return signal.type === 'content' || signal.type === 'toolDelta'
 }
 

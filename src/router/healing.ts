@@ -8,6 +8,7 @@ import { jsonrepair } from 'jsonrepair'
 import {
   assembleToolCalls,
   isAsAsked,
+  matchesSchema,
   toolCallDefect,
   type FinishReason,
   type RequestShape,
@@ -86,29 +87,21 @@ function healName(name: string, tools: readonly ToolSpec[]): string {
 const folded = (name: string): string => name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 
 function healArguments(args: string, schema: object): string {
-  const isValid = (value: unknown): boolean =>
-    isAsAsked(value, { ...AS_SCHEMA, responseSchema: schema }) && isObject(value)
-  const value = args.trim() === '' ? {} : readable(args)
-  if (value === undefined) return args
-  if (isValid(value)) return isObject(parsed(args)) ? args : spelled(args, value)
-  if (Array.isArray(value) && value.length === 0) return '{}'
-  if (!isObject(value)) return args
-  for (const repair of [unpacked, withoutNulls, (fields: Fields) => recased(fields, schema)]) {
-    const repaired = repair(value)
-    if (isValid(repaired)) return JSON.stringify(repaired)
-  }
-  return args
+  const said = args.trim() === '' ? {} : readable(args)
+  const value = Array.isArray(said) && said.length === 0 ? {} : said
+  const repaired = isObject(value) ? repairedFor(value, schema, (fields) => matchesSchema(fields, schema)) : undefined
+  return repaired === undefined ? args : spelled(args, said, repaired)
+}
+
+/** The value itself if it is valid, or the first repair of an object that makes it so; undefined for none. */
+function repairedFor(value: unknown, schema: object, isValid: (value: unknown) => boolean): object | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (isValid(value)) return value
+  if (!isObject(value)) return undefined
+  return [unpacked(value), withoutNulls(value), recased(value, schema)].find(isValid)
 }
 
 type Fields = Readonly<Record<string, unknown>>
-
-const AS_SCHEMA: RequestShape = {
-  tools: [],
-  toolChoice: 'none',
-  responseFormat: 'json_schema',
-  responseSchema: null,
-  parameters: [],
-}
 
 /** Lists and objects that were written as strings. */
 function unpacked(fields: Fields): Fields {
@@ -141,7 +134,8 @@ export function healOutput(text: string, shape: RequestShape, reason: FinishReas
   if (reason === 'length') return null
   for (const candidate of candidatesIn(text)) {
     const value = readable(candidate)
-    if (value !== undefined && isAsAsked(value, shape) && typeof value === 'object') return spelled(candidate, value)
+    const repaired = repairedFor(value, shape.responseSchema ?? {}, (fields) => isAsAsked(fields, shape))
+    if (repaired !== undefined) return spelled(candidate, value, repaired)
   }
   return null
 }
@@ -185,10 +179,10 @@ function readable(text: string): unknown {
   }
 }
 
-/** The text itself where it says the value already; otherwise the value written out. */
-function spelled(text: string, value: unknown): string {
-  const own = parsed(text)
-  return own !== undefined && typeof own === 'object' ? text : JSON.stringify(value)
+/** The text itself where it says just that; otherwise the value written out. */
+function spelled(text: string, said: unknown, repaired: object): string {
+  const own = said === repaired ? parsed(text) : undefined
+  return typeof own === 'object' ? text : JSON.stringify(repaired)
 }
 
 function parsed(text: string): unknown {

@@ -268,7 +268,7 @@ describe('what comes in', () => {
   test.each<[situation: string, body: string, pattern: GarbledPattern]>([
     ['an event without a type', data({ id: 1 }), 'broken_json'],
     ['broken JSON', 'event: content_block_delta\ndata: {"type":\n\n', 'broken_json'],
-    ['a whole message', '{"type":"message","content":[]}', 'not_sse'],
+    ['JSON that is no message', '{"type":"message"}', 'broken_json'],
     ['a page', '<!DOCTYPE html>', 'html_page'],
     ['nothing but pings', 'event: ping\ndata: {"type":"ping"}\n\n', 'empty_body'],
   ])('anthropic-messages: %s instead of a stream, is garbled', (_situation, body, pattern) => {

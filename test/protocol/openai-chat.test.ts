@@ -398,7 +398,7 @@ describe('what comes in', () => {
     ['an HTML page', '<!DOCTYPE html><html></html>', 'html_page'],
     ['plain text', 'error code: 524\n', 'not_sse'],
     ['text that begins like a field', 'dates are hard', 'not_sse'],
-    ['a JSON completion', '{"choices":[{"index":0,"message":{"content":"Hi"}}]}', 'not_sse'],
+    ['JSON that is no completion', '{"choices":[]}', 'broken_json'],
     ['a JSON list', '[]', 'not_sse'],
     ['broken JSON instead', '{"a":}', 'broken_json'],
     ['a frame of broken JSON', 'data: {"choices":\n\n', 'broken_json'],

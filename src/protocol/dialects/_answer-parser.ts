@@ -190,6 +190,7 @@ export abstract class AnswerParser implements Parser {
 
   /** The stream is over: finished if it gave a reason, else cut. */
   protected conclude(how: 'clean' | 'reset'): void {
+    if (this.phase === 'over') return
     this.emitUsage()
     this.emit(this.reason === null ? { type: 'closed', how } : { type: 'finished', reason: this.reason })
     this.phase = 'over'
@@ -215,6 +216,7 @@ export abstract class AnswerParser implements Parser {
     try {
       body = recordOf(JSON.parse(text))
     } catch {
+      if (kindOf(text) === 'sse') return this.readStreamInstead(text, how)
       if (how === 'reset') return this.emit({ type: 'closed', how })
       if (text.trimStart().startsWith('{') && isCutShort(text)) return this.emit({ type: 'closed', how })
       return this.garble(text.trim() === '' ? 'empty_body' : patternOf(text))
@@ -225,11 +227,20 @@ export abstract class AnswerParser implements Parser {
     else this.readWhole(body, how)
   }
 
-  /** JSON where a stream was asked for: an error that came with status 200, or simply the wrong thing. */
+  /** A stream where JSON was asked for: the same answer, in events. */
+  private readStreamInstead(text: string, how: 'clean' | 'reset'): void {
+    this.events.feed(text.trimStart())
+    this.conclude(how)
+  }
+
+  /** JSON where a stream was asked for: an error that came with status 200, or the whole answer in one piece. */
   private readMisfit(text: string, how: 'clean' | 'reset'): void {
     try {
-      const error = errorIn(recordOf(firstOf(JSON.parse(text))) ?? {})
+      const said: unknown = JSON.parse(text)
+      const error = errorIn(recordOf(firstOf(said)) ?? {})
+      const body = recordOf(said)
       if (error) this.failInBand(error)
+      else if (body) this.readWhole(body, how)
       else this.garble('not_sse')
     } catch {
       if (how === 'reset' || isCutShort(text)) this.emit({ type: 'closed', how })

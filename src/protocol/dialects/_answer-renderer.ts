@@ -29,6 +29,8 @@ import {
   type ToolDelta,
   type Usage,
 } from '../signal.ts'
+import type { QuirkName } from '../quirk.ts'
+import { QuirkPen, type RewritingTable } from './_quirks.ts'
 import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
 import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Occasion } from '../natives/index.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
@@ -49,6 +51,8 @@ export interface AnswerStyle {
   readonly cutWhole: string
   /** A frame whose JSON is broken. */
   readonly brokenFrame: string
+  /** Odd ways of writing it. */
+  readonly quirks: RewritingTable
 }
 
 /** A tool call put together. */
@@ -61,6 +65,10 @@ export interface WholeCall {
 export abstract class AnswerRenderer implements Renderer {
   protected readonly context: RenderContext
   private readonly style: AnswerStyle
+  /** Whether the answer is written as a stream: as it was asked for, unless a quirk has it otherwise. */
+  protected isStream: boolean
+  /** null: written as it should be. */
+  private pen: QuirkPen | null = null
   protected usage: Usage | null = null
   /** Text of an answer in one piece, until it is whole. */
   protected readonly whole = { text: '', reasoning: '' }
@@ -78,11 +86,20 @@ export abstract class AnswerRenderer implements Renderer {
   constructor(context: RenderContext, style: AnswerStyle) {
     this.context = context
     this.style = style
+    this.isStream = context.stream
+  }
+
+  protected hasQuirk(name: QuirkName): boolean {
+    return this.pen?.has(name) ?? false
   }
 
   /** One frame that holds such text. */
   protected abstract frame(text: string): string
   protected abstract pingFrame(): string
+  /** The answer is written in another form than it was asked for. */
+  protected reform(): void {}
+  /** The event before all content. */
+  protected abstract streamOpening(): void
   protected abstract streamText(channel: Content['channel'], text: string): void
   protected abstract streamTool(delta: ToolDelta): void
   protected abstract streamFinish(reason: FinishReason): void
@@ -105,6 +122,9 @@ export abstract class AnswerRenderer implements Renderer {
     for (let index = 0; index < signals.length && this.end === null; index += 1) {
       this.take(signals[index] as Signal, signals[index + 1])
     }
+    if (this.pen !== null && this.body !== '') {
+      this.body = this.isStream ? this.pen.stream(this.body) : this.pen.whole(this.body)
+    }
     const frame: Frame =
       this.head !== null && !this.isHeadSent
         ? { head: this.head, body: this.body, end: this.end }
@@ -124,19 +144,20 @@ export abstract class AnswerRenderer implements Renderer {
       case 'connected':
         return
       case 'quirk':
-        if (signal.name === 'http.error_with_200') this.isErrorWith200 = true
-        return
+        return this.takeQuirk(signal.name)
       case 'accepted':
         if (this.isErrorWith200) return
-        return this.open(next?.type === 'garbled' ? next : null, signal)
+        this.open(next?.type === 'garbled' ? next : null, signal)
+        if (this.isStream && this.hasQuirk('sse.opening_first')) this.streamOpening()
+        return
       case 'ping':
         this.open()
-        return this.write(this.context.stream ? this.pingFrame() : JSON_PING)
+        return this.write(this.isStream ? this.pingFrame() : JSON_PING)
       case 'content':
         return this.takeContent(signal)
       case 'toolDelta':
         this.open()
-        return this.context.stream ? this.streamTool(signal) : this.collect(signal)
+        return this.isStream ? this.streamTool(signal) : this.collect(signal)
       case 'usage':
         this.usage = signal
         return
@@ -144,7 +165,7 @@ export abstract class AnswerRenderer implements Renderer {
         return this.garble(signal)
       case 'finished':
         this.open()
-        if (this.context.stream) this.streamFinish(signal.reason)
+        if (this.isStream) this.streamFinish(signal.reason)
         else this.write(this.wholeBody(signal.reason, null))
         this.end = 'clean'
         return
@@ -157,6 +178,17 @@ export abstract class AnswerRenderer implements Renderer {
     }
   }
 
+  private takeQuirk(name: QuirkName): void {
+    if (name === 'http.error_with_200') this.isErrorWith200 = true
+    this.pen ??= new QuirkPen(this.style.quirks)
+    this.pen.add(name)
+    if (this.head !== null) return
+    const isStream = name === 'sse.json_instead' ? false : name === 'body.sse_instead' ? true : this.isStream
+    if (isStream === this.isStream) return
+    this.isStream = isStream
+    this.reform()
+  }
+
   /** The head of an answer that has begun, once. The coming defect, if any, chooses its content type. */
   private open(defect: Garbled | null = null, accepted: Accepted | null = null): void {
     if (this.head !== null) return
@@ -164,7 +196,7 @@ export abstract class AnswerRenderer implements Renderer {
       status: accepted?.status ?? 200,
       headers: {
         'content-type': this.contentType(defect),
-        ...(this.context.stream && { 'cache-control': 'no-cache' }),
+        ...(this.isStream && { 'cache-control': 'no-cache' }),
         ...this.ownHeaders(null),
         ...this.limitHeaders(accepted?.headers, null),
       },
@@ -173,7 +205,7 @@ export abstract class AnswerRenderer implements Renderer {
 
   private contentType(defect: Garbled | null): string {
     if (defect?.pattern === 'html_page') return 'text/html; charset=UTF-8'
-    return this.context.stream ? this.style.streamType : this.style.jsonType
+    return this.isStream ? this.style.streamType : this.style.jsonType
   }
 
   /** The headers by which a provider is known, its request id among them. */
@@ -202,7 +234,7 @@ export abstract class AnswerRenderer implements Renderer {
     const from = this.sent[channel]
     this.sent[channel] = from + tokens
     const text = content.text ?? this.context.textOf(channel, from, tokens)
-    if (this.context.stream) this.streamText(channel, text)
+    if (this.isStream) this.streamText(channel, text)
     else this.whole[channel] += text
   }
 
@@ -226,7 +258,7 @@ export abstract class AnswerRenderer implements Renderer {
     this.open(garbled)
     this.end = 'clean'
     if (isWirePattern(garbled.pattern)) return
-    const isInside = this.context.stream && (this.hasBody || this.body !== '')
+    const isInside = this.isStream && (this.hasBody || this.body !== '')
     const bare = (text: string): string => (isInside ? this.frame(text.trim().replaceAll('\n', '')) : text)
     switch (garbled.pattern) {
       case 'html_page':
@@ -234,7 +266,7 @@ export abstract class AnswerRenderer implements Renderer {
       case 'not_sse':
         return this.write(bare(PROXY_TEXT))
       case 'broken_json':
-        return this.write(this.context.stream ? this.style.brokenFrame : this.style.brokenWhole)
+        return this.write(this.isStream ? this.style.brokenFrame : this.style.brokenWhole)
       case 'empty_body':
         return
       default:
@@ -250,7 +282,7 @@ export abstract class AnswerRenderer implements Renderer {
     if (this.head === null && (failed.where === 'response' || this.isErrorWith200)) return this.answerError(failed)
 
     this.open()
-    if (this.context.stream) this.streamFailed(failed)
+    if (this.isStream) this.streamFailed(failed)
     else this.write(this.wholeBody('error', failed))
     this.end = 'clean'
   }
@@ -300,7 +332,7 @@ export abstract class AnswerRenderer implements Renderer {
       return
     }
     this.end = closed.how
-    if (this.context.stream) this.streamCut(closed.how)
+    if (this.isStream) this.streamCut(closed.how)
     else if (closed.how === 'clean') this.write(this.style.cutWhole)
   }
 }

@@ -165,3 +165,17 @@ export function objectOf(json: string): Fields | null {
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
+
+const DIGITS = /^\d{1,15}$/
+
+/** Counts of tokens, where some hosts write numbers as strings of digits. */
+export function countsOf(usage: unknown): Fields | null {
+  const fields = recordOf(usage)
+  if (!fields || !Object.values(fields).some((value) => typeof value === 'string' || recordOf(value))) return fields
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key,
+      typeof value === 'string' && DIGITS.test(value) ? Number(value) : (countsOf(value) ?? value),
+    ]),
+  )
+}

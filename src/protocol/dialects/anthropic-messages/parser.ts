@@ -8,7 +8,7 @@ import type { FinishReason } from '../../signal.ts'
 import { PING } from '../../signal.ts'
 import { AnswerParser } from '../_answer-parser.ts'
 import type { ParseContext, Parser } from '../_dialect.ts'
-import { type Fields, isCount, recordOf } from '../_wire.ts'
+import { countsOf, type Fields, isCount, recordOf } from '../_wire.ts'
 import { VOCABULARY } from './errors.ts'
 
 export function messagesParser(context: ParseContext): Parser {
@@ -34,7 +34,7 @@ class MessagesParser extends AnswerParser {
   protected readEvent(event: Fields): void {
     switch (event['type']) {
       case 'message_start':
-        return this.readUsage(recordOf(recordOf(event['message'])?.['usage']))
+        return this.readUsage(countsOf(recordOf(event['message'])?.['usage']))
       case 'content_block_start':
         return this.startBlock(event['index'], recordOf(event['content_block']) ?? {})
       case 'content_block_delta':
@@ -42,7 +42,7 @@ class MessagesParser extends AnswerParser {
       case 'content_block_stop':
         return this.stopBlock(event['index'])
       case 'message_delta':
-        return this.readEnd(recordOf(event['delta']) ?? {}, recordOf(event['usage']))
+        return this.readEnd(recordOf(event['delta']) ?? {}, countsOf(event['usage']))
       case 'message_stop':
         return this.conclude('clean')
       case 'ping':
@@ -126,7 +126,7 @@ class MessagesParser extends AnswerParser {
       this.stopBlock(index)
     }
     const fallback = this.calls > 0 ? 'tool_use' : 'end_turn'
-    this.readEnd({ stop_reason: typeof reason === 'string' ? reason : fallback }, recordOf(usage))
+    this.readEnd({ stop_reason: typeof reason === 'string' ? reason : fallback }, countsOf(usage))
     this.conclude(how)
   }
 }

@@ -16,6 +16,7 @@ import type { RenderContext, Renderer } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
 import { objectOf } from '../_wire.ts'
 import { errorBody, WORDING } from './errors.ts'
+import { MESSAGES_QUIRKS } from './quirks.ts'
 
 /** Stands where a real answer proves that its thinking is its own. */
 const SIGNATURE = 'c3F1YWxs'
@@ -47,6 +48,7 @@ class MessagesRenderer extends AnswerRenderer {
       jsonType: 'application/json',
       streamType: 'text/event-stream; charset=utf-8',
       idHeader: 'request-id',
+      quirks: MESSAGES_QUIRKS,
       brokenFrame:
         'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":\n\n',
       brokenWhole: `${start}]],"stop_reason":}`,
@@ -83,7 +85,7 @@ class MessagesRenderer extends AnswerRenderer {
 
   private openBlock(kind: 'text' | 'thinking' | 'tool_use', block: object): void {
     this.start()
-    this.closeBlock()
+    if (kind !== 'tool_use' || this.openKind !== 'tool_use' || !this.hasQuirk('tool.interleaved')) this.closeBlock()
     this.event('content_block_start', { index: this.blocks, content_block: { type: kind, ...block } })
     this.openKind = kind
     this.blocks += 1
@@ -99,6 +101,10 @@ class MessagesRenderer extends AnswerRenderer {
 
   private delta(index: number, delta: object): void {
     this.event('content_block_delta', { index, delta })
+  }
+
+  protected streamOpening(): void {
+    this.start()
   }
 
   protected streamText(channel: Content['channel'], text: string): void {
@@ -134,6 +140,7 @@ class MessagesRenderer extends AnswerRenderer {
   protected streamCut(how: Closed['how']): void {
     if (how === 'clean') this.start()
     this.streamUsage()
+    if (how === 'clean' && this.hasQuirk('sse.missing_finish')) this.event('message_stop', {})
   }
 
   /** Counts that were told before the answer broke off. */

@@ -11,7 +11,7 @@
 import type { FinishReason } from '../../signal.ts'
 import { AnswerParser } from '../_answer-parser.ts'
 import type { ParseContext, Parser } from '../_dialect.ts'
-import { type Fields, isCount, listOf, recordOf } from '../_wire.ts'
+import { countsOf, type Fields, isCount, listOf, recordOf } from '../_wire.ts'
 import { VOCABULARY } from './errors.ts'
 import { PartialArgs } from './partial-args.ts'
 
@@ -38,7 +38,7 @@ class GeminiParser extends AnswerParser {
   /** What one response says; false when it says nothing. */
   private readResponse(body: Fields): boolean {
     if (typeof body['responseId'] === 'string') this.responseId = body['responseId']
-    this.readUsage(recordOf(body['usageMetadata']) ?? {})
+    this.readUsage(countsOf(body['usageMetadata']) ?? {})
     const candidate = recordOf(listOf(body['candidates'])[0])
     const blocked = recordOf(body['promptFeedback'])
     if (body['error']) this.failInBand(body['error'])

@@ -15,6 +15,7 @@ import type { RenderContext, Renderer } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
 import { objectOf } from '../_wire.ts'
 import { errorObject, WORDING } from './errors.ts'
+import { GEMINI_QUIRKS } from './quirks.ts'
 
 const FINISH_REASONS: Readonly<Record<FinishReason, string>> = {
   stop: 'STOP',
@@ -38,6 +39,7 @@ class GeminiRenderer extends AnswerRenderer {
       jsonType: 'application/json; charset=UTF-8',
       streamType: 'text/event-stream',
       idHeader: null,
+      quirks: GEMINI_QUIRKS,
       brokenFrame: 'data: {"candidates": [{"content": {"parts": [{"text": \r\n\r\n',
       brokenWhole: '{"candidates": [{"content": }]}',
       cutWhole: '{\n  "candidates": [\n    {\n      "content": {\n        "par',
@@ -50,6 +52,10 @@ class GeminiRenderer extends AnswerRenderer {
 
   protected pingFrame(): string {
     return ': keep-alive\r\n\r\n'
+  }
+
+  protected streamOpening(): void {
+    this.chunk([{ text: '' }])
   }
 
   protected streamText(channel: Content['channel'], text: string): void {

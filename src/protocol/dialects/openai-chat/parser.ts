@@ -6,7 +6,7 @@
 import type { FinishReason } from '../../signal.ts'
 import { AnswerParser } from '../_answer-parser.ts'
 import type { ParseContext, Parser } from '../_dialect.ts'
-import { type Fields, listOf, recordOf } from '../_wire.ts'
+import { countsOf, type Fields, isCount, listOf, recordOf } from '../_wire.ts'
 import { VOCABULARY } from './errors.ts'
 
 export function chatParser(context: ParseContext): Parser {
@@ -16,6 +16,7 @@ export function chatParser(context: ParseContext): Parser {
 class ChatParser extends AnswerParser {
   /** Ids of tool calls by index, to tell a repeated id from a new one. */
   private readonly ids = new Map<number, string>()
+  private isWhole = false
 
   protected override isLast(data: string): boolean {
     return data === '[DONE]'
@@ -42,6 +43,7 @@ class ChatParser extends AnswerParser {
   }
 
   protected readWhole(body: Fields, how: 'clean' | 'reset'): void {
+    this.isWhole = true
     const choice = recordOf(listOf(body['choices'])[0])
     const message = recordOf(choice?.['message'])
     if (!choice || !message) return this.garble('broken_json')
@@ -67,11 +69,11 @@ class ChatParser extends AnswerParser {
     const call = recordOf(piece)
     if (!call) return
     const called = recordOf(call['function'])
-    const index = typeof call['index'] === 'number' ? call['index'] : position
+    const id = call['id']
+    const index = typeof call['index'] === 'number' ? call['index'] : this.indexOf(id, position)
     const given = called?.['arguments']
     const args = typeof given === 'string' ? given : given === undefined || given === null ? '' : JSON.stringify(given)
     const signal = { type: 'toolDelta', index, args, tokens: this.args.add(args) } as const
-    const id = call['id']
     const name = called?.['name']
     // Some hosts repeat the id, or send an empty name, in every piece of a call.
     const isNewId = typeof id === 'string' && id !== '' && this.ids.get(index) !== id
@@ -81,13 +83,24 @@ class ChatParser extends AnswerParser {
     this.emit({ ...signal, ...(isNewId && { id }), ...(hasName && { name }) })
   }
 
+  /** Where a piece has no index: its place in a whole answer; in a stream the last call's, or the next for a new id. */
+  private indexOf(id: unknown, position: number): number {
+    if (this.isWhole || this.ids.size === 0) return position
+    const last = Math.max(...this.ids.keys())
+    return typeof id === 'string' && id !== '' && this.ids.get(last) !== id ? last + 1 : last
+  }
+
+  /** xAI leaves the reasoning out of the completion, and in the total. */
   private readUsage(usage: unknown): void {
-    const counts = recordOf(usage)
-    const details = recordOf(counts?.['prompt_tokens_details'])
+    const counts = countsOf(usage)
+    if (!counts) return
+    const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = counts
+    const details = recordOf(counts['prompt_tokens_details'])
+    const hidden = isCount(prompt) && isCount(completion) && isCount(total) ? total - prompt - completion : 0
     this.noteUsage(
-      counts?.['prompt_tokens'],
-      counts?.['completion_tokens'],
-      details?.['cached_tokens'],
+      prompt,
+      hidden > 0 ? Number(completion) + hidden : completion,
+      details?.['cached_tokens'] ?? counts['prompt_cache_hit_tokens'],
       details?.['cache_write_tokens'],
     )
   }

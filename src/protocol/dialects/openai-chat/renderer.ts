@@ -8,6 +8,7 @@ import { AnswerRenderer } from '../_answer-renderer.ts'
 import type { RenderContext, Renderer } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
 import { errorInBand, errorOfAnswer, WORDING } from './errors.ts'
+import { CHAT_QUIRKS } from './quirks.ts'
 
 const OPENROUTER_PING = ': OPENROUTER PROCESSING\n\n'
 const OPENAI_PING = ': keep-alive\n\n'
@@ -22,17 +23,18 @@ class ChatRenderer extends AnswerRenderer {
   /** Key of the reasoning text in a delta or message. */
   private readonly reasoningKey: 'reasoning' | 'reasoning_content'
   /** A chunk up to its `choices`, and what follows them. */
-  private readonly opening: string
+  private opening: string
   private readonly closing: string
   private hasRole = false
 
   constructor(context: RenderContext) {
     const surface = context.surface ?? (context.providerName === undefined ? 'openai' : 'openrouter')
-    const opening = openingOf(context, surface)
+    const opening = openingOf(context, surface, context.stream)
     super(context, {
       jsonType: 'application/json',
       streamType: 'text/event-stream; charset=utf-8',
       idHeader: 'x-request-id',
+      quirks: CHAT_QUIRKS,
       brokenFrame: `${opening},"choices":[{"index":0,"delta":{"content":\n\n`,
       brokenWhole: `${opening},"choices":[{"index":0,"message":{"role":"assistant","content":}}]}`,
       cutWhole: `${opening},"choices":[{"index":0,"mess`,
@@ -49,6 +51,14 @@ class ChatRenderer extends AnswerRenderer {
 
   protected pingFrame(): string {
     return this.surface === 'openrouter' ? OPENROUTER_PING : OPENAI_PING
+  }
+
+  protected override reform(): void {
+    this.opening = openingOf(this.context, this.surface, this.isStream)
+  }
+
+  protected streamOpening(): void {
+    this.openRole('""')
   }
 
   protected streamText(channel: Content['channel'], text: string): void {
@@ -101,10 +111,11 @@ class ChatRenderer extends AnswerRenderer {
   protected streamCut(how: Closed['how']): void {
     if (how === 'clean') this.openRole('""')
     this.streamUsage()
+    if (how === 'clean' && this.hasQuirk('sse.missing_finish')) this.write(DONE)
   }
 
   private streamUsage(): void {
-    if (this.usage === null || !this.context.includeUsage) return
+    if (this.usage === null || (this.context.stream && !this.context.includeUsage)) return
     this.write(`${this.opening},"choices":[],"usage":${usageBody(this.usage)}}\n\n`)
     this.usage = null
   }
@@ -144,14 +155,14 @@ class ChatRenderer extends AnswerRenderer {
   }
 }
 
-function openingOf(context: RenderContext, surface: 'openai' | 'openrouter'): string {
+function openingOf(context: RenderContext, surface: 'openai' | 'openrouter', isStream: boolean): string {
   const provider = context.providerName === undefined ? '' : `,"provider":${JSON.stringify(context.providerName)}`
   // OpenRouter's own SDK refuses a null fingerprint in a stream, and OpenAI's habit of `usage: null` in every chunk.
-  const fingerprint = context.stream && surface === 'openrouter' ? '' : ',"system_fingerprint":null'
+  const fingerprint = isStream && surface === 'openrouter' ? '' : ',"system_fingerprint":null'
   const identity =
-    `{"id":${JSON.stringify(context.id)},"object":"chat.completion${context.stream ? '.chunk' : ''}"` +
+    `{"id":${JSON.stringify(context.id)},"object":"chat.completion${isStream ? '.chunk' : ''}"` +
     `,"created":${Math.floor(context.createdAtSeconds)},"model":${JSON.stringify(context.model)}${provider}${fingerprint}`
-  return context.stream ? `data: ${identity}` : identity
+  return isStream ? `data: ${identity}` : identity
 }
 
 function usageBody({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): string {
