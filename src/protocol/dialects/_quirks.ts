@@ -18,9 +18,9 @@ export interface WrittenEvent {
 /** What a quirk does to an answer. Made once per answer, so that it may remember what it saw. */
 export interface Rewriting {
   /** Events that were written together; `isFirst` for the first of the answer. */
-  events?(events: readonly WrittenEvent[], isFirst: boolean): readonly WrittenEvent[]
+  readonly events?: (events: readonly WrittenEvent[], isFirst: boolean) => readonly WrittenEvent[]
   /** An answer in one piece. */
-  whole?(body: Fields): Fields
+  readonly whole?: (body: Fields) => Fields
 }
 
 export type RewritingTable = Readonly<Partial<Record<QuirkName, () => Rewriting>>>
