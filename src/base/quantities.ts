@@ -8,6 +8,7 @@
  *   | 99.5%, 0.995                   | ratio()    | a number from 0 to 1 |
  *   | 0s..60s                        | timeSpan() | { from, to } in ms   |
  *   | 500                            | count()    | a whole number       |
+ *   | $0.05, $12                     | usd()      | whole nano-dollars   |
  *
  * A number without its unit is refused, never guessed. Each schema accepts any input, so that every refusal is one
  * sentence in the words of the quantity; the form that editors need is given beside it as JSON Schema.
@@ -35,6 +36,8 @@ const DURATION_PATTERN = String.raw`^(?=\d)${DURATION}$`
 const RATE_PATTERN = String.raw`^${NUMBER}/(?:s|m|min|h)$`
 const PERCENT_PATTERN = String.raw`^\d{1,3}(?:\.\d{1,9})?%$`
 const TIME_SPAN_PATTERN = String.raw`^(?=\d)${DURATION}\.\.(?=\d)${DURATION}$`
+
+const DOLLARS_PATTERN = String.raw`^\$\s?(\d{1,6})(?:\.(\d{1,9}))?$`
 
 /** Milliseconds in a unit. */
 const UNIT_MS = new Map([
@@ -94,6 +97,13 @@ export function count(range: Range = {}): z.ZodType<number, number> {
   return quantity('a whole number', parse, words, [min], shape)
 }
 
+/** An amount of money such as "$0.05", in whole nano-dollars. */
+export function usd(range: Range = {}): z.ZodType<number, string> {
+  const words = `An amount in US dollars${rangeWords(range, formatUsd, ', ')}.`
+  const parse = inRange(parseUsd, range, formatUsd)
+  return quantity('an amount in dollars', parse, words, ['$0.05', '$12'], { type: 'string', pattern: DOLLARS_PATTERN })
+}
+
 // ── parsers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Reads "250ms", "1.5s", "1h30m": units from large to small, each at most once, at most three decimals. */
@@ -148,6 +158,17 @@ export function parseCount(input: unknown): Parsed<number> {
   }
   const fix = bareNumber(input) === undefined ? '' : '; remove the quotes'
   return refuse(`${quote(input)} is not a whole number${fix}`)
+}
+
+/** Reads "$0.05", at most nine decimals. */
+export function parseUsd(input: unknown): Parsed<number> {
+  const text = typeof input === 'string' ? input : (bareNumber(input) ?? '')
+  const match = new RegExp(DOLLARS_PATTERN).exec(text)
+  if (match === null) {
+    if (bareNumber(text) !== undefined && Number(text) >= 0) return refuse(`"${text}" has no unit; write "$${text}"`)
+    return refuse(`${quote(input)} is not an amount in dollars; write one like "$0.01", with at most nine decimals`)
+  }
+  return accept(Number(match[1]) * 1_000_000_000 + Number((match[2] ?? '').padEnd(9, '0')))
 }
 
 /** Reads "0s..60s". The start comes before the end. */

@@ -10,7 +10,7 @@
  *   | nano_usd   | `<= $0.01`          | whole nano-dollars     |
  *   | per_second | `>= 18/s`, `<= 6/min` | times per second     |
  */
-import { parseCount, parseDuration, parseRate, parseRatio, type Parsed } from '../base/quantities.ts'
+import { parseCount, parseDuration, parseRate, parseRatio, parseUsd, type Parsed } from '../base/quantities.ts'
 import { formatValue } from './format.ts'
 import type { AnyMetric } from './metric.ts'
 import type { GateResult, Unit } from './result.ts'
@@ -31,7 +31,6 @@ type Asserted = Pick<AnyMetric, 'kind' | 'unit' | 'range' | 'example'>
 const FORM = /^(<=|>=|==|<|>|=|!=)?\s*(.*)$/s
 const PLAIN_NUMBER = /^-?\d{1,15}(?:\.\d{1,9})?$/
 const PERCENT = /^(-?)(\d{1,7}(?:\.\d{1,9})?)%$/
-const DOLLARS = /^\$\s?(\d{1,6})(?:\.(\d{1,9}))?$/
 const FACTOR_MAX = 1_000_000
 const TEXT_LENGTH_MAX = 64
 
@@ -97,15 +96,6 @@ function parseRelative(text: string, [min, max]: Asserted['range']): Parsed<numb
 function parseFactor(text: string): Parsed<number> {
   if (!PLAIN_NUMBER.test(text)) return refuse(`"${text}" is not a plain number; write one like "1.5"`)
   return atLeastZero({ ok: true, value: Number(text) }, text, FACTOR_MAX)
-}
-
-function parseUsd(text: string): Parsed<number> {
-  const match = DOLLARS.exec(text)
-  if (match === null) {
-    if (PLAIN_NUMBER.test(text) && Number(text) >= 0) return refuse(`"${text}" has no unit; write "$${text}"`)
-    return refuse(`"${text}" is not an amount in dollars; write one like "$0.01", with at most nine decimals`)
-  }
-  return { ok: true, value: Number(match[1]) * 1_000_000_000 + Number((match[2] ?? '').padEnd(9, '0')) }
 }
 
 function atLeastZero(parsed: Parsed<number>, text: string, max = Number.MAX_SAFE_INTEGER): Parsed<number> {

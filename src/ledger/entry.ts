@@ -87,6 +87,7 @@ export const SKIP_CAUSES = [
   'breaker', //      its circuit is open
   'ruled_out', //    the failure before is not one to go on with there
   'retry_budget', // the budget for extra attempts is spent
+  'budget', //       what it may cost at worst is more than is left
   'ejected', //      it does worse than its peers
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]

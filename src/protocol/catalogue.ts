@@ -184,6 +184,10 @@ export const endpointSchema = z
         examples: ['groq'],
       }),
     price: priceBook,
+    price_published: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'false: the catalogue does not say what it costs. A policy with a budget never asks it.' }),
     prompt_cache: promptCache.optional().meta({
       description:
         'The beginnings of conversations that need not be read again: cheaper where `price` has a `cache_read`, and no prefill. Absent: the usual numbers if `price` has a `cache_read`, no cache otherwise.',
@@ -289,6 +293,8 @@ export interface Offer {
   readonly tag: string
   readonly model: string
   readonly price: PriceBook
+  /** Whether the price is published: what nobody knows the price of, no budget pays for. */
+  readonly isPriced: boolean
   readonly contextLength: number
   readonly maxOutput: number
   readonly parameters: ReadonlySet<string>
@@ -321,6 +327,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     tag: spec.tag ?? spec.provider,
     model: spec.model,
     price: spec.price,
+    isPriced: spec.price_published,
     contextLength: spec.context_length,
     maxOutput: spec.max_output ?? spec.context_length,
     parameters: new Set(spec.parameters),

@@ -14,6 +14,7 @@ import {
   type ToolDelta,
   type Usage,
 } from '../protocol/index.ts'
+import type { Reservation } from './policies/budget.ts'
 import type { RequestLife } from './request.ts'
 
 /** How an attempt comes about. */
@@ -40,6 +41,8 @@ export class Attempt implements AttemptHandle {
   readonly retry: number
   /** What the retry budget charged for it; -1 when it was not charged. */
   readonly price: number
+  /** What is put aside for it; null without a budget. */
+  reservation: Reservation | null = null
   isOver = false
   wasAccepted = false
   firstContentAt: Millis | null = null

@@ -127,7 +127,8 @@ function halfOf(base: RequestHalf, step: Step): RequestHalf {
 }
 
 /** How a plan ended. */
-export function endOf(why: Failure, plan: Plan): PlanEnd {
+export function endOf(why: Failure, plan: Plan, isShortOfMoney: boolean): PlanEnd {
+  if (isShortOfMoney && why.class !== 'deadline_exceeded') return 'budget'
   switch (why.class) {
     case 'context_length':
     case 'payload_too_large':

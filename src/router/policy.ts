@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { count, schemaVersion } from '../base/index.ts'
 import { balanceSchema } from './policies/balance.ts'
 import { breakerSchema } from './policies/breaker.ts'
+import { budgetSchema } from './policies/budget.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
 import { hedgeSchema } from './policies/hedge.ts'
@@ -57,6 +58,9 @@ export const resilienceSchema = z.strictObject({
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),
   commit: commitSchema.prefault({}),
   validation: validationSchema.prefault({}),
+  budget: budgetSchema
+    .optional()
+    .meta({ description: 'Absent: money is no object.', examples: [{ per_request: { max_cost: '$0.05' } }] }),
   degrade: degradeSchema.optional(),
   max_attempts: count({ min: 1, max: 100 })
     .default(ATTEMPTS_DEFAULT)
@@ -86,5 +90,13 @@ export const policySchema = z
       error: 'the request half says in which order to ask (`sort` or `order`); drop that, or drop `balance`',
     },
   )
+  .superRefine(({ rules, resilience: { budget } }, context) => {
+    if (budget?.per_workflow ?? budget?.per_tenant) return
+    rules.forEach(({ when }, index) => {
+      if (when.budget_left === undefined) return
+      const message = 'there is no budget that could be left: `resilience.budget` needs `per_workflow` or `per_tenant`'
+      context.addIssue({ code: 'custom', path: ['rules', index, 'when', 'budget_left'], message })
+    })
+  })
 
 export type Policy = z.infer<typeof policySchema>

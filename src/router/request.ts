@@ -36,7 +36,9 @@ import {
   type Content,
   type ErrorClass,
   type Finished,
+  type NanoDollars,
   type Offer,
+  type PriceBook,
   type Signal,
   type ToolDelta,
   type Usage,
@@ -48,6 +50,7 @@ import { endOf, type Descent, type Ladder } from './ladder.ts'
 import type { Health } from './health.ts'
 import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
+import type { BudgetBook, Reservation } from './policies/budget.ts'
 import { commitAt } from './policies/commit.ts'
 import { hedgeDelayMs } from './policies/hedge.ts'
 import { panics } from './policies/panic.ts'
@@ -70,6 +73,8 @@ export interface House {
   readonly allowances: readonly Allowance[]
   /** By policy: what to do with less; null for none. */
   readonly ladders: readonly (Ladder | null)[]
+  /** By policy: what may be spent; null for no budget. */
+  readonly budgets: readonly (BudgetBook | null)[]
   readonly health: Health
   readonly rng: Rng
 }
@@ -114,6 +119,11 @@ export class RequestLife {
   /** Attempts that may be made in all, and how many had been made when the plan in force was made. */
   private attemptsMax: number
   private planFrom = 0
+  private readonly budget: BudgetBook | null
+  /** What the attempts so far have cost or may still cost, in nano-dollars. */
+  private committedCost = 0
+  /** Somebody was passed over because he could not be paid for. */
+  private isShortOfMoney = false
   /** Place on the ladder, from 1; null and 0 above it. */
   private descent: Descent | null = null
   private queueAt: Millis = NEVER
@@ -127,7 +137,8 @@ export class RequestLife {
     this.plan = plan
     this.policy = at(house.policies, call.policy)
     this.allowance = at(house.allowances, call.policy)
-    this.attemptsMax = this.policy.resilience.max_attempts
+    this.budget = at(house.budgets, call.policy)
+    this.attemptsMax = Math.min(this.policy.resilience.max_attempts, this.budget?.attemptsMax ?? Infinity)
     this.firstChoice = plan.order[0]?.endpoint ?? -1
     this.totalAt = totalDeadline(this.policy.resilience.timeouts, now)
   }
@@ -241,7 +252,7 @@ export class RequestLife {
     const isTooLate = this.totalAt - now < this.policy.resilience.timeouts.min_useful
     const next = isTooLate ? null : this.nextCandidate(now, out, failed, failedAt)
     if (next !== null) this.start(next.start, next.reason, now, out)
-    else this.fail(isTooLate ? OUT_OF_TIME : (failed ?? HELD_BACK), now, out)
+    else this.fail(isTooLate ? OUT_OF_TIME : (failed ?? (this.isShortOfMoney ? TOO_DEAR : HELD_BACK)), now, out)
   }
 
   /** The next of the plan that has not been asked. `failedAt` is the place of the one that has just failed. */
@@ -269,6 +280,10 @@ export class RequestLife {
         continue
       }
       if (this.attempts.length >= this.attemptsMax) return null
+      if (!this.canPay(endpoint, now)) {
+        this.passOver(position, 'budget', now, out)
+        continue
+      }
       const price = this.charge(endpoint, failed, now)
       if (price === null) {
         this.passOver(position, 'retry_budget', now, out)
@@ -304,6 +319,7 @@ export class RequestLife {
     }
     if (best < 0 || !panics(panic, this.healthy(now), order.length)) return null
     const { endpoint } = at(order, best)
+    if (!this.canPay(endpoint, now)) return null
     const price = this.charge(endpoint, failed, now)
     if (price === null) return null
     return { start: { endpoint, position: best, retry: 0, isProbe: false, price }, reason: 'panic' }
@@ -326,6 +342,13 @@ export class RequestLife {
     return this.allowance.withdraw(endpoint, failed.class === 'rate_limited', now)
   }
 
+  /** Whether an attempt at an endpoint can be paid for, whatever it comes to. */
+  private canPay(endpoint: number, now: Millis): boolean {
+    if (this.budget === null || this.budget.covers(this.request, endpoint, this.committedCost, now)) return true
+    this.isShortOfMoney = true
+    return false
+  }
+
   private hasAsked(position: number): boolean {
     for (let index = this.planFrom; index < this.attempts.length; index += 1)
       if (at(this.attempts, index).position === position) return true
@@ -336,14 +359,16 @@ export class RequestLife {
   private askAgain(again: Start, now: Millis, out: RouterOut): void {
     const { health } = this.house
     const admission = health.admits(this.call.policy, again.endpoint, now)
-    if (admission !== false) {
+    const isPaid = admission === false || this.canPay(again.endpoint, now)
+    if (admission !== false && isPaid) {
       const isProbe = admission === 'probe'
       this.start({ ...again, isProbe }, isProbe ? 'probe' : 'retry', now, out)
       return
     }
     if (again.price >= 0) this.allowance.returned(again.endpoint)
     const candidate = at(this.plan.order, again.position)
-    this.skip(candidate, health.heldBack(this.call.policy, again.endpoint, now).cause, now, out)
+    const cause = isPaid ? health.heldBack(this.call.policy, again.endpoint, now).cause : 'budget'
+    this.skip(candidate, cause, now, out)
     this.advance(now, out, this.failures.last, again.position)
   }
 
@@ -368,6 +393,7 @@ export class RequestLife {
       const { endpoint } = at(order, position)
       if (this.attempts.some((attempt) => attempt.endpoint === endpoint)) continue
       if (this.house.health.admits(this.call.policy, endpoint, now) !== true) continue
+      if (this.budget !== null && !this.budget.covers(this.request, endpoint, this.committedCost, now)) continue
       const candidate = { endpoint, position, retry: 0, isProbe: false }
       const { provider } = at(this.house.offers, endpoint)
       const isElsewhere = this.attempts.every(
@@ -410,6 +436,10 @@ export class RequestLife {
     if (hedge && this.hedges < hedge.max) {
       const delay = hedgeDelayMs(hedge, this.house.health, endpoint, now)
       this.hedgeAt = delay === null ? NEVER : now + delay
+    }
+    if (this.budget !== null) {
+      attempt.reservation = this.budget.reserve(this.request, endpoint, now)
+      this.committedCost += attempt.reservation.amount
     }
     this.attempts.push(attempt)
     this.phase = 'racing'
@@ -576,9 +606,7 @@ export class RequestLife {
     this.endAttempt(attempt, 'ok', null, null, now, out)
     const offer = at(this.house.offers, attempt.endpoint)
     const usage = attempt.usage ?? { inputTokens: attempt.request.inputTokens, outputTokens: attempt.outputTokens }
-    const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens }: Omit<Usage, 'type'> = usage
-    const billed = costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
-    this.close('ok', null, 200, billed, now, out)
+    this.close('ok', null, 200, costOfUsage(offer.price, usage), now, out)
     out.push({ type: 'client.end', call: this.call, attempt, signals: attempt.held })
   }
 
@@ -657,6 +685,7 @@ export class RequestLife {
       committed: this.committed === attempt,
     })
     if (attempt.price >= 0) this.allowance.returned(endpoint)
+    if (attempt.reservation !== null) this.settleBill(attempt, attempt.reservation, why)
     this.house.health.ended(endpoint)
     if (outcome === 'cancelled') {
       if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint, startedAt)
@@ -667,6 +696,17 @@ export class RequestLife {
     const { isProbe } = attempt
     const report = { endpoint, errorClass, retryAfterMs, startedAt, firstContentAt, outputTokens, isProbe }
     this.house.health.report(this.call.policy, report, now, out)
+  }
+
+  /** What was put aside and not spent is given back. Errors are free; of the rest only a bill says what it came to. */
+  private settleBill(attempt: Attempt, reservation: Reservation, why: Failure | null): void {
+    const { usage, wasAccepted, outputTokens } = attempt
+    const { price } = at(this.house.offers, attempt.endpoint)
+    const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
+    const bill = usage === null ? (wasRefused ? 0 : null) : costOfUsage(price, usage)
+    const seen = costOf(price, attempt.request.inputTokens, outputTokens)
+    this.committedCost -= reservation.amount
+    this.committedCost += this.budget?.settle(reservation, bill, seen) ?? 0
   }
 
   /** End whatever is still running. Nobody is blamed: an attempt that our own deadline cut off may have been in time. */
@@ -684,7 +724,7 @@ export class RequestLife {
       this.closeTruncated(why, now, out)
       return
     }
-    if (this.degrade(endOf(why, this.plan), now, out)) return
+    if (this.degrade(endOf(why, this.plan, this.isShortOfMoney), now, out)) return
     const answer = this.failures.answer(why)
     this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
@@ -726,7 +766,8 @@ export class RequestLife {
       .planner(this.plan.rule, descent)
       .plan(this.request, at(health.beliefs, this.call.policy), dice, now)
     this.planFrom = this.attempts.length
-    this.attemptsMax = this.planFrom + descent.attempts
+    this.attemptsMax = Math.min(this.planFrom + descent.attempts, this.budget?.attemptsMax ?? Infinity)
+    this.isShortOfMoney = false
     this.position = -1
     this.hedges = 0
     this.follow(now, out)
@@ -826,6 +867,7 @@ const DELIVERIES = {
 const FINISHED: Finished = { type: 'finished', reason: 'stop' }
 const BROKEN_OFF: Finished = { type: 'finished', reason: 'length' }
 
+const TOO_DEAR: Failure = failure('budget_exceeded', 'no endpoint that is left can be paid for')
 const LOST: Failure = failure('cancelled', 'another endpoint was faster')
 const OUT_OF_TIME: Failure = failure('deadline_exceeded', 'the time for this request is over')
 
@@ -860,6 +902,14 @@ function tokensByCall(deltas: readonly ToolDelta[]): number[] {
   const byIndex = new Map<number, number>()
   for (const { index, tokens } of deltas) byIndex.set(index, (byIndex.get(index) ?? 0) + tokens)
   return [...byIndex.values()]
+}
+
+/** Nothing was sent that could be billed. */
+const NEVER_SENT: ReadonlySet<ErrorClass> = new Set(['connect_refused', 'connect_timeout', 'connection_reset'])
+
+function costOfUsage(price: PriceBook, usage: Omit<Usage, 'type'>): NanoDollars {
+  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
+  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
 }
 
 function noEndpointMessage({ funnel }: Plan): string {

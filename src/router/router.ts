@@ -13,6 +13,7 @@ import { Allowance } from './allowance.ts'
 import { Ladder } from './ladder.ts'
 import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
 import { lifeOf } from './attempt.ts'
+import { BudgetBook } from './policies/budget.ts'
 import { needsMeasuring } from './policies/hedge.ts'
 import { reactionsOf } from './reactions.ts'
 import { PLAN_STREAM, RequestLife, type House } from './request.ts'
@@ -44,6 +45,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly planners: readonly Planner[]
   /** null for a policy without rules. */
   private readonly rules: readonly (PolicyRules | null)[]
+  private readonly budgets: readonly (BudgetBook | null)[]
   private readonly foreign = new Map<string, Planner>()
   private readonly lives = new Roster<RequestLife>()
 
@@ -66,6 +68,9 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       measuresSpeed ||
       planners.some((planner) => planner.needsStatistics) ||
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
+    this.budgets = policies.map(({ resilience }) =>
+      resilience.budget ? new BudgetBook(resilience.budget, offers) : null,
+    )
     const reactions = policies.map(({ resilience }) => reactionsOf(resilience.reactions))
     const allowances = policies.map((policy) => new Allowance(policy, offers.length))
     this.house = {
@@ -74,6 +79,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       reactions,
       allowances,
       ladders,
+      budgets: this.budgets,
       rng,
       health: new Health(offers, policies, isMeasured),
     }
@@ -124,17 +130,20 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private arrive(call: Call, now: Millis, out: Out<RouterCommand>): void {
     this.house.health.sweep(now, out)
     const rng = this.rng.fork(PLAN_STREAM, call.request.weather, call.number)
-    const plan = this.plannerOf(call).plan(call.request, at(this.house.health.beliefs, call.policy), rng, now)
+    const plan = this.plannerOf(call, now).plan(call.request, at(this.house.health.beliefs, call.policy), rng, now)
     const life = new RequestLife(call, plan, this.house, now)
     call.slot = this.lives.add(life)
     life.arrive(now, out)
     this.settle(life)
   }
 
-  private plannerOf(call: Call): Planner {
+  private plannerOf(call: Call, now: Millis): Planner {
     if (call.half === null) {
       const rules = at(this.rules, call.policy)
-      const rule = rules === null ? NO_RULE : rules.book.match(call.request, 1)
+      const rule =
+        rules === null
+          ? NO_RULE
+          : rules.book.match(call.request, this.budgets[call.policy]?.left(call.request, now) ?? 1)
       return rules === null || rule === NO_RULE ? at(this.planners, call.policy) : at(rules.planners, rule)
     }
     const key = `${call.policy} ${JSON.stringify(call.half)}`

@@ -163,6 +163,7 @@ const SKIPPED: Readonly<Record<SkipCause, string>> = {
   breaker: 'its breaker was open',
   ruled_out: 'the failure before is not one to go on with there',
   retry_budget: 'the retry budget was spent',
+  budget: 'it could have cost more than was left of a budget',
   ejected: 'it was ejected for doing worse than its peers',
 }
 
