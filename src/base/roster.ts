@@ -20,6 +20,9 @@ export class Roster<T> {
   /** By slot: the queue's entry that counts, and when it comes up, which is no later than the wake. */
   private entries = new Float64Array(1024)
   private queuedAt = new Float64Array(1024)
+  /** By slot: the how-manieth to join its thing was. */
+  private joined = new Float64Array(1024)
+  private joins = 0
   /** The earliest wake of anybody still here. */
   private earliest: Millis = NEVER
 
@@ -36,12 +39,21 @@ export class Roster<T> {
     this.wakes[slot] = NEVER
     this.entries[slot] = NO_ENTRY
     this.queuedAt[slot] = NEVER
+    this.joined[slot] = this.joins
+    this.joins += 1
     return slot
   }
 
   /** Who has the slot; null for nobody. */
   at(slot: number): T | null {
     return this.items[slot] ?? null
+  }
+
+  /** Everybody on the roster, in the order in which they joined. */
+  everybody(): T[] {
+    const slots = this.items.flatMap((item, slot) => (item === null ? [] : [slot]))
+    slots.sort((left, right) => (this.joined[left] as number) - (this.joined[right] as number))
+    return slots.map((slot) => this.items[slot] as T)
   }
 
   remove(slot: number): void {
@@ -106,5 +118,6 @@ export class Roster<T> {
     this.wakes = wider(this.wakes)
     this.entries = wider(this.entries)
     this.queuedAt = wider(this.queuedAt)
+    this.joined = wider(this.joined)
   }
 }

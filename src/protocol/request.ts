@@ -78,14 +78,14 @@ export interface ChatRequest {
   /** The request as it was asked, where a rung of a degradation ladder has changed it since. */
   readonly original?: ChatRequest
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
-  readonly visited: number[]
+  visited: readonly number[]
 }
 
 /** Count a visit of the request to an endpoint: 0 for the first, whoever sends it there. */
 export function nextVisit(request: ChatRequest, endpoint: number): number {
   let visit = 0
   for (const past of request.visited) if (past === endpoint) visit += 1
-  request.visited.push(endpoint)
+  request.visited = visit === 0 && request.visited.length === 0 ? [endpoint] : [...request.visited, endpoint]
   return visit
 }
 
@@ -151,7 +151,10 @@ export interface CallSummary {
   readonly delivery: 'answer' | 'partial' | 'canned' | 'none'
 }
 
-/** One try at one endpoint. Router and provider hold the same object; each keeps its own state elsewhere. */
+/**
+ * One try at one endpoint. Router and provider hold the same object; each keeps its own state elsewhere, the provider
+ * under `slot`.
+ */
 export interface AttemptHandle {
   readonly request: ChatRequest
   /** Number of the call it belongs to; -1 for an emergency attempt past the gateway. */
@@ -162,6 +165,8 @@ export interface AttemptHandle {
   readonly endpoint: number
   /** How often this request has come to this endpoint before: the key of the weather it meets there. */
   readonly visit: number
+  /** The fleet's bookmark: where it keeps this attempt while it is in flight; -1 otherwise. */
+  slot: number
 }
 
 /** Why a call ended without a good answer, as the caller sees it. */

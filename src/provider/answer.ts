@@ -20,6 +20,7 @@ const WORDS = [
   'knoll',
   'lagoon',
 ]
+const ANSWER_STREAM = 0x616e
 const ARRAY_ITEMS_MAX = 3
 const DEPTH_MAX = 8
 const NO_DELTAS: readonly ToolDelta[] = []
@@ -34,16 +35,18 @@ interface JsonSchema {
   readonly maximum?: number
 }
 
-export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng): Answer {
+/** `key` and `visit` name the endpoint's visit: it says the same whenever it is made. Plain text needs no dice at all. */
+export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng, key: number, visit: number): Answer {
   const { shape } = request
   const billedInputTokens = Math.round(request.inputTokens * spec.input_tokenizer)
   if (request.callsTool && shape.tools.length > 0 && spec.parameters.includes('tools')) {
-    const toolDeltas = callTool(request, rng)
+    const toolDeltas = callTool(request, rng.fork(ANSWER_STREAM, key, request.weather, visit))
     const outputTokens = toolDeltas.reduce((sum, delta) => sum + delta.tokens, 0)
     return { outputTokens, reason: 'tool_calls', text: null, toolDeltas, billedInputTokens }
   }
   if (shape.responseFormat !== 'text') {
-    const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, rng))
+    const dice = rng.fork(ANSWER_STREAM, key, request.weather, visit)
+    const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, dice))
     return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: NO_DELTAS, billedInputTokens }
   }
   const cap = Math.min(request.maxTokens ?? Infinity, spec.max_output ?? spec.context_length)

@@ -61,7 +61,6 @@ export interface FleetOptions {
 }
 
 const SERVICE_STREAM = 0x7365
-const ANSWER_STREAM = 0x616e
 const NO_CUES: readonly Cue[] = []
 
 interface Endpoint {
@@ -103,7 +102,6 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private readonly weather: Weather
   private readonly rng: Rng
   private readonly grain: 'run' | 'chunk'
-  private readonly jobs = new Map<AttemptHandle, Job>()
   private readonly roster = new Roster<Job>()
 
   constructor({ endpoints, weather, rng, grain }: FleetOptions) {
@@ -134,8 +132,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         this.arrive(event.attempt, now, out)
         return
       case 'attempt.cancelled': {
-        const job = this.jobs.get(event.attempt)
-        if (!job) return
+        const job = this.roster.at(event.attempt.slot)
+        if (job?.attempt !== event.attempt) return
         if (this.worksOn(job)) this.abandon(job)
         else this.leave(job, now, out)
         return
@@ -155,7 +153,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   /** Attempts that the fleet has not finished with. */
   get inFlight(): number {
-    return this.jobs.size
+    return this.roster.everybody().filter(({ isAbandoned }) => !isAbandoned).length
   }
 
   private arrive(attempt: AttemptHandle, now: Millis, out: Out<FleetCommand>): void {
@@ -184,7 +182,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   private abandon(job: Job): void {
     job.isAbandoned = true
-    this.jobs.delete(job.attempt)
+    job.attempt.slot = -1
   }
 
   /** The endpoint's own reasons to refuse: what its fleet file says about limits, length and room. */
@@ -225,7 +223,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       quality: 1,
     }
     job.slot = this.roster.add(job)
-    this.jobs.set(attempt, job)
+    attempt.slot = job.slot
     endpoint.inFlight += 1
     return job
   }
@@ -240,11 +238,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     job.startedAt = now
 
     const { rng, weather } = this
-    const answer = composeAnswer(
-      request,
-      endpoint.spec,
-      rng.fork(ANSWER_STREAM, endpoint.key, request.weather, attempt.visit),
-    )
+    const answer = composeAnswer(request, endpoint.spec, rng, endpoint.key, attempt.visit)
     const dice = rng.fork(SERVICE_STREAM, endpoint.key, request.weather, attempt.visit)
     const isCalm = weather.isCalm(endpoint.index)
     job.inputTokens = answer.billedInputTokens
@@ -300,8 +294,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     let next = first
     while (next < cues.length && startedAt + (cues[next] as Cue).afterMs <= now) next += 1
     if (next > first) {
-      const signals: Signal[] = []
-      for (let index = first; index < next; index += 1) signals.push((cues[index] as Cue).signal)
+      const signals = cues.slice(first, next).map(signalOf)
       job.next = next
       const isOver = endsAttempt(signals)
       if (isOver) this.leave(job, now, out)
@@ -324,12 +317,12 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       this.wakeNext(sharing, now)
     }
     job.state = 'over'
-    this.jobs.delete(attempt)
+    attempt.slot = -1
     this.roster.remove(slot)
     endpoint.inFlight -= 1
     if (!wasServing) return
     endpoint.inService -= 1
-    const [next] = endpoint.waiting
+    const next = endpoint.waiting.size === 0 ? undefined : endpoint.waiting.values().next().value
     if (!next) return
     endpoint.waiting.delete(next)
     this.serve(next, now, out)
@@ -368,7 +361,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
   private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {
     // One that is let in when an earlier one breaks, and needs no time at all, is over before its turn and not met.
-    for (const job of this.jobs.values()) {
+    for (const job of this.roster.everybody()) {
+      if (job.isAbandoned || job.state === 'over') continue
       const consequence = this.weather.breaks(fault, job.attempt, now, out)
       if (consequence === null) continue
       const hasRun = job.next > 0
@@ -393,6 +387,10 @@ function promptCacheOf({ prompt_cache: asked, price }: EndpointSpec): PromptCach
 }
 
 const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
+
+function signalOf({ signal }: Cue): Signal {
+  return signal
+}
 
 function endsAttempt(signals: readonly Signal[]): boolean {
   const last = signals[signals.length - 1]

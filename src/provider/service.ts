@@ -22,6 +22,7 @@ import {
   chunksOf,
   type Content,
   type EndpointSpec,
+  type Finished,
   type FinishReason,
   type Signal,
   type ToolDelta,
@@ -103,34 +104,44 @@ export function drawService(model: ServiceModel, inputTokens: number, load: numb
 
 /** Put an answer on the clock. `cached` and `written` are the parts of its prompt that the prompt cache had and got. */
 export function writeScript(answer: Answer, service: Service, stream: boolean, cached = 0, written = 0): Script {
-  const cues: Cue[] = []
-  const start = quantize(service.ttftMs)
-  if (service.pingEveryMs !== null && stream) {
-    cues.push({ afterMs: 0, signal: ACCEPTED })
-    for (let ping = 1; ping * service.pingEveryMs < start; ping += 1) {
-      cues.push({ afterMs: quantize(ping * service.pingEveryMs), signal: { type: 'ping' } })
-    }
-  } else if (stream) cues.push({ afterMs: start, signal: ACCEPTED })
   const { outputTokens, text, toolDeltas, reason, billedInputTokens } = answer
-  let end = start
-  if (stream) {
-    const run = flow(outputTokens, service.tokensPerSecond, text)
-    end = quantize(start + run.forMs)
-    if (toolDeltas.length > 0) {
-      const step = run.forMs / toolDeltas.length
-      toolDeltas.forEach((delta, index) => cues.push({ afterMs: quantize(start + index * step), signal: delta }))
-    } else cues.push({ afterMs: start, signal: run })
-  } else {
-    end = quantize(
-      start + (service.tokensPerSecond === Infinity ? 0 : (outputTokens * SECOND) / service.tokensPerSecond),
-    )
-    cues.push({ afterMs: end, signal: ACCEPTED })
-    if (toolDeltas.length > 0) for (const delta of toolDeltas) cues.push({ afterMs: end, signal: delta })
-    else cues.push({ afterMs: end, signal: said(outputTokens, 0, 0, text) })
+  const { tokensPerSecond, pingEveryMs } = service
+  const start = quantize(service.ttftMs)
+  const run = stream ? flow(outputTokens, tokensPerSecond, text) : said(outputTokens, 0, 0, text)
+  const msPerToken = SECOND / tokensPerSecond
+  const generatedMs = tokensPerSecond === Infinity ? 0 : (outputTokens * SECOND) / tokensPerSecond
+  const end = quantize(start + (stream ? run.forMs : generatedMs))
+  const begin = stream ? start : end
+  const usage = usageOf(billedInputTokens, outputTokens, cached, written)
+  const isPlain = toolDeltas.length === 0 && (pingEveryMs === null || !stream)
+  if (isPlain) {
+    const cues = [
+      { afterMs: begin, signal: ACCEPTED },
+      { afterMs: begin, signal: run },
+      { afterMs: end, signal: usage },
+      { afterMs: end, signal: FINISHED[reason] },
+    ]
+    return { cues, stream, msPerToken }
   }
-  cues.push({ afterMs: end, signal: usageOf(billedInputTokens, outputTokens, cached, written) })
-  cues.push({ afterMs: end, signal: { type: 'finished', reason } })
-  return { cues, stream, msPerToken: SECOND / service.tokensPerSecond }
+  const cues: Cue[] = [{ afterMs: pingEveryMs !== null && stream ? 0 : begin, signal: ACCEPTED }]
+  if (pingEveryMs !== null && stream) {
+    for (let ping = 1; ping * pingEveryMs < start; ping += 1) {
+      cues.push({ afterMs: quantize(ping * pingEveryMs), signal: { type: 'ping' } })
+    }
+  }
+  const step = toolDeltas.length === 0 ? 0 : run.forMs / toolDeltas.length
+  toolDeltas.forEach((delta, index) => cues.push({ afterMs: quantize(begin + index * step), signal: delta }))
+  if (toolDeltas.length === 0) cues.push({ afterMs: begin, signal: run })
+  cues.push({ afterMs: end, signal: usage }, { afterMs: end, signal: FINISHED[reason] })
+  return { cues, stream, msPerToken }
+}
+
+const FINISHED: Readonly<Record<FinishReason, Finished>> = {
+  stop: { type: 'finished', reason: 'stop' },
+  length: { type: 'finished', reason: 'length' },
+  tool_calls: { type: 'finished', reason: 'tool_calls' },
+  content_filter: { type: 'finished', reason: 'content_filter' },
+  error: { type: 'finished', reason: 'error' },
 }
 
 function usageOf(inputTokens: number, outputTokens: number, cached: number, written: number): Usage {

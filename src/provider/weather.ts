@@ -328,7 +328,7 @@ function layerOf({ fault }: Active): number {
 
 /** A call as dice and ledger see it at the gateway: no endpoint, and visited once a call. */
 function atTheGate({ request, number }: GatewayCall): AttemptHandle {
-  return { request, call: number, number: 0, endpoint: -1, visit: number }
+  return { request, call: number, number: 0, endpoint: -1, visit: number, slot: -1 }
 }
 
 /** The key of an endpoint's random streams: declared, or its tag and model. */

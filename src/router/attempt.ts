@@ -33,6 +33,7 @@ export class Attempt implements AttemptHandle {
   readonly number: number
   readonly endpoint: number
   readonly visit: number
+  slot = -1
   readonly startedAt: Millis
   readonly isProbe: boolean
   /** Place of its candidate in the plan. */

@@ -24,6 +24,7 @@ import {
   type AttemptHandle,
   type Call,
   type CallFailure,
+  type CallSummary,
   type ChatRequest,
   type Content,
   type ErrorClass,
@@ -69,39 +70,84 @@ const RETRY_STREAM = 0x636c
 /** What only a gateway that is itself in trouble gives; an upstream that fails is the gateway's to route around. */
 const GATEWAY_FAILURES: ReadonlySet<ErrorClass> = new Set(['gateway_down', 'client_timeout'])
 
+const NO_DELTAS: ToolDelta[] = []
+
 type Phase = 'calling' | 'leaving' | 'waiting' | 'direct'
 type ClientOut = Out<ClientCommand>
 
-interface Errand {
+/** A request on its way: what its application knows of it. */
+class Errand {
   readonly request: ChatRequest
   readonly workflow: Workflow
   readonly arrivedAt: Millis
-  slot: number
-  phase: Phase
-  call: Call
+  slot = -1
+  phase: Phase = 'calling'
+  call: ErrandCall
   /** Attempts and bill of the calls before this one. */
-  attemptsBefore: number
-  billedBefore: number
-  firstChoice: number
-  emergency: AttemptHandle | null
-  firstContentAt: Millis | null
-  outputTokens: number
-  run: Content | null
-  runAt: Millis
-  toolDeltas: ToolDelta[]
-  text: string
-  hasSaid: boolean
-  reason: FinishReason | null
+  attemptsBefore = 0
+  billedBefore = 0
+  firstChoice = -1
+  emergency: EmergencyAttempt | null = null
+  firstContentAt: Millis | null = null
+  outputTokens = 0
+  run: Content | null = null
+  runAt: Millis = 0
+  toolDeltas: ToolDelta[] = NO_DELTAS
+  text = ''
+  hasSaid = false
+  reason: FinishReason | null = null
   /** Patience, or the end of a pause. */
   dueAt: Millis
-  queuedAt: Millis
+
+  constructor(request: ChatRequest, workflow: Workflow, now: Millis) {
+    this.request = request
+    this.workflow = workflow
+    this.arrivedAt = now
+    this.dueAt = now + workflow.client.timeout
+    this.call = new ErrandCall(this, 0)
+  }
+}
+
+/** A call that knows whose it is. */
+class ErrandCall implements Call {
+  readonly request: ChatRequest
+  readonly number: number
+  readonly policy: number
+  readonly half = null
+  summary: CallSummary | null = null
+  slot = -1
+  readonly errand: Errand
+
+  constructor(errand: Errand, number: number) {
+    this.request = errand.request
+    this.number = number
+    this.policy = errand.workflow.policy
+    this.errand = errand
+  }
+}
+
+/** An attempt past the gateway that knows whose it is. */
+class EmergencyAttempt implements AttemptHandle {
+  readonly request: ChatRequest
+  readonly call = -1
+  readonly number = 0
+  readonly endpoint: number
+  readonly visit: number
+  slot = -1
+  readonly errand: Errand
+
+  constructor(errand: Errand, endpoint: number) {
+    this.request = errand.request
+    this.endpoint = endpoint
+    this.visit = nextVisit(errand.request, endpoint)
+    this.errand = errand
+  }
 }
 
 export class Client implements Machine<ClientEvent, ClientOut> {
   private readonly workflows: readonly Workflow[]
   private readonly rng: Rng
   private readonly errands = new Roster<Errand>()
-  private readonly byRequest = new Map<ChatRequest, Errand>()
 
   constructor(workflows: readonly Workflow[], rng: Rng) {
     this.workflows = workflows
@@ -110,12 +156,12 @@ export class Client implements Machine<ClientEvent, ClientOut> {
 
   /** Requests that have not been answered yet. */
   get inFlight(): number {
-    return this.byRequest.size
+    return this.errands.size
   }
 
   /** Calls that are at the gateway now. */
   openCalls(): Call[] {
-    return [...this.byRequest.values()].filter(({ phase }) => phase === 'calling').map(({ call }) => call)
+    return this.errands.everybody().flatMap(({ phase, call }) => (phase === 'calling' ? [call] : []))
   }
 
   handle(event: ClientEvent, now: Millis, out: ClientOut): void {
@@ -124,26 +170,25 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         this.arrive(event.request, now, out)
         return
       case 'call.wrote': {
-        const errand = this.errandOf(event.call)
+        const errand = this.errandOf(event.call, 'calling')
         if (errand) hear(errand, event.signals, now, event.flowingForMs)
         return
       }
       case 'call.ended': {
-        const errand = this.errandOf(event.call)
+        const errand = this.errandOf(event.call, 'calling')
         if (!errand) return
         hear(errand, event.signals, now)
         this.answered(errand, now, out)
         return
       }
       case 'call.failed': {
-        const errand = this.errandOf(event.call)
+        const errand = this.errandOf(event.call, 'calling')
         if (errand) this.failed(errand, event.failure, event.committed, now, out)
         return
       }
       case 'call.left': {
-        const errand = this.byRequest.get(event.call.request)
-        if (errand?.call === event.call && errand.phase === 'leaving')
-          this.failed(errand, TIMED_OUT, errand.firstContentAt !== null, now, out)
+        const errand = this.errandOf(event.call, 'leaving')
+        if (errand) this.failed(errand, TIMED_OUT, errand.firstContentAt !== null, now, out)
         return
       }
       case 'attempt.signalled':
@@ -151,13 +196,12 @@ export class Client implements Machine<ClientEvent, ClientOut> {
         return
       case 'wake':
         for (let errand = this.errands.due(now); errand !== null; errand = this.errands.due(now)) {
-          errand.queuedAt = NEVER
           if (errand.dueAt <= now) this.timeUp(errand, now, out)
           this.settle(errand)
         }
         return
       case 'run.ended':
-        for (const errand of this.byRequest.values()) {
+        for (const errand of this.errands.everybody()) {
           // Where the gateway has closed its books already, they count.
           if (errand.phase === 'calling' || errand.phase === 'leaving') this.book(errand)
           if (errand.phase === 'calling') {
@@ -176,30 +220,8 @@ export class Client implements Machine<ClientEvent, ClientOut> {
 
   private arrive(request: ChatRequest, now: Millis, out: ClientOut): void {
     const workflow = at(this.workflows, request.workflow)
-    const errand: Errand = {
-      request,
-      workflow,
-      arrivedAt: now,
-      slot: -1,
-      phase: 'calling',
-      call: callOf(request, 0, workflow),
-      attemptsBefore: 0,
-      billedBefore: 0,
-      firstChoice: -1,
-      emergency: null,
-      firstContentAt: null,
-      outputTokens: 0,
-      run: null,
-      runAt: 0,
-      toolDeltas: NO_DELTAS,
-      text: '',
-      hasSaid: false,
-      reason: null,
-      dueAt: now + workflow.client.timeout,
-      queuedAt: NEVER,
-    }
+    const errand = new Errand(request, workflow, now)
     errand.slot = this.errands.add(errand)
-    this.byRequest.set(request, errand)
     const { inputTokens, stream } = request
     out.record({ kind: 'request.arrived', at: now, request: request.id, workflow: workflow.index, inputTokens, stream })
     out.push({ type: 'call.send', call: errand.call })
@@ -227,7 +249,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
 
   private callAgain(errand: Errand, now: Millis, out: ClientOut): void {
     errand.phase = 'calling'
-    errand.call = callOf(errand.request, errand.call.number + 1, errand.workflow)
+    errand.call = new ErrandCall(errand, errand.call.number + 1)
     errand.dueAt = now + errand.workflow.client.timeout
     out.push({ type: 'call.send', call: errand.call })
   }
@@ -281,7 +303,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   private goDirectly(errand: Errand, now: Millis, out: ClientOut): void {
     const { request, workflow } = errand
     const endpoint = workflow.emergencyEndpoint
-    const attempt: AttemptHandle = { request, call: -1, number: 0, endpoint, visit: nextVisit(request, endpoint) }
+    const attempt = new EmergencyAttempt(errand, endpoint)
     errand.phase = 'direct'
     errand.emergency = attempt
     errand.dueAt = now + workflow.client.timeout
@@ -299,8 +321,8 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   }
 
   private heardDirectly(attempt: AttemptHandle, signals: readonly Signal[], now: Millis, out: ClientOut): void {
-    const errand = this.byRequest.get(attempt.request)
-    if (!errand || errand.emergency !== attempt) return
+    if (!(attempt instanceof EmergencyAttempt) || this.errands.at(attempt.errand.slot) !== attempt.errand) return
+    const { errand } = attempt
     hear(errand, signals, now)
     const last = signals[signals.length - 1]
     if (last?.type === 'finished') this.closeAnswered(errand, now, out)
@@ -329,7 +351,6 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   ): void {
     const { request, workflow, arrivedAt, firstContentAt, emergency, call } = errand
     settleRun(errand, now)
-    this.byRequest.delete(request)
     this.errands.remove(errand.slot)
     if (emergency) recordEmergency(errand, outcome, errorClass, now, out)
     out.record({
@@ -355,28 +376,23 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   }
 
   private settle(errand: Errand): void {
-    if (this.errands.at(errand.slot) !== errand || errand.dueAt >= errand.queuedAt) return
-    errand.queuedAt = errand.dueAt
-    this.errands.wake(errand.slot, errand.dueAt)
+    if (this.errands.at(errand.slot) === errand) this.errands.wake(errand.slot, errand.dueAt)
   }
 
-  private errandOf(call: Call): Errand | undefined {
-    const errand = this.byRequest.get(call.request)
-    return errand?.call === call && errand.phase === 'calling' ? errand : undefined
+  /** Whose call it is, if it is the current one of somebody who is at that point. */
+  private errandOf(call: Call, phase: Phase): Errand | null {
+    if (!(call instanceof ErrandCall)) return null
+    const { errand } = call
+    const isCurrent = errand.call === call && errand.phase === phase && this.errands.at(errand.slot) === errand
+    return isCurrent ? errand : null
   }
 }
-
-const NO_DELTAS: ToolDelta[] = []
 
 const TIMED_OUT: CallFailure = {
   class: 'client_timeout',
   status: 408,
   retryAfterMs: null,
   message: 'the application gave up waiting',
-}
-
-function callOf(request: ChatRequest, number: number, workflow: Workflow): Call {
-  return { request, number, policy: workflow.policy, half: null, summary: null, slot: -1 }
 }
 
 /** What the SDKs retry: 408, 409, 429, 5xx, and calls that never got an answer. */

@@ -155,7 +155,8 @@ export class WireLab {
   async ask(asked: Partial<ChatRequest> = {}, options: AskOptions = {}): Promise<Exchanged> {
     const { endpoint = 0, patienceMs = 400, lingerMs = 20 } = options
     const request = question(asked)
-    const attempt: AttemptHandle = { request, call: 0, number: 0, endpoint, visit: nextVisit(request, endpoint) }
+    const visit = nextVisit(request, endpoint)
+    const attempt: AttemptHandle = { request, call: 0, number: 0, endpoint, visit, slot: -1 }
     const tap = this.taps[endpoint] as Tap
     const before = tap.connections.map(({ segments, end }) => ({ segments: segments.length, end }))
     const heard: Heard = { signals: [], heardMs: [], startedAt: performance.now(), over: () => {} }

@@ -68,7 +68,8 @@ export class FleetLab {
   }
 
   send(endpoint = 0, request: ChatRequest = question()): AttemptHandle {
-    const attempt = { request, call: 0, number: request.visited.length, endpoint, visit: nextVisit(request, endpoint) }
+    const number = request.visited.length
+    const attempt = { request, call: 0, number, endpoint, visit: nextVisit(request, endpoint), slot: -1 }
     this.heard.set(attempt, [])
     this.fleet.handle({ type: 'attempt.arrived', attempt }, this.now, this.out)
     return attempt
