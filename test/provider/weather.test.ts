@@ -167,7 +167,7 @@ describe('shapes', () => {
     expect(Math.abs((late ?? 0) - 0.6)).toBeLessThan(0.2)
   })
 
-  const asked = { request: ask(0), call: 0, number: 0, endpoint: 0, visit: 0 }
+  const asked = { request: ask(0), call: 0, number: 0, endpoint: 0, visit: 0, slot: -1 }
 
   test('markov: bursts, bad for the share of time that its means say', () => {
     const course = courseOf(
