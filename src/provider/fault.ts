@@ -26,7 +26,15 @@ export interface Strike {
   /** Time since the fault began, and until it ends (NEVER: when it is healed by hand). */
   readonly sinceMs: Millis
   readonly leftMs: Millis
+  /** Everybody the fault is on; nobody for the gateway. */
+  readonly members: readonly Member[]
   readonly load: Load
+}
+
+/** An endpoint that a fault is on. */
+export interface Member {
+  readonly index: number
+  readonly spec: EndpointSpec
 }
 
 /** What the fleet knows of the traffic at its endpoints. */

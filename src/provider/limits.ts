@@ -1,5 +1,5 @@
 /**
- * Rate limits as real token buckets: so many units a minute, filled evenly, never above one minute's worth. A request
+ * Rate limits as real token buckets: so many units a minute, filled evenly, never above one minute's worth (or that of a shorter window). A request
  * is admitted when every bucket can pay; otherwise none is charged, and the hint says when the emptiest can.
  */
 import { MINUTE, quantize, TICK, type Millis } from '../base/index.ts'
@@ -10,11 +10,11 @@ export class Bucket {
   private tokens: number
   private filledAt: Millis
 
-  /** Holds one minute's worth at most; `initial` units are there at the start (default: all of them). */
-  constructor(perMinute: number, now: Millis = 0, initial = perMinute) {
+  /** Holds `capacity` units (default: one minute's worth); `initial` are there at the start (default: all of them). */
+  constructor(perMinute: number, now: Millis = 0, initial = perMinute, capacity = perMinute) {
     this.perMinute = perMinute
-    this.capacity = perMinute
-    this.tokens = initial
+    this.capacity = capacity
+    this.tokens = Math.min(initial, capacity)
     this.filledAt = now
   }
 

@@ -1,7 +1,7 @@
 /** Errors in an endpoint's own words: status, wording and hint as its provider has them (protocol/natives/). */
-import type { EndpointSpec, Failed } from '../protocol/index.ts'
+import { CONNECTED, type EndpointSpec, type Failed } from '../protocol/index.ts'
 import { nativeNamed, nativeOf, type Facts, type Native, type ProviderClass } from '../protocol/natives/index.ts'
-import type { Strike } from './fault.ts'
+import type { Refusal, Strike } from './fault.ts'
 
 /** What an error says beyond its class, and what its words may mention. */
 export type ErrorDetails = Partial<Omit<Failed, 'type' | 'class' | 'message'>> & Omit<Facts, 'model'>
@@ -36,4 +36,14 @@ function spokenBy(
     ...(wanted !== undefined && { wanted }),
   }
   return { type: 'failed', class: errorClass, ...failed, message: words(facts) }
+}
+
+/** An attempt turned away with an error of a class, in the endpoint's words, or in others. */
+export function turnAway(
+  strike: Strike,
+  errorClass: ProviderClass,
+  { message, ...details }: ErrorDetails & { readonly message?: string } = {},
+): Refusal {
+  const failed = strikeError(strike, errorClass, details)
+  return { signals: [CONNECTED, message === undefined ? failed : { ...failed, message }] }
 }

@@ -15,7 +15,15 @@ import {
 } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { AttemptHandle, Call, EndpointSpec, Signal } from '../protocol/index.ts'
-import { LAYERS, type FaultBehaviour, type FaultKind, type Layer, type Load, type Strike } from './fault.ts'
+import {
+  LAYERS,
+  type FaultBehaviour,
+  type FaultKind,
+  type Layer,
+  type Load,
+  type Member,
+  type Strike,
+} from './fault.ts'
 import { courseOf, type Course, type Shape } from './shape.ts'
 import type { Script, Service } from './service.ts'
 
@@ -68,6 +76,7 @@ interface Active {
   readonly fault: ScheduledFault
   readonly behaviour: FaultBehaviour
   readonly course: Course
+  readonly members: readonly Member[]
   isOn: boolean
 }
 
@@ -232,7 +241,17 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     }
     if (fault.exclusiveGroup !== null && !this.isDrawn(active, stream, attempt)) return null
     const endpoint = at(this.endpoints, Math.max(0, attempt.endpoint))
-    return { attempt, endpoint, now, rng, level, sinceMs, leftMs: fault.until - now, load: this.load }
+    return {
+      attempt,
+      endpoint,
+      now,
+      rng,
+      level,
+      sinceMs,
+      leftMs: fault.until - now,
+      members: active.members,
+      load: this.load,
+    }
   }
 
   /** The stream that all attempts share that are struck or spared together. */
@@ -292,7 +311,8 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     const behaviour = fault.kind.begin(fault.params)
     const key = hashName(fault.id)
     const course = courseOf(fault.shape, fault.until - fault.at, this.rng.fork(key, COURSE_STREAM))
-    this.faults.push({ index, key, fault, behaviour, course, isOn: false })
+    const members = fault.endpoints.map((endpoint) => ({ index: endpoint, spec: at(this.endpoints, endpoint) }))
+    this.faults.push({ index, key, fault, behaviour, course, members, isOn: false })
     this.queue.push(fault.at, index * EDGES)
     if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + 1)
   }

@@ -1,9 +1,34 @@
 /** The kinds of fault. A new one is one file here and one line below. */
+import { accelerationLimit } from './acceleration-limit.ts'
+import { coldStart } from './cold-start.ts'
+import { concurrencyLimit } from './concurrency-limit.ts'
 import { contextLength } from './context-length.ts'
+import { crowding } from './crowding.ts'
 import { latency } from './latency.ts'
+import { latencyDistribution } from './latency-distribution.ts'
+import { maintenance } from './maintenance.ts'
 import { malformedToolCall } from './malformed-tool-call.ts'
 import { outage } from './outage.ts'
+import { quota } from './quota.ts'
 import { rateLimit } from './rate-limit.ts'
+import { slowPrefill } from './slow-prefill.ts'
+import { staleHeaders } from './stale-headers.ts'
 import { stream } from './stream.ts'
 
-export const FAULTS = [outage, latency, rateLimit, malformedToolCall, contextLength, stream] as const
+export const FAULTS = [
+  outage,
+  maintenance,
+  latency,
+  latencyDistribution,
+  slowPrefill,
+  coldStart,
+  crowding,
+  rateLimit,
+  concurrencyLimit,
+  accelerationLimit,
+  quota,
+  staleHeaders,
+  malformedToolCall,
+  contextLength,
+  stream,
+] as const

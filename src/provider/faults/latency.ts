@@ -14,7 +14,7 @@ export const latency = defineFault({
   params: {
     mode: z.enum(['spike', 'first_token_silence', 'slow_tokens']).meta({
       description:
-        '`spike`: time to first token × factor, plus `add`. `first_token_silence`: nothing but pings for `add` before the first token. `slow_tokens`: output speed ÷ factor.',
+        '`spike`: time to first token × factor, plus `add`; the headers are as late as the body. `first_token_silence`: headers at once, then nothing but pings before the first token. `slow_tokens`: output speed ÷ factor.',
     }),
     factor: z
       .number()
@@ -33,6 +33,40 @@ export const latency = defineFault({
     '{ at: 60s, for: 2m, on: { provider: openai }, fault: latency, mode: spike, factor: 8, shape: { kind: ramp } }',
   ramps: 'severity',
   variants: [
+    {
+      id: 'lat.spike',
+      summary: 'One request in twenty takes ten times as long.',
+      with: { mode: 'spike', factor: 10 },
+      line: { probability: '5%' },
+      sees: 'A tail: most answers as ever, some very late.',
+      expect: 'A second attempt for the tail, within a budget.',
+      seen: 'Bifrost mocker; OpenAI 2026-06-03 (TTFT × 5–20)',
+    },
+    {
+      id: 'lat.step',
+      summary: 'Five times as slow, from one moment to the next.',
+      with: { mode: 'spike', factor: 5 },
+      sees: 'Every first token five times as late.',
+      expect: 'Slow counts as failure: traffic moves before users leave.',
+      seen: 'Bifrost mocker, MockServer',
+    },
+    {
+      id: 'lat.ramp',
+      summary: 'Slower and slower, up to ten times.',
+      with: { mode: 'spike', factor: 10 },
+      line: { shape: { kind: 'ramp' } },
+      sees: 'Each first token a little later than the last.',
+      expect: 'A breaker that counts slow calls, before the first timeout.',
+      seen: 'MockServer degradationRamp; OpenAI 2025-06-10 (over 13 hours)',
+    },
+    {
+      id: 'lat.header_delay',
+      summary: 'The headers come late, the body fast.',
+      with: { mode: 'spike', add: '30s' },
+      sees: 'Thirty seconds without a byte, then a normal answer.',
+      expect: 'A deadline for the headers, apart from that for the body.',
+      seen: 'OpenAI 2024-12-05 (every request stalls 30 s, then succeeds)',
+    },
     {
       id: 'lat.reasoning_silence',
       summary: 'Headers at once, then nothing but pings for minutes.',
