@@ -109,7 +109,7 @@ export function usd(range: Range = {}): z.ZodType<number, string> {
 /** Reads "250ms", "1.5s", "1h30m": units from large to small, each at most once, at most three decimals. */
 export function parseDuration(input: unknown): Parsed<Millis> {
   return (
-    refuseNumber(input, (bare) => `${bare}${Number(bare) < 1000 ? 's' : 'ms'}`) ??
+    refuseNumber(input, durationsOf) ??
     fromText(input, 'a duration', DURATION_PATTERN, '"250ms", "1.5s" or "1h30m"', (text) => {
       let millis = 0
       for (const [, amount, unit] of text.matchAll(/([\d.]+)(ms|[hms])/g))
@@ -120,10 +120,16 @@ export function parseDuration(input: unknown): Parsed<Millis> {
   )
 }
 
+/** What a number without its unit may have meant: small ones are seconds, thousands are milliseconds. */
+function durationsOf(bare: string): string {
+  if (Number(bare) < 100) return `"${bare}s"`
+  return Number(bare) < 1000 ? `"${bare}ms" or "${bare}s"` : `"${bare}ms"`
+}
+
 /** Reads "20/s", "300/min" (or "/m") and "5/h" as times per second. */
 export function parseRate(input: unknown): Parsed<number> {
   return (
-    refuseNumber(input, (bare) => `${bare}/s`) ??
+    refuseNumber(input, (bare) => `"${bare}/s"`) ??
     fromText(input, 'a rate', RATE_PATTERN, '"20/s", "300/min" or "5/h"', (text) => {
       const [amount, unit] = text.split('/')
       return accept(Number(amount) / PER_SECONDS.get(unit!)!)
@@ -139,7 +145,8 @@ export function parseRatio(input: unknown): Parsed<number> {
     const problem = numberProblem(value, bare)
     if (problem !== undefined) return refuse(problem)
     if (value >= 0 && value <= 1) return accept(value)
-    const fix = value > 1 && value <= 100 ? `; write "${bare}%"` : '; write a ratio like "80%" or 0.8'
+    // Whoever writes 20 means 20%; whoever writes 1.0001 does not mean 1.0001%.
+    const fix = value >= 2 && value <= 100 ? `; write "${bare}%"` : '; write a ratio like "80%" or 0.8'
     return refuse(`${bare} is not between 0 and 1${fix}`)
   }
   return fromText(input, 'a ratio', PERCENT_PATTERN, '"80%" or 0.8', (text) => {
@@ -156,7 +163,8 @@ export function parseCount(input: unknown): Parsed<number> {
     if (problem !== undefined) return refuse(problem)
     return Number.isInteger(input) ? accept(input) : refuse(`${input} is not a whole number`)
   }
-  const fix = bareNumber(input) === undefined ? '' : '; remove the quotes'
+  const digits = typeof input === 'string' && /^\d{1,3}(?:[_,' ]?\d{3})+$/.test(input) ? input.replace(/\D/g, '') : ''
+  const fix = bareNumber(input) !== undefined ? '; remove the quotes' : digits && `; write ${digits}`
   return refuse(`${quote(input)} is not a whole number${fix}`)
 }
 
@@ -275,7 +283,7 @@ function refuseNumber(input: unknown, withUnit: (bare: string) => string): Retur
   const problem = numberProblem(Number(bare), bare)
   if (problem !== undefined) return refuse(problem)
   if (Number(bare) < 0) return refuse(`"${bare}" is negative and has no unit`)
-  return refuse(`"${bare}" has no unit; write "${withUnit(bare)}"`)
+  return refuse(`"${bare}" has no unit; write ${withUnit(bare)}`)
 }
 
 /** Reads a text of the given form; one that only spells it differently ("5 sec") is refused with the right spelling. */
@@ -289,6 +297,8 @@ function fromText<T>(
   const form = new RegExp(pattern)
   if (typeof input !== 'string') return refuse(`${quote(input)} is not ${name}; write one like ${examples}`)
   if (form.test(input)) return read(input)
+  if (/^\s*-/.test(input) && form.test(input.trim().slice(1)))
+    return refuse(`${quote(input)} is negative; ${name} is 0 or more`)
   const respelled = input
     .slice(0, 64)
     .toLowerCase()

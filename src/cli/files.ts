@@ -11,6 +11,7 @@ import {
   existsSync,
   fstatSync,
   globSync,
+  lstatSync,
   openSync,
   readdirSync,
   readSync,
@@ -18,6 +19,7 @@ import {
   statSync,
 } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { didYouMean } from '../base/did-you-mean.ts'
 import type { Files } from '../scenario/index.ts'
 import { systemMessage } from './exit.ts'
 
@@ -30,7 +32,11 @@ export type Read = ReturnType<Files['read']>
 /** The files of a scenario, as the loader wants them. */
 export function scenarioFiles(cwd: string): Files {
   return {
-    read: (path, bytesMax) => readText(resolve(cwd, path), bytesMax),
+    read(path, bytesMax) {
+      const found = readText(resolve(cwd, path), bytesMax)
+      if (found.ok || lstatSync(resolve(cwd, path), { throwIfNoEntry: false })) return found
+      return { ok: false, message: found.message + similarFile(resolve(cwd, path)) }
+    },
     resolve(from, path) {
       const scenario = resolve(cwd, from)
       const target = resolve(dirname(scenario), path)
@@ -55,15 +61,31 @@ export function readText(path: string, bytesMax = FILE_BYTES_MAX): Read {
     for (let got = -1; got !== 0 && length < bytes.length; length += got)
       got = readSync(file, bytes, length, bytes.length - length, null)
     if (length === bytes.length) return tooLarge
-    return {
-      ok: true,
-      text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(0, length)),
-    }
+    return textOf(bytes.subarray(0, length))
   } catch (error) {
-    return { ok: false, message: error instanceof TypeError ? 'it is not UTF-8 text' : systemMessage(error) }
+    return { ok: false, message: systemMessage(error) }
   } finally {
     if (file !== null) closeSync(file)
   }
+}
+
+/** UTF-8 as text. Where it is none, the line is told: an editor may show the rest of the file as if nothing were wrong. */
+function textOf(bytes: Uint8Array): Read {
+  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
+  if (isUtf16) return { ok: false, message: 'it is UTF-16; save it as UTF-8' }
+  try {
+    return { ok: true, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }
+  } catch {
+    const [before = ''] = new TextDecoder('utf-8').decode(bytes).split('\ufffd', 1)
+    return { ok: false, message: `it is not UTF-8 text from line ${before.split('\n').length} on; save it as UTF-8` }
+  }
+}
+
+/** A file of the same folder whose name is all but that of `path`, in words. */
+function similarFile(path: string): string {
+  const folder = dirname(path)
+  const similar = isFolder(folder) ? didYouMean(basename(path), readdirSync(folder)) : undefined
+  return similar === undefined ? '' : `; did you mean "${similar}"?`
 }
 
 /** A path as messages show it: relative to `cwd`, with slashes. */

@@ -11,7 +11,7 @@
  */
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
-import { assert, count, type Millis } from '../base/index.ts'
+import { assert, count, lowerCase, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
 import { countOf, formatBeside } from './format.ts'
@@ -63,12 +63,10 @@ export const selectorSchema = z
   .meta({ description: 'The part of the traffic to look at. Absent: all of it.', examples: [{ window: 'storm' }] })
 
 const shape = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,63}$/, {
-      error: 'an id is lower-case letters, digits and "-", begins with a letter, and has at most 64',
-    })
-    .meta({ description: 'Its name in reports. Unique in a scenario.', examples: ['chat-success'] }),
+  id: lowerCase('an id', /^[a-z][a-z0-9-]{0,63}$/, 'a letter, then letters, digits and "-", 64 at most').meta({
+    description: 'Its name in reports. Unique in a scenario.',
+    examples: ['chat-success'],
+  }),
   metric: z
     .enum(METRIC_KINDS, { error: ({ input }) => unknownMetric(input) })
     .meta({ description: 'What is measured; `squall list metrics` explains each.', examples: ['success_rate'] }),

@@ -4,6 +4,7 @@
  * behaves). The two may differ: a fault such as a context limit below the advertised one is exactly that.
  */
 import { z } from 'zod'
+import { lowerCase } from '../base/lower-case.ts'
 import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
 import { priceBook, type PriceBook } from './price.ts'
@@ -32,12 +33,11 @@ export const NATIVE_IDS = [
 ] as const // prettier-ignore
 export type NativeId = (typeof NATIVE_IDS)[number]
 
-const slug = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9._/-]{0,63}$/, {
-    error: 'a slug has lower-case letters, digits, ".", "_", "-" and "/", and at most 64 characters',
-  })
-  .meta({ examples: ['openai', 'deepinfra/turbo'] })
+const slug = lowerCase(
+  'a slug',
+  /^[a-z0-9][a-z0-9._/-]{0,63}$/,
+  'a letter or digit, then letters, digits, ".", "_", "-" and "/", 64 at most',
+).meta({ examples: ['openai', 'deepinfra/turbo'] })
 
 const capacity = z
   .strictObject({
@@ -272,7 +272,6 @@ export const endpointSchema = z
 export type EndpointSpec = z.infer<typeof endpointSchema>
 
 export const fleetSchema = z.strictObject({
-  schema_version: schemaVersion,
   name: z
     .string()
     .min(1)
@@ -280,6 +279,7 @@ export const fleetSchema = z.strictObject({
     .meta({ examples: ['three-clouds'] }),
   summary: z.string().max(500).optional(),
   endpoints: z.array(endpointSchema).min(1, { error: 'a fleet needs at least one endpoint' }).max(10_000),
+  schema_version: schemaVersion,
 })
 
 export type FleetSpec = z.infer<typeof fleetSchema>

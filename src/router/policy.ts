@@ -71,7 +71,6 @@ export type Resilience = z.infer<typeof resilienceSchema>
 
 export const policySchema = z
   .strictObject({
-    schema_version: schemaVersion,
     name: z
       .string()
       .min(1)
@@ -82,6 +81,7 @@ export const policySchema = z
     provider: providerPreferencesSchema.prefault({}),
     rules: ruleList,
     resilience: resilienceSchema.prefault({}),
+    schema_version: schemaVersion,
   })
   .refine(
     ({ provider, resilience }) => resilience.balance === undefined || (!provider.sort && !provider.order?.length),

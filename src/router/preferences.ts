@@ -79,7 +79,9 @@ export type ProviderPreferences = z.infer<typeof providerPreferencesSchema>
 export const modelList = z
   .array(z.string().min(1).max(128))
   .min(1, { error: 'name at least one model' })
-  .max(MODELS_MAX, { error: `'models' array must have ${MODELS_MAX} items or fewer.` })
+  .max(MODELS_MAX, {
+    error: `a request names at most ${MODELS_MAX} models; OpenRouter: "'models' array must have ${MODELS_MAX} items or fewer."`,
+  })
   .meta({
     description: 'Models in order of preference.',
     examples: [['openai/gpt-5-mini', 'anthropic/claude-haiku-4-5']],

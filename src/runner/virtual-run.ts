@@ -5,7 +5,7 @@
 import { SECOND, type Millis } from '../base/index.ts'
 import type { RunResult } from '../gates/index.ts'
 import type { CompiledScenario } from '../scenario/index.ts'
-import { World } from '../virtual/index.ts'
+import { World, WORLD_LIMITS, type WorldLimits } from '../virtual/index.ts'
 import type { Progress, RunState } from './progress.ts'
 import { Stage, type StageOptions } from './stage.ts'
 
@@ -14,9 +14,9 @@ export class VirtualRun {
   private readonly world: World
   private readonly endMs: Millis
 
-  constructor(scenario: CompiledScenario, options: StageOptions) {
+  constructor(scenario: CompiledScenario, options: StageOptions, limits: WorldLimits = WORLD_LIMITS) {
     this.stage = new Stage(scenario, options)
-    this.world = new World(scenario, this.stage.log)
+    this.world = new World(scenario, this.stage.log, 'run', limits)
     this.endMs = scenario.durationMs + scenario.drainMs
   }
 
@@ -30,8 +30,8 @@ export class VirtualRun {
   }
 
   get isDone(): boolean {
-    const { now, isDone } = this.world
-    return now >= this.stage.scenario.durationMs && (isDone || now >= this.endMs)
+    const { now, isDone, isSpent } = this.world
+    return isSpent || (now >= this.stage.scenario.durationMs && (isDone || now >= this.endMs))
   }
 
   /** Play on for `spanMs` of scenario time, a second at a time, until done. */
@@ -58,9 +58,13 @@ export class VirtualRun {
   }
 
   finish(): RunResult {
-    const partial = !this.isDone
+    const { isSpent } = this.world
+    const partial = isSpent || !this.isDone
+    const notes = isSpent
+      ? ['too much happens in this scenario to be played to its end: lower a rate, or shorten it']
+      : []
     const endedAt = this.world.now
     this.world.end()
-    return this.stage.finish({ endedAt, partial, clock: 'virtual', speed: 1, notes: [] })
+    return this.stage.finish({ endedAt, partial, clock: 'virtual', speed: 1, notes })
   }
 }

@@ -10,6 +10,8 @@ import { endpointId, offerOf, type EndpointSpec, type FleetSpec, type Offer } fr
 import type { ScheduledFault } from '../provider/index.ts'
 import type { Policy } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
+import { emptiness } from './emptiness.ts'
+import { Foresight } from './foresight.ts'
 import { checkGates } from './gates.ts'
 import { legality } from './legality.ts'
 import type { Misfit } from './misfit.ts'
@@ -57,7 +59,14 @@ export interface Parts {
   readonly arrivalFiles: readonly unknown[]
 }
 
-export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Misfit[] } {
+export interface Compiled {
+  readonly compiled: CompiledScenario
+  readonly misfits: readonly Misfit[]
+  /** What a sound scenario leaves empty. Looks at the traffic to come, so only a sound one may be asked. */
+  readonly warnings: () => Misfit[]
+}
+
+export function compile(parts: Parts): Compiled {
   const { scenario, fleet, policies, file, instead, arrivalFiles } = parts
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
@@ -75,6 +84,8 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
   const drafts = workflowDrafts(scenario, policyNames, endpoints, arrivalFiles, misfits)
   const timeline = timelineOf(scenario, endpoints, misfits)
   checkGates(scenario, endpoints, windows, timeline, misfits)
+  const workflows = (rng: Rng) => drafts.map((draft) => draft.begin(rng))
+  const workflowPolicies = drafts.map(({ policy }) => policy)
 
   const compiled: CompiledScenario = {
     file,
@@ -90,20 +101,21 @@ export function compile(parts: Parts): { compiled: CompiledScenario; misfits: Mi
     policies,
     policyNames,
     workflowNames: scenario.workload.map(({ workflow }) => workflow),
-    workflowPolicies: drafts.map(({ policy }) => policy),
-    workflows: (rng) => drafts.map((draft) => draft.begin(rng)),
+    workflowPolicies,
+    workflows,
     timeline,
     gates: scenario.gates,
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline),
-    isLegal: legality(
-      policies,
-      drafts.map(({ policy }) => policy),
-      endpoints,
-    ),
+    isLegal: legality(policies, workflowPolicies, endpoints),
   }
-  return { compiled, misfits }
+  const warnings = () => {
+    const foresight = new Foresight(scenario.seed, scenario.duration, workflows)
+    const named = { policies, policyNames, workflowPolicies, windows, timeline }
+    return emptiness({ scenario, endpoints, ...named, foresight })
+  }
+  return { compiled, misfits, warnings }
 }
 
 /** The same storm, with nothing happening: what drift is measured against. */

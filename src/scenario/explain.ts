@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
 import { toDiagnostics, type Diagnostic, type Path, type Source } from './diagnostics.ts'
 import { alternatives, exampleAt, schemasAt, unwrapped, valueAt, type Schema, type Scope } from './schema-walk.ts'
-import { beyond, describe, limit, list, quote, quotesFix, shortList, suggestion, typeName } from './words.ts'
+import { beyond, describe, limit, list, quote, formFix, shortList, suggestion, typeName } from './words.ts'
 
 /**
  * Every issue of `error` as a diagnostic. `schema` is what refused the value of `source`. What only follows from parts
@@ -90,7 +90,8 @@ function explainValue(issue: Issue, input: unknown, scope: Scope): Words {
       return {
         message: `found ${describe(input)}`,
         allowed: typeName(issue.expected),
-        fix: quotesFix(issue.expected, input),
+        fix:
+          formFix(issue.expected, input) ?? (isTop(issue) ? 'begin with keys, like "name: primary-outage"' : undefined),
       }
     case 'invalid_value':
       return {
@@ -124,6 +125,11 @@ function explainValue(issue: Issue, input: unknown, scope: Scope): Words {
     default:
       return { message: issue.message }
   }
+}
+
+/** Whether the whole file is of the wrong form. */
+function isTop({ path, code }: Issue): boolean {
+  return path.length === 0 && code === 'invalid_type'
 }
 
 function explainMissing(issue: Issue, path: Path, scope: Scope): Mistake {
@@ -176,7 +182,9 @@ function explainUnion(issue: z.core.$ZodIssueInvalidUnion, scope: Scope): Mistak
   const similar = suggestion(input, literals)
   const ownWords = reasons.find((reason) => reason.code === 'custom')
   if (ownWords === undefined || similar !== undefined) {
-    return [{ path, message: `found ${describe(input)}`, allowed: allowedBy(issue), fix: similar }]
+    const example = similar === undefined ? exampleAt(scope, issue.path) : undefined
+    const fix = similar ?? (example && `write one like ${example}`)
+    return [{ path, message: `found ${describe(input)}`, allowed: allowedBy(issue), fix }]
   }
   const also = literals.length > 0 ? `${list(literals)} is allowed too` : undefined
   return [{ path, message: ownWords.message, fix: also }]

@@ -1,5 +1,5 @@
 /** The gates of a scenario against the rest of it: ids that are taken, selections of what is not there. */
-import { metricOf } from '../gates/index.ts'
+import { metricOf, parseAssertion, selectorOf, type Assertion, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
 import type { EndpointSpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
@@ -22,7 +22,11 @@ export function checkGates(
   scenario.gates.forEach((gate, index) => {
     const path = ['gates', index]
     if (scenario.gates.findIndex(({ id }) => id === gate.id) !== index) {
-      misfits.push({ path: [...path, 'id'], message: `there is already a gate "${gate.id}"` })
+      misfits.push({
+        path: [...path, 'id'],
+        message: `there is already a gate "${gate.id}"`,
+        fix: 'give one of them another name',
+      })
     }
     for (const key of ['workflow', 'window', 'provider', 'model'] as const) {
       const name = gate.where?.[key]
@@ -30,12 +34,62 @@ export function checkGates(
         misfits.push({ path: [...path, 'where', key], ...unknown(key, name, known[key], 'this scenario') })
       }
     }
+    misfits.push(...againstEarlier(scenario.gates, index))
     if (metricOf(gate.metric).scope === 'faults' && timeline.length === 0) {
       misfits.push({
         path: [...path, 'metric'],
         needs: 'timeline',
         message: `${gate.metric} is told per fault, and the timeline has none`,
+        fix: 'add a fault, or remove the gate',
       })
     }
   })
+}
+
+/** Gates that ask the same of the same thing, or what cannot both hold. */
+function againstEarlier(gates: readonly GateSpec[], index: number): Misfit[] {
+  const gate = gates[index] as GateSpec
+  const asked = assertionOf(gate)
+  if (asked === null) return []
+  const path = ['gates', index, 'assert']
+  for (const earlier of gates.slice(0, index)) {
+    const other = subjectOf(earlier) === subjectOf(gate) ? assertionOf(earlier) : null
+    if (other === null) continue
+    const beside = `gate "${earlier.id}", which asks for ${other.threshold} of the same`
+    if (!canBothHold(asked, other)) {
+      return [{ path, message: `cannot hold together with ${beside}`, fix: 'change one of them' }]
+    }
+    if (asked.operator === other.operator && asked.bound === other.bound) {
+      return [{ path, severity: 'warning', message: `says nothing beside ${beside}`, fix: 'remove one of them' }]
+    }
+  }
+  return []
+}
+
+function assertionOf({ assert: text, metric }: GateSpec): Assertion | null {
+  const parsed = parseAssertion(text, metricOf(metric))
+  return parsed.ok ? parsed.value : null
+}
+
+/** What a gate is about. */
+function subjectOf({ metric, stat, where, book }: GateSpec): string {
+  const known = metricOf(metric)
+  const selected = Object.entries(selectorOf(where)).sort(([left], [right]) => (left < right ? -1 : 1))
+  return JSON.stringify([metric, stat ?? known.stats[0], book ?? 'upstream', selected])
+}
+
+function canBothHold(one: Assertion, other: Assertion): boolean {
+  const lowest = Math.max(lowerEnd(one), lowerEnd(other))
+  const highest = Math.min(upperEnd(one), upperEnd(other))
+  if (lowest !== highest) return lowest < highest
+  // They meet in one point, which both must let in.
+  return [one, other].every(({ operator, bound }) => bound !== lowest || (operator !== '<' && operator !== '>'))
+}
+
+function lowerEnd({ operator, bound }: Assertion): number {
+  return operator === '<' || operator === '<=' ? -Infinity : bound
+}
+
+function upperEnd({ operator, bound }: Assertion): number {
+  return operator === '>' || operator === '>=' ? Infinity : bound
 }

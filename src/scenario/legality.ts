@@ -19,16 +19,25 @@ export function legality(
 ): IsLegal {
   // By policy; by rule, its own half first; by rung, the whole answer first; by endpoint.
   const verdicts = policies.map((policy) =>
-    [policy, ...policy.rules.map((rule) => asked(policy, rule))].map(({ models, provider }) =>
-      [models, ...rungModels(policy, models)].map((allowed) =>
-        endpoints.map((spec) => violation({ models: allowed, provider }, spec)),
-      ),
-    ),
+    halvesOf(policy).map((rungs) => rungs.map((half) => endpoints.map((spec) => violation(half, spec)))),
   )
   return (_request, workflow, endpoint, rule, rung) => {
     const policy = workflowPolicies[workflow]
     return policy === undefined ? null : (verdicts[policy]?.[1 + rule]?.[rung]?.[endpoint] ?? null)
   }
+}
+
+/** Which endpoints a policy allows for some request or other. */
+export function reachable(policy: Policy, endpoints: readonly EndpointSpec[]): boolean[] {
+  const halves = halvesOf(policy).flat()
+  return endpoints.map((spec) => halves.some((half) => violation(half, spec) === null))
+}
+
+/** What a policy asks for: by rule, its own half first; by rung, the whole answer first. */
+function halvesOf(policy: Policy): Half[][] {
+  return [policy, ...policy.rules.map((rule) => asked(policy, rule))].map(({ models, provider }) =>
+    [models, ...rungModels(policy, models)].map((allowed) => ({ models: allowed, provider })),
+  )
 }
 
 /** Rungs of the ladder may name models of their own; whatever else the policy forbids, they keep to. */

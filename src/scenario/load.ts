@@ -36,7 +36,7 @@ export type Loaded =
  */
 export function loadScenario(file: string, files: Files, instead: readonly string[] = []): Loaded {
   const diagnostics: Diagnostic[] = []
-  const source = readFile(file, 'scenario', files, diagnostics)
+  const source = readFile(file, files, diagnostics)
   const draft = source && draftOf(source, diagnostics)
   if (!draft) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
   const { scenario } = draft
@@ -70,18 +70,18 @@ export function loadScenario(file: string, files: Files, instead: readonly strin
     fleet: fleet ?? FLEET_STAND_IN,
     policies: policies.map((policy) => policy ?? POLICY_STAND_IN),
   }
-  const { compiled, misfits } = compile({ file, instead, scenario, ...parts })
+  const { compiled, misfits, warnings } = compile({ file, instead, scenario, ...parts })
   const untold = misfits.filter((misfit) => !draft.isTold(misfit) && !inclusions.isTold(misfit))
   const place = (misfit: Misfit) => inclusions.diagnose({ ...misfit, path: draft.placeOf(misfit.path) })
   diagnostics.push(...untold.filter(({ severity }) => severity === undefined).flatMap(place))
   if (diagnostics.length > 0) return { ok: false, diagnostics: sortDiagnostics(diagnostics) }
-  return { ok: true, scenario: compiled, warnings: sortDiagnostics(untold.flatMap(place)) }
+  return { ok: true, scenario: compiled, warnings: sortDiagnostics([...untold, ...warnings()].flatMap(place)) }
 }
 
 /** Every mistake in a fleet or policy file, read by itself. */
 export function checkDocument(file: string, kind: Exclude<FileKind, 'scenario'>, files: Files): Diagnostic[] {
   const diagnostics: Diagnostic[] = []
-  const source = readFile(file, kind, files, diagnostics)
+  const source = readFile(file, files, diagnostics)
   if (source) parse(source, SCHEMA_OF[kind] as z.ZodType, diagnostics)
   return diagnostics
 }
@@ -151,7 +151,7 @@ class Inclusions {
 
   /** The misfit at its place, which may be in an included file. */
   diagnose({ path, isKey, ...words }: Misfit): Diagnostic[] {
-    const inclusion = this.sources.find((one) => leadsTo(one.path, path))
+    const inclusion = this.sources.find((one) => path.length > one.path.length && leadsTo(one.path, path))
     const source = inclusion?.source ?? this.source
     const inner = path.slice(inclusion?.path.length ?? 0)
     return toDiagnostics(source, [{ ...words, at: source.locate(inner, isKey ? 'key' : 'value'), path: inner }])
@@ -164,7 +164,11 @@ class Inclusions {
 
   private parsed<T>({ target, text }: Opened, path: Path, kind: FileKind): T | null {
     const count = this.diagnostics.length
-    const source = sourceOf(text, target, kind, this.diagnostics)
+    const actual = kindOf(readYaml(text, target).value)
+    if (actual !== null && actual !== kind) {
+      return this.refuse(path, `"${target}" is a ${actual}, where a ${kind} is wanted`, `name the file of a ${kind}`)
+    }
+    const source = sourceOf(text, target, this.diagnostics)
     if (source === null) return null
     this.sources.push({ path, source })
     const value = parse(source, SCHEMA_OF[kind] as z.ZodType, this.diagnostics)
@@ -183,8 +187,7 @@ class Inclusions {
     }
     const found = this.files.read(target, bytesMax)
     if (found.ok) return { target, text: found.text }
-    const fix = reference.includes('\\') ? 'write / between folders' : undefined
-    return this.refuse(path, `cannot read "${reference}": ${found.message}`, fix)
+    return this.refuse(path, `cannot read "${reference}": ${found.message}`, pathFix(reference))
   }
 }
 
@@ -196,28 +199,31 @@ interface Opened {
 /** 64 MiB: some two million requests. */
 const ARRIVAL_BYTES_MAX = 67_108_864
 
-function readFile(file: string, kind: FileKind, files: Files, diagnostics: Diagnostic[]): YamlFile | null {
+function readFile(file: string, files: Files, diagnostics: Diagnostic[]): YamlFile | null {
   const found = files.read(file)
-  if (found.ok) return sourceOf(found.text, file, kind, diagnostics)
+  if (found.ok) return sourceOf(found.text, file, diagnostics)
   diagnostics.push({ file, line: 1, col: 1, path: '', message: `cannot be read: ${found.message}`, frame: '' })
   return null
 }
 
-/** A file with content of the right kind and version; null when there is nothing in it to look at. */
-function sourceOf(text: string, file: string, kind: FileKind, diagnostics: Diagnostic[]): YamlFile | null {
+/** A file with content, of a version that is known; null when there is nothing in it to look at. */
+function sourceOf(text: string, file: string, diagnostics: Diagnostic[]): YamlFile | null {
   const source = readYaml(text, file)
   const { value } = source
-  const refuse = (path: Path, words: { message: string; fix?: string }): null => {
-    diagnostics.push(...toDiagnostics(source, [{ ...words, path, at: source.locate(path, 'value') }]))
+  const problem = versionProblem((value as { schema_version?: unknown } | null | undefined)?.schema_version)
+  if (problem) {
+    const path = ['schema_version']
+    diagnostics.push(...toDiagnostics(source, [{ ...problem, path, at: source.locate(path, 'value') }]))
     return null
   }
-  const problem = versionProblem((value as { schema_version?: unknown } | null | undefined)?.schema_version)
-  if (problem) return refuse(['schema_version'], problem)
   diagnostics.push(...source.diagnostics)
-  if (value === undefined) return null
-  const actual = kindOf(value)
-  if (actual === null || actual === kind) return source
-  return refuse([], { message: `this is a ${actual}, where a ${kind} is wanted`, fix: `name a ${kind} file` })
+  return value === undefined ? null : source
+}
+
+/** What is probably wrong with a path that leads to no file. */
+function pathFix(path: string): string | undefined {
+  if (/[\\\p{Cc}]/u.test(path)) return 'write / between folders, and no backslash'
+  return /^~|\$/.test(path) ? 'nothing is filled in; name it from this file on, like fleets/x.yaml' : undefined
 }
 
 function parse(source: YamlFile, schema: z.ZodType, diagnostics: Diagnostic[]): unknown {

@@ -41,8 +41,13 @@ export function checkPolicies(
     ]
     for (const { path: place, use } of uses) {
       use.models.forEach((model, number) => {
-        if (models.includes(model)) return
-        misfits.push({ path: [...place, 'models', number], ...unknown('model', model, models, 'the fleet') })
+        const where = [...place, 'models', number]
+        if (use.models.indexOf(model) < number) {
+          const message = `"${model}" is in the list already: a fallback goes on to another model, and never back`
+          misfits.push({ path: where, message, fix: 'remove it' })
+        } else if (!models.includes(model)) {
+          misfits.push({ path: where, ...unknown('model', model, models, 'the fleet') })
+        }
       })
       for (const list of ['order', 'only', 'ignore'] as const) {
         use.provider?.[list]?.forEach((slug, number) => {

@@ -88,6 +88,8 @@ function partsOf(lines: readonly string[], { path, from, to }: Part): Part[] {
   const form = ITEM.test(lines[first]!) ? ITEM : KEY
   const indent = form.exec(lines[first]!)?.[1]
   if (indent === undefined) return []
+  const isOutside = (line: string) => !NOTHING.test(line) && !line.startsWith(indent)
+  if (lines.slice(first, to).some(isOutside)) return []
   const starts: number[] = []
   for (let index = first; index < to; index++) if (form.exec(lines[index]!)?.[1] === indent) starts.push(index)
   return starts.map((start, index) => {

@@ -75,12 +75,31 @@ function child(schema: Schema, key: PropertyKey): Schema | undefined {
   return def.type === 'tuple' ? (def.items[key as number] ?? def.rest ?? undefined) : undefined
 }
 
-/** The first of the `examples` in the schema's meta, as it would be written in a file. The outermost meta wins. */
+/** What may stand at `path`, as it would be written in a file. */
 export function exampleAt(scope: Scope, path: Path): string | undefined {
-  let [schema] = schemasAt(scope.schema, path, scope.value)
-  for (; schema !== undefined; schema = wrappedBy(schema)) {
-    const examples = z.globalRegistry.get(schema)?.['examples']
-    if (Array.isArray(examples) && examples.length > 0) return inline(examples[0])
+  const [schema] = schemasAt(scope.schema, path, scope.value)
+  const example = schema && exampleOf(schema)
+  return example === undefined ? undefined : inline(example)
+}
+
+/**
+ * The first of the `examples` in the schema's meta, the outermost meta first; without one, the first word of a choice,
+ * or a mapping of the examples of all that it must have.
+ */
+function exampleOf(schema: Schema): unknown {
+  for (let layer: Schema | undefined = schema; layer !== undefined; layer = wrappedBy(layer)) {
+    const examples = z.globalRegistry.get(layer)?.['examples']
+    if (Array.isArray(examples) && examples.length > 0) return examples[0] as unknown
   }
-  return undefined
+  const { def } = (unwrapped(schema) as z.core.$ZodTypes)._zod
+  if (def.type === 'enum') return Object.values(def.entries)[0]
+  if (def.type === 'literal') return def.values[0]
+  if (def.type === 'array') {
+    const item = exampleOf(def.element)
+    return item === undefined ? undefined : [item]
+  }
+  if (def.type !== 'object') return undefined
+  const required = Object.entries(def.shape).filter(([, inner]) => inner._zod.optin === undefined)
+  const pairs = required.map(([key, inner]) => [key, exampleOf(inner)] as const)
+  return pairs.length === 0 || pairs.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(pairs)
 }

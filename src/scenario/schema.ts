@@ -3,7 +3,7 @@
  * is a new word of the language without a line here.
  */
 import { z } from 'zod'
-import { count, didYouMean, duration, ratio, schemaVersion, timeSpan } from '../base/index.ts'
+import { count, didYouMean, duration, lowerCase, ratio, schemaVersion, timeSpan } from '../base/index.ts'
 import { gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
 import {
@@ -21,9 +21,7 @@ import { ARRIVALS, clientSchema, MIXES, streamShare, traitsSchema } from '../wor
 const DURATION_MAX_MS = 366 * 24 * 3_600_000
 const TIMELINE_MAX = 10_000
 
-const id = z.string().regex(/^[a-z][a-z0-9-]{0,63}$/, {
-  error: 'an id has lower-case letters, digits and "-", starts with a letter, and has at most 64 characters',
-})
+const id = lowerCase('an id', /^[a-z][a-z0-9-]{0,63}$/, 'a letter, then letters, digits and "-", 64 at most')
 
 const slug = z.string().min(1).max(128)
 
@@ -55,8 +53,8 @@ const lineFields = {
   id: id
     .optional()
     .meta({ description: 'Name of this line; keys its random draws. Default: its kind and place in the timeline.' }),
-  at: duration().meta({ description: 'When it starts.', examples: ['60s'] }),
-  for: duration({ min: 1 }).meta({ description: 'How long it lasts.', examples: ['120s'] }),
+  at: duration({ max: DURATION_MAX_MS }).meta({ description: 'When it starts.', examples: ['60s'] }),
+  for: duration({ min: 1, max: DURATION_MAX_MS }).meta({ description: 'How long it lasts.', examples: ['120s'] }),
   on: targetSchema,
   probability: ratio()
     .default(1)
@@ -180,7 +178,6 @@ function fileOr<T extends z.ZodType>(schema: T, example: string) {
 
 export const scenarioSchema = z
   .strictObject({
-    schema_version: schemaVersion,
     name: id.meta({ description: 'The story in a word; names the report folder.', examples: ['primary-outage'] }),
     summary: z
       .string()
@@ -198,7 +195,7 @@ export const scenarioSchema = z
       description: 'How long requests keep arriving.',
       examples: ['6m'],
     }),
-    drain: duration({ min: 0 })
+    drain: duration({ min: 0, max: DURATION_MAX_MS })
       .prefault('2m')
       .meta({
         description: 'How long open requests may take to end after that; then they count as unfinished.',
@@ -207,7 +204,7 @@ export const scenarioSchema = z
     fleet: fileOr(fleetSchema, 'fleets/three-clouds.yaml'),
     policies: z
       .record(
-        z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, { error: 'a policy is named in lower case, like `chat`' }),
+        lowerCase('the name of a policy', /^[a-z][a-z0-9_-]{0,63}$/, 'a letter, then letters, digits, "-" and "_"'),
         fileOr(policySchema, 'policies/support-chat.yaml'),
       )
       .refine((policies) => Object.keys(policies).length > 0, { error: 'a scenario needs at least one policy' })
@@ -226,6 +223,7 @@ export const scenarioSchema = z
       description:
         'The verdict this scenario should come to. A canary that must fail says `fail`, and its run then exits 0.',
     }),
+    schema_version: schemaVersion,
   })
   .meta({
     title: 'Squall scenario',

@@ -16,21 +16,25 @@ const CLOSING: Readonly<Record<string, string>> = { '{': '}', '[': ']', '"': '"'
 /** `error` in `text`; null for a text that is well-formed but not a key with its value. */
 export function explainSyntax(error: YAMLError | null, text: string): SyntaxMistake {
   const start = text.search(/\S/)
-  const conflict = /^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/m.exec(text)
-  if (conflict) {
-    const at = [conflict.index, conflict.index + 7] as const
-    return { at, message: 'a merge conflict was left in the file', fix: 'keep one side and remove the marks' }
-  }
   if (error === null || error.code === 'MULTILINE_IMPLICIT_KEY') return withoutValue(text, error?.pos[0] ?? start)
   const { code, pos } = error
+  const variable = /\$\{[^}\n]*\}/.exec(text)
+  if (variable) return { at: [variable.index, variable.index + variable[0].length], ...noVariables(variable[0]) }
+  if (code === 'UNEXPECTED_TOKEN' && /[}\]]/.test(text[pos[0]] ?? '')) {
+    return { at: [pos[0], pos[0] + 1], message: `the ${text[pos[0]]} here closes nothing`, fix: 'remove it' }
+  }
   const open = OPEN_CODES.has(code) ? unclosed(text) : null
   if (open) {
     const closing = CLOSING[open.mark]
     const fix = open.mark === "'" ? 'close it; an apostrophe inside is written twice' : `add ${closing} where it ends`
     return { at: [open.at, open.at + 1], message: `the ${open.mark} here is never closed`, fix }
   }
-  const sign = /[>|%@`][<=>]?/.exec(text.slice(signBefore(text, pos[0])))?.[0]
-  if (code === 'BAD_SCALAR_START' || (code === 'UNEXPECTED_TOKEN' && sign && isValueStart(text, pos[0]))) {
+  const sign = /[*>|%@`][<=>]?/.exec(text.slice(signBefore(text, pos[0])))?.[0]
+  if (
+    code === 'BAD_SCALAR_START' ||
+    code === 'BAD_ALIAS' ||
+    (code === 'UNEXPECTED_TOKEN' && sign && isValueStart(text, pos[0]))
+  ) {
     const from = signBefore(text, pos[0])
     const value = /^[^\n,}\]#]*/.exec(text.slice(from))![0].trim()
     const message = `a text that begins with "${sign ?? text[from]}" needs quotes`
@@ -61,8 +65,14 @@ const WORDS: Partial<Record<ErrorCode, { readonly message: string; readonly fix:
   KEY_OVER_1024_CHARS: { message: 'a key is longer than 1024 characters', fix: 'shorten it' },
   UNEXPECTED_TOKEN: {
     message: 'there is something after the end of the value',
-    fix: "remove it, or put the whole in quotes; an apostrophe inside '…' is written twice",
+    fix: "remove it, or put the whole in quotes (inside '…', an apostrophe is written twice)",
   },
+}
+
+/** Nothing is filled in anywhere; what looks as if it should be is a mistake, and not a text. */
+export function noVariables(variable: string): { readonly message: string; readonly fix: string } {
+  const message = `"${variable}" would stay as it is: no variables are filled in, nor anything from the environment`
+  return { message, fix: 'write the value itself' }
 }
 
 function parserWords({ message }: YAMLError): { readonly message: string } {

@@ -16,12 +16,18 @@ export function timelineOf(
   return scenario.timeline.map((line, index) => {
     const path = ['timeline', index]
     const id = line.id ?? `${line.fault}-${index}`
-    if (ids.has(id)) misfits.push({ path: [...path, 'id'], message: `there is already a fault "${id}"` })
+    if (ids.has(id))
+      misfits.push({
+        path: [...path, 'id'],
+        message: `there is already a fault "${id}"`,
+        fix: 'give one of them another name',
+      })
     ids.add(id)
     if (line.at >= scenario.duration) {
       misfits.push({
         path: [...path, 'at'],
         message: `starts at ${formatDuration(line.at)}, when the run is over (${formatDuration(scenario.duration)})`,
+        fix: 'start it earlier, or lengthen the duration',
       })
     }
     const fault = scheduled(line, id, endpoints)

@@ -20,6 +20,7 @@ export function windowsOf(scenario: Scenario, misfits: Misfit[]): WindowName[] {
       misfits.push({
         path: ['windows', window.name],
         message: `ends at ${formatDuration(window.to)}, after the run (${formatDuration(scenario.duration)})`,
+        fix: 'end it earlier, or lengthen the duration',
       })
     }
   })

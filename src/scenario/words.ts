@@ -61,10 +61,15 @@ export function suggestion(input: unknown, allowed: readonly unknown[]): string 
   return similar && `did you mean "${similar}"?`
 }
 
-/** The fix when only the quotes are wrong: "7" for 7, or 7 for "7". */
-export function quotesFix(expected: string, input: unknown): string | undefined {
+/** The fix when only the form is wrong: "7" for 7, 7 for "7", `yes` for true, one thing for a list of one. */
+export function formFix(expected: string, input: unknown): string | undefined {
   const isNumeric = typeof input === 'string' && /^-?\d+(\.\d+)?$/.test(input)
   if (isNumeric && (expected === 'number' || expected === 'int')) return 'remove the quotes'
+  if (typeof input === 'string' && expected === 'boolean') {
+    if (/^(?:yes|on|y|true)$/i.test(input)) return 'write true'
+    if (/^(?:no|off|n|false)$/i.test(input)) return 'write false'
+  }
+  if (expected === 'array' && typeof input === 'string') return `write [${inline(input)}]`
   return typeof input === 'number' && expected === 'string' ? `write "${input}"` : undefined
 }
 

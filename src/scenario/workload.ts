@@ -23,7 +23,11 @@ export function workflowDrafts(
   return scenario.workload.map((line, index) => {
     const path = ['workload', index]
     if (scenario.workload.findIndex(({ workflow }) => workflow === line.workflow) !== index) {
-      misfits.push({ path: [...path, 'workflow'], message: `there is already a workflow "${line.workflow}"` })
+      misfits.push({
+        path: [...path, 'workflow'],
+        message: `there is already a workflow "${line.workflow}"`,
+        fix: 'give one of them another name',
+      })
     }
     const policy = policyNames.indexOf(line.policy)
     if (policy < 0) {

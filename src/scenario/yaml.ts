@@ -27,7 +27,7 @@ import { numberProblem } from '../base/quantities.ts'
 import type { Position } from './code-frame.ts'
 import { toDiagnostics, type Diagnostic, type Finding, type Path, type Source } from './diagnostics.ts'
 import { salvage } from './salvage.ts'
-import { explainSyntax } from './syntax.ts'
+import { explainSyntax, noVariables } from './syntax.ts'
 
 /** A file as far as it could be read. */
 export interface YamlFile extends Source {
@@ -123,6 +123,11 @@ function findUnreadable(text: string): Omit<Problem, 'path'> | undefined {
   // oxlint-disable-next-line no-control-regex -- finding control characters is the point
   const control = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)/.exec(text)
   if (control !== null) return { at: [control.index, control.index + 1], ...strangeCharacter(control[0]) }
+  const conflict = /^<{7}(?: |$)/m.exec(text)
+  if (conflict !== null && /^>{7}(?: |$)/m.test(text)) {
+    const at = [conflict.index, conflict.index + 7] as const
+    return { at, message: 'a merge conflict was left in the file', fix: 'keep one side and remove the marks' }
+  }
   const deep = findTooDeep(text)
   return deep === undefined ? undefined : { at: [deep, deep + 1], ...TOO_DEEP }
 }
@@ -190,7 +195,7 @@ class Reader {
       this.refuse([0, 5], [], `YAML ${directives.yaml.version} is not supported`, { fix: 'remove the %YAML line' })
     }
     if (contents === null || (isScalar(contents) && contents.source === '')) {
-      return this.refuse([0, 0], [], 'the file is empty')
+      return this.refuse([0, 0], [], 'the file is empty', { fix: 'begin with keys, like "name: primary-outage"' })
     }
     return this.read(contents, [])
   }
@@ -262,10 +267,13 @@ class Reader {
     if (typeof value === 'string') {
       const [variable] = /\$\{[^}]*\}/.exec(value) ?? []
       if (variable !== undefined) {
-        const message = `"${variable}" would stay as it is: nothing is filled in, neither variables nor the environment`
-        return this.refuse(at, path, message, { fix: 'write the value itself' })
+        const { message, ...hints } = noVariables(variable)
+        return this.refuse(at, path, message, hints)
       }
-      if (!value.isWellFormed()) return this.refuse(at, path, 'the text holds half of a character (a lone surrogate)')
+      if (!value.isWellFormed()) {
+        const message = 'the text holds half of a character, a lone surrogate'
+        return this.refuse(at, path, message, { fix: 'remove the escape' })
+      }
     }
     if (typeof value !== 'number') return value
     if (/^[-+]?0\d/.test(source)) {

@@ -31,8 +31,15 @@ export interface WorldSpec {
   readonly timeline: readonly ScheduledFault[]
 }
 
-/** A Machine that schedules itself for the instant it is at, over and over, would stop time. */
-const EVENTS_PER_INSTANT_MAX = 10_000_000
+/** What ends a world that would not end by itself. */
+export interface WorldLimits {
+  /** A Machine that schedules itself for the instant it is at, over and over, would stop time: a bug of ours. */
+  readonly eventsPerInstantMax: number
+  /** A world this busy would play for days. It stops there, and what it has shown is inconclusive. */
+  readonly eventsPerRunMax: number
+}
+
+export const WORLD_LIMITS: WorldLimits = { eventsPerInstantMax: 10_000_000, eventsPerRunMax: 20_000_000_000 }
 
 type Arrival =
   | { readonly type: 'call.send'; readonly call: Call }
@@ -91,6 +98,8 @@ export class World {
   readonly weather: Weather
   private readonly workload: Workload
   private readonly spec: WorldSpec
+  private readonly limits: WorldLimits
+  private events = 0
   private readonly signals = new Line<Message>()
   private readonly cancels = new Line<Cancel>()
   private readonly arrivals = new Line<Arrival>()
@@ -100,8 +109,9 @@ export class World {
   private readonly fromWorkload: Out<WorkloadCommand>
   private readonly fromWeather: Out<WeatherCommand>
 
-  constructor(spec: WorldSpec, log: Log, grain: 'run' | 'chunk' = 'run') {
+  constructor(spec: WorldSpec, log: Log, grain: 'run' | 'chunk' = 'run', limits: WorldLimits = WORLD_LIMITS) {
     this.spec = spec
+    this.limits = limits
     const root = Rng.fromSeed(spec.seed)
     const workflows = spec.workflows(root.named('arrivals'))
     this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
@@ -126,24 +136,34 @@ export class World {
     this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
   }
 
-  /** Everything that happens up to and including `until`. */
+  /** Everything that happens up to and including `until`; nothing more where the world is spent. */
   step(until: Millis): void {
-    let events = 0
+    this.play(until, this.limits.eventsPerRunMax)
+    if (!this.isSpent) this.now = Math.max(this.now, Math.min(until, this.spec.durationMs + this.spec.drainMs))
+  }
+
+  private play(until: Millis, eventsMax: number): void {
+    const { eventsPerInstantMax } = this.limits
     let instant = this.now
-    for (;;) {
+    let instantBegan = this.events
+    while (this.events < eventsMax) {
       const hasMessages = !this.signals.isEmpty || !this.cancels.isEmpty || !this.arrivals.isEmpty
       const next = hasMessages ? this.now : this.nextWake()
       if (next > until) break
       this.now = next
-      if (next === instant) events += 1
-      else {
+      if (next !== instant) {
         instant = next
-        events = 0
+        instantBegan = this.events
       }
-      if (events >= EVENTS_PER_INSTANT_MAX) throw new InvariantError(`time stands still at ${instant} ms`)
+      this.events += 1
+      if (this.events - instantBegan > eventsPerInstantMax) standStill(instant, eventsPerInstantMax)
       this.react(next)
     }
-    this.now = Math.max(this.now, Math.min(until, this.spec.durationMs + this.spec.drainMs))
+  }
+
+  /** So much has happened that it stopped before its time. */
+  get isSpent(): boolean {
+    return this.events >= this.limits.eventsPerRunMax
   }
 
   /** Nobody arrives any more, and everything that arrived has been answered. */
@@ -160,7 +180,7 @@ export class World {
     }
     const wasStopped = this.now < this.spec.durationMs + this.spec.drainMs
     this.client.handle({ type: 'run.ended', wasStopped }, this.now, this.fromClient)
-    this.step(this.now)
+    this.play(this.now, Infinity)
   }
 
   /** Start or heal a fault by hand. */
@@ -298,6 +318,12 @@ export class World {
         this.workload.handle(command, this.now, this.fromWorkload)
     }
   }
+}
+
+function standStill(instant: Millis, events: number): never {
+  throw new InvariantError(
+    `time stands still at ${instant} ms of the scenario: more than ${events} events at one instant`,
+  )
 }
 
 const WAKE = { type: 'wake' } as const

@@ -78,7 +78,7 @@ describe('one mistake', () => {
     ['a number at an open end', 'step: 100', '1:7 step: 100 is too large; allowed: less than 100.'],
     ['a number between steps', 'step: 3', '1:7 step: found number 3; allowed: a multiple of 5.'],
     ['a key without a value', 'tls:', '1:1 tls: found no value; allowed: true or false.'],
-    ['a word for a boolean', 'tls: yes', '1:6 tls: found text "yes"; allowed: true or false.'],
+    ['a word for a boolean', 'tls: yes', '1:6 tls: found text "yes"; allowed: true or false; write true.'],
     ['a mapping for a list', 'timeline: { a: 1 }', '1:11 timeline: found a mapping; allowed: a list.'],
     ['an empty list', 'timeline: []', '1:11 timeline: a list of 0 is too short; allowed: at least 1 item.'],
     ['a list too long', 'pair: [1, x, y]', '1:7 pair: a list of 3 is too long; allowed: at most 2 items.'],
@@ -105,7 +105,11 @@ describe('one mistake', () => {
     ],
     ['words of the schema', 'why: 3', '1:6 why: why: tell the incident that inspired it.'],
     ['a refinement', 'name: bad', '1:7 name: this name is taken; pick another.'],
-    ['a file that is not a mapping', 'hello', '1:1 found text "hello"; allowed: a mapping.'],
+    [
+      'a file that is not a mapping',
+      'hello',
+      '1:1 found text "hello"; allowed: a mapping; begin with keys, like "name: primary-outage".',
+    ],
   ])('diagnostics: %s, says what is there and what is allowed', (_, text, complaint) => {
     expect(complaints(text)).toEqual([complaint])
   })
@@ -156,7 +160,11 @@ describe('unions', () => {
       at(', fault: outag'),
       '2:31 timeline[0].fault: unknown fault "outag"; allowed: "outage", "rate_limit"; did you mean "outage"?',
     ],
-    ['no tag', at(''), '2:5 timeline[0].fault: missing key "fault"; allowed: "outage", "rate_limit".'],
+    [
+      'no tag',
+      at(''),
+      '2:5 timeline[0].fault: missing key "fault"; allowed: "outage", "rate_limit"; add "fault: outage".',
+    ],
     [
       'a tag of another type',
       at(', fault: 3'),

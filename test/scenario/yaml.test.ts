@@ -32,9 +32,9 @@ describe('what is accepted', () => {
 
 describe('what is refused', () => {
   test.each([
-    ['an empty file', '', 'x.yaml:1:1 the file is empty.'],
-    ['only comments', '# a\n# b\n', 'x.yaml:1:1 the file is empty.'],
-    ['only a marker', '---\n', 'x.yaml:1:1 the file is empty.'],
+    ['an empty file', '', 'x.yaml:1:1 the file is empty; begin with keys, like "name: primary-outage".'],
+    ['only comments', '# a\n# b\n', 'x.yaml:1:1 the file is empty; begin with keys, like "name: primary-outage".'],
+    ['only a marker', '---\n', 'x.yaml:1:1 the file is empty; begin with keys, like "name: primary-outage".'],
     [
       'two documents',
       'a: 1\n---\nb: 2',

@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { endpoint, fault, play, policyOf, renamed, type WorldInput } from './lab.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { Log } from '../../src/ledger/index.ts'
+import { World, WORLD_LIMITS, type WorldLimits } from '../../src/virtual/index.ts'
+import { endpoint, fault, Ledger, play, policyOf, renamed, worldSpec, type WorldInput } from './lab.ts'
 
 const EXACT = { ttft_p50: '100ms', ttft_p95: '100ms', prefill: '0ms', speed_jitter: 0, tokens_per_second: 20 }
 const STEADY = { kind: 'constant', rate: '4/s' }
@@ -251,5 +253,32 @@ describe('the end of a run', () => {
     const failed = ledger.of('request.closed').filter(({ outcome }) => outcome === 'failed')
     expect(failed.map(({ arrivedAt }) => arrivedAt)).toEqual([2_250, 2_500, 2_750, 3_000])
     expect(ledger.of('fault.ended')).toHaveLength(1)
+  })
+})
+
+describe('a world that would not end', () => {
+  const busy = { endpoints: [endpoint('a', { latency: EXACT })], durationMs: 60_000 }
+  const limited = (limits: Partial<WorldLimits>) =>
+    new World(worldSpec(busy), new Log(), 'run', { ...WORLD_LIMITS, ...limits })
+
+  test('time that stands still: the run breaks off, and says where', () => {
+    const world = limited({ eventsPerInstantMax: 1_000 })
+    vi.spyOn(world.router, 'wakeAt').mockReturnValue(500)
+    expect(() => world.step(10_000)).toThrow(
+      'time stands still at 500 ms of the scenario: more than 1000 events at one instant',
+    )
+  })
+
+  test('more events than a run may have: it stops there, and its books are closed', () => {
+    const ledger = new Ledger()
+    const log = new Log()
+    log.attach({ step: (entry) => void ledger.entries.push(entry) })
+    const world = new World(worldSpec(busy), log, 'run', { ...WORLD_LIMITS, eventsPerRunMax: 500 })
+    world.step(60_000)
+    expect(world.isSpent).toBe(true)
+    expect(world.now).toBeLessThan(60_000)
+    world.end()
+    expect(ledger.of('request.closed')).toHaveLength(ledger.of('request.arrived').length)
+    expect(limited({}).isSpent).toBe(false)
   })
 })
