@@ -39,6 +39,7 @@ export const ATTEMPT_REASONS = [
   'next_model', //     failover to another model
   'probe', //          a half-open breaker lets one request through
   'emergency', //      the application went past the gateway
+  'evaluation', //     the same prompt to another model at the same time
   'degraded', //       the first of a rung of the degradation ladder
   'hedge', //          the first content is late: somebody else as well
   'panic', //          too few are healthy: health is ignored

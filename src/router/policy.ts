@@ -10,6 +10,7 @@ import { breakerSchema } from './policies/breaker.ts'
 import { budgetSchema } from './policies/budget.ts'
 import { commitSchema } from './policies/commit.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
+import { evaluateSchema } from './policies/evaluate.ts'
 import { hedgeSchema } from './policies/hedge.ts'
 import { outlierEjectionSchema } from './policies/outlier-ejection.ts'
 import { panicSchema } from './policies/panic.ts'
@@ -58,6 +59,9 @@ export const resilienceSchema = z.strictObject({
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),
   commit: commitSchema.prefault({}),
   validation: validationSchema.prefault({}),
+  evaluate: evaluateSchema
+    .optional()
+    .meta({ description: 'Absent: one answer is enough.', examples: [{ score: { quality: 1, cost: 0.1 } }] }),
   budget: budgetSchema
     .optional()
     .meta({ description: 'Absent: money is no object.', examples: [{ per_request: { max_cost: '$0.05' } }] }),

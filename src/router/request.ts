@@ -5,7 +5,7 @@
  *   ──────────   ────────────────────────────────────────   ─────────────────────────────────────────────────────────
  *   queued       arrival                                    racing, or closed (nobody eligible)
  *   racing       first content at the commit point          streaming
- *   racing       the whole answer                           closed (ok)
+ *   racing       the whole answer                           closed (ok); in an evaluation: racing, until all have answered
  *   racing       the first content is late: hedge           racing, with one more attempt
  *   racing       attempt failed, others are in the race     racing
  *   racing       attempt failed, retry here                 backing_off
@@ -19,7 +19,7 @@
  *   any          total deadline                             closed (failed, or truncated after the commit)
  *   any          the caller left                            closed (cancelled)
  *
- * Deadlines are state: `total`, `queue`, `retry`, `hold`, `hedge` of the request; `connect`, `firstToken`, `idle`, `attempt` of
+ * Deadlines are state: `total`, `queue`, `retry`, `hold`, `hedge`, `decide` of the request; `connect`, `firstToken`, `idle`, `attempt` of
  * each attempt. They fire in that order. Attempts are an array and race to the first content: as long as one of them is
  * still open, another's failure is only noted. Losers are cancelled, billed by the fleet, and not blamed. Late Signals
  * are counted.
@@ -38,10 +38,8 @@ import {
   type Finished,
   type NanoDollars,
   type Offer,
-  type PriceBook,
   type Signal,
   type ToolDelta,
-  type Usage,
 } from '../protocol/index.ts'
 import type { Allowance } from './allowance.ts'
 import { Attempt, type Start } from './attempt.ts'
@@ -52,6 +50,7 @@ import type { RouterCommand } from './messages.ts'
 import type { Plan } from './plan.ts'
 import type { BudgetBook, Reservation } from './policies/budget.ts'
 import { commitAt } from './policies/commit.ts'
+import { Contest, costOfUsage, scoreOf, type EvaluatePolicy } from './policies/evaluate.ts'
 import { hedgeDelayMs } from './policies/hedge.ts'
 import { panics } from './policies/panic.ts'
 import { retryDelayMs } from './policies/retry.ts'
@@ -116,6 +115,10 @@ export class RequestLife {
   private holdAt: Millis = NEVER
   private hedgeAt: Millis = NEVER
   private hedges = 0
+  /** Somebody was asked before it was his turn. */
+  private isOutOfOrder = false
+  private contest: Contest<Attempt> | null = null
+  private decideAt: Millis = NEVER
   /** Attempts that may be made in all, and how many had been made when the plan in force was made. */
   private attemptsMax: number
   private planFrom = 0
@@ -146,7 +149,7 @@ export class RequestLife {
   /** The earliest of all deadlines; NEVER once closed. */
   nextDeadline(): Millis {
     if (this.phase === 'closed') return NEVER
-    let earliest = Math.min(this.totalAt, this.queueAt, this.retryAt, this.holdAt, this.hedgeAt)
+    let earliest = Math.min(this.totalAt, this.queueAt, this.retryAt, this.holdAt, this.hedgeAt, this.decideAt)
     for (const attempt of this.attempts) if (!attempt.isOver) earliest = Math.min(earliest, attempt.nextDeadline())
     return earliest
   }
@@ -164,12 +167,20 @@ export class RequestLife {
     const rung = this.descent?.rung ?? 0
     out.record({ kind: 'call.routed', at: now, request: request.id, call: number, rule, rung, funnel, order })
     if (order.length === 0) this.fail(failure('no_endpoint', noEndpointMessage(this.plan)), now, out)
+    else if (this.policy.resilience.evaluate && rung === 0) this.askAll(this.policy.resilience.evaluate, now, out)
     else this.advance(now, out, null)
   }
 
   /** Deadlines that are due, in declared order. */
   wake(now: Millis, out: RouterOut): void {
+    if (now >= this.decideAt) {
+      this.decideAt = NEVER
+      this.contest?.hurry()
+      this.decide(now, out)
+    }
     if (this.phase !== 'closed' && now >= this.totalAt) {
+      this.contest?.hurry()
+      if (this.decide(now, out)) return
       this.endAll('deadline_exceeded', now, out)
       this.fail(OUT_OF_TIME, now, out)
     }
@@ -263,7 +274,7 @@ export class RequestLife {
     while (this.position + 1 < order.length) {
       const position = this.position + 1
       const candidate = at(order, position)
-      if (this.hedges > 0 && this.hasAsked(position)) {
+      if (this.isOutOfOrder && this.hasAsked(position)) {
         this.position = position
         continue
       }
@@ -382,6 +393,7 @@ export class RequestLife {
     const price = this.allowance.withdraw(next.endpoint, false, now)
     if (price === null) return
     this.hedges += 1
+    this.isOutOfOrder = true
     this.start({ ...next, price }, 'hedge', now, out)
   }
 
@@ -524,6 +536,7 @@ export class RequestLife {
 
   private takeContent(attempt: Attempt, run: Content, now: Millis, out: RouterOut): void {
     attempt.take(run, this.policy.resilience.timeouts.idle, this.isBlocked, now)
+    if (this.contest !== null) return
     if (this.leader === null && attempt.firstContentAt !== null) this.win(attempt, now, out)
   }
 
@@ -547,7 +560,8 @@ export class RequestLife {
   }
 
   private commitWhenDue(attempt: Attempt, now: Millis, out: RouterOut): void {
-    if (this.committed !== null || !attempt.request.stream || attempt.firstContentAt === null) return
+    if (this.contest !== null || this.committed !== null || !attempt.request.stream || attempt.firstContentAt === null)
+      return
     if (holdsText(this.policy.resilience.validation, attempt.request.shape)) return
     const due = commitAt(this.policy.resilience.commit, attempt.firstContentAt)
     if (now >= due) this.commit(attempt, now, out)
@@ -601,13 +615,70 @@ export class RequestLife {
     attempt.settleRun(now)
     if (attempt.usage) attempt.held.push(attempt.usage)
     attempt.held.push(ending)
+    if (this.contest !== null) {
+      this.enter(this.contest, attempt, now, out)
+      return
+    }
     if (this.leader !== attempt) this.win(attempt, now, out)
     this.committed = attempt
     this.endAttempt(attempt, 'ok', null, null, now, out)
-    const offer = at(this.house.offers, attempt.endpoint)
-    const usage = attempt.usage ?? { inputTokens: attempt.request.inputTokens, outputTokens: attempt.outputTokens }
-    this.close('ok', null, 200, costOfUsage(offer.price, usage), now, out)
+    this.close('ok', null, 200, this.bill(attempt), now, out)
     out.push({ type: 'client.end', call: this.call, attempt, signals: attempt.held })
+  }
+
+  private bill({ endpoint, usage, request, outputTokens }: Attempt): NanoDollars {
+    return costOfUsage(at(this.house.offers, endpoint), usage ?? { inputTokens: request.inputTokens, outputTokens })
+  }
+
+  // ── evaluating ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Ask every model of the plan at once, each at its first endpoint that can be asked. */
+  private askAll(policy: EvaluatePolicy, now: Millis, out: RouterOut): void {
+    const { order } = this.plan
+    const models = new Set<string>()
+    for (let position = 0; position < order.length; position += 1) {
+      const { endpoint } = at(order, position)
+      const model = this.modelAt(position)
+      if (models.has(model) || this.attempts.length >= this.attemptsMax) continue
+      const admission = this.house.health.admits(this.call.policy, endpoint, now)
+      if (admission === false || !this.canPay(endpoint, now)) continue
+      models.add(model)
+      const start = { endpoint, position, retry: 0, isProbe: admission === 'probe', price: -1 }
+      this.start(start, start.isProbe ? 'probe' : models.size === 1 ? 'primary' : 'evaluation', now, out)
+    }
+    if (models.size === 0) {
+      this.advance(now, out, null)
+      return
+    }
+    this.isOutOfOrder = true
+    this.contest = new Contest(policy, models.size)
+    this.decideAt = policy.up_to === undefined ? NEVER : now + policy.up_to
+  }
+
+  /** A whole answer: keep the best, and decide when enough have come. */
+  private enter(contest: Contest<Attempt>, attempt: Attempt, now: Millis, out: RouterOut): void {
+    const { endpoint, request, startedAt } = attempt
+    const cost = this.bill(attempt)
+    const policy = this.policy.resilience.evaluate as EvaluatePolicy
+    attempt.isOver = true
+    this.house.health.heard(endpoint, startedAt, now)
+    const score = scoreOf(policy, at(this.house.offers, endpoint), request.traits.task, cost)
+    const beaten = contest.enter(attempt, score, cost)
+    if (beaten !== null) this.endAttempt(beaten, 'ok', null, null, now, out)
+    this.decide(now, out)
+  }
+
+  /** The best answer so far is the answer, if enough have come or nobody else is left to wait for. Whether it is. */
+  private decide(now: Millis, out: RouterOut): boolean {
+    const { contest } = this
+    const best = contest?.best ?? null
+    if (contest === null || best === null || (!contest.isDecided && this.isRacing())) return false
+    this.committed = best
+    for (const attempt of this.attempts) if (!attempt.isOver) this.lose(attempt, now, out)
+    this.endAttempt(best, 'ok', null, null, now, out)
+    this.close('ok', null, 200, contest.billed, now, out)
+    out.push({ type: 'client.end', call: this.call, attempt: best, signals: best.held })
+    return true
   }
 
   // ── failing ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -629,6 +700,11 @@ export class RequestLife {
     }
     this.failures.add(why)
     if (this.leader === attempt) this.leader = null
+    if (this.contest !== null) {
+      if (this.isRacing() || this.decide(now, out)) return
+      this.contest = null
+      this.decideAt = NEVER
+    }
     if (this.isRacing()) {
       this.hedge(now, out)
       return
@@ -701,16 +777,17 @@ export class RequestLife {
   /** What was put aside and not spent is given back. Errors are free; of the rest only a bill says what it came to. */
   private settleBill(attempt: Attempt, reservation: Reservation, why: Failure | null): void {
     const { usage, wasAccepted, outputTokens } = attempt
-    const { price } = at(this.house.offers, attempt.endpoint)
+    const offer = at(this.house.offers, attempt.endpoint)
     const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
-    const bill = usage === null ? (wasRefused ? 0 : null) : costOfUsage(price, usage)
-    const seen = costOf(price, attempt.request.inputTokens, outputTokens)
+    const bill = usage === null ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
+    const seen = costOf(offer.price, attempt.request.inputTokens, outputTokens)
     this.committedCost -= reservation.amount
     this.committedCost += this.budget?.settle(reservation, bill, seen) ?? 0
   }
 
   /** End whatever is still running. Nobody is blamed: an attempt that our own deadline cut off may have been in time. */
   private endAll(errorClass: 'cancelled' | 'deadline_exceeded', now: Millis, out: RouterOut): void {
+    if (this.contest?.best) this.endAttempt(this.contest.best, 'ok', null, null, now, out)
     for (const attempt of this.attempts) {
       if (attempt.isOver) continue
       attempt.settleRun(now)
@@ -770,6 +847,7 @@ export class RequestLife {
     this.isShortOfMoney = false
     this.position = -1
     this.hedges = 0
+    this.isOutOfOrder = false
     this.follow(now, out)
   }
 
@@ -828,13 +906,15 @@ export class RequestLife {
     assert(this.phase !== 'closed', 'a call is closed once')
     this.phase = 'closed'
     const { call, attempts } = this
-    const { firstChoice, request: asked } = this
+    const { request: asked } = this
+    // Of an evaluation, the winner is the choice.
+    const firstChoice = this.contest === null ? this.firstChoice : (this.committed?.endpoint ?? this.firstChoice)
     const rung = this.descent?.rung ?? 0
-    if (firstChoice >= 0) this.allowance.closed(firstChoice)
+    if (this.firstChoice >= 0) this.allowance.closed(this.firstChoice)
     if (this.retryStart !== null && this.retryStart.price >= 0) this.allowance.returned(this.retryStart.endpoint)
     // A loop that lags may find several deadlines due at once.
     this.retryStart = null
-    this.queueAt = this.hedgeAt = this.holdAt = NEVER
+    this.queueAt = this.hedgeAt = this.holdAt = this.decideAt = NEVER
     const servedBy = this.committed?.endpoint ?? -1
     const delivery = DELIVERIES[outcome]
     call.summary = { attempts: attempts.length, firstChoice, servedBy, billed, rung, asked, delivery }
@@ -906,11 +986,6 @@ function tokensByCall(deltas: readonly ToolDelta[]): number[] {
 
 /** Nothing was sent that could be billed. */
 const NEVER_SENT: ReadonlySet<ErrorClass> = new Set(['connect_refused', 'connect_timeout', 'connection_reset'])
-
-function costOfUsage(price: PriceBook, usage: Omit<Usage, 'type'>): NanoDollars {
-  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
-  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
-}
 
 function noEndpointMessage({ funnel }: Plan): string {
   const last = funnel.at(-1)

@@ -175,6 +175,7 @@ const REASONS: Readonly<Record<AttemptReason, string>> = {
   probe: 'probe of a half-open breaker',
   emergency: 'emergency path',
   panic: 'asked although held back: too few were healthy',
+  evaluation: 'asked at the same time',
   degraded: 'first of its rung',
   hedge: 'asked as well, because the first content was late',
 }
