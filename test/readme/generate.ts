@@ -1,10 +1,14 @@
 /** The lists of the README, made from the registries. `npm run docs` writes them, a test holds them. */
+import { existsSync, readFileSync } from 'node:fs'
+import type { z } from 'zod'
 import { METRICS } from '../../src/gates/index.ts'
 import { FAULTS, PATTERNS, type FaultKind } from '../../src/provider/index.ts'
+import { resilienceSchema } from '../../src/router/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
+import { INCIDENTS, load } from '../scenarios/files.ts'
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
@@ -35,6 +39,22 @@ const LISTS: Readonly<Record<string, () => string>> = {
         denominator,
         code(example),
       ]),
+    ),
+  resilience: () =>
+    table(
+      ['policy', 'what it is', 'fields'],
+      Object.entries(resilienceSchema.shape).map(([name, schema]) => {
+        const fields = fieldsOf(schema)
+        return [code(name), policyWords(name, schema), fields.map(code).join(', ')]
+      }),
+    ),
+  incidents: () =>
+    table(
+      ['incident', 'what happened', 'played by'],
+      INCIDENTS.map((path) => {
+        const { summary, why } = load(path)
+        return [/^I\d\d/.exec(why)?.[0] ?? '', summary, code(path.replace(/^.*\/|\.yaml$/g, ''))]
+      }),
     ),
   workload: () =>
     table(
@@ -71,6 +91,25 @@ function lowered(sentence: string): string {
   return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`
 }
 
+/** The first sentence of a policy's own file; what its key says of itself where it has none. */
+function policyWords(name: string, schema: z.ZodType): string {
+  const file = new URL(`../../src/router/policies/${name.replaceAll('_', '-')}.ts`, import.meta.url)
+  const inner = (schema as unknown as { def: { innerType?: z.ZodType } }).def.innerType
+  const words = schema.meta()?.description ?? inner?.meta()?.description ?? ''
+  if (!existsSync(file)) return words
+  const header = readFileSync(file, 'utf8').replace(/\n \* ?/g, ' ')
+  const [, sentence = ''] = /^\/\*\* (.*?\.)\s/.exec(header) ?? []
+  return words.startsWith('Absent') ? `${sentence} ${words}` : sentence
+}
+
+/** The keys that a policy may have, whichever of its forms it takes; none for a plain number. */
+function fieldsOf(schema: z.ZodType): string[] {
+  const { def } = schema as unknown as { def: { innerType?: z.ZodType; options?: z.ZodType[]; shape?: object } }
+  if (def.innerType) return fieldsOf(def.innerType)
+  if (def.options) return [...new Set(def.options.flatMap(fieldsOf))]
+  return Object.keys(def.shape ?? {})
+}
+
 /** `owner/repo#17`, as a link to that thread. */
 function linked(text: string): string {
   return text.replace(
@@ -79,13 +118,13 @@ function linked(text: string): string {
   )
 }
 
-/** The README with its generated lists up to date. */
-export function withLists(readme: string): string {
+/** The README with its generated lists up to date, and those that are handed in. */
+export function withLists(readme: string, more: Readonly<Record<string, string>> = {}): string {
   return readme.replace(
     /(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (whole, open: string, name: string, end: string) => {
-      const list = LISTS[name]
-      return list ? `${open}${list()}\n${end}` : whole
+      const list = more[name] ?? LISTS[name]?.()
+      return list === undefined ? whole : `${open}${list}\n${end}`
     },
   )
 }

@@ -4,9 +4,10 @@
  */
 import type { RunResult } from '../../src/gates/index.ts'
 import { VirtualRun } from '../../src/runner/virtual-run.ts'
+import { table } from './generate.ts'
 import { load, PROFILES } from '../scenarios/files.ts'
 
-export const EIGHT = [
+const EIGHT = [
   'openai-2024-06-04-database',
   'openai-2024-12-04-load-balancer',
   'openai-2024-12-05-dns-stall',
@@ -20,7 +21,7 @@ export const EIGHT = [
 /** Policies of our own that stand beside them. */
 const OURS = ['scenarios/policies/support-chat.yaml', 'scenarios/policies/whole-answers.yaml']
 
-export interface Row {
+interface Row {
   readonly policy: string
   readonly success: number
   readonly worst: number
@@ -32,7 +33,7 @@ export interface Row {
   readonly recoveryMs: number | null
 }
 
-export const HEAD = [
+const HEAD = [
   'policy',
   'success',
   'worst incident',
@@ -50,7 +51,7 @@ function metric(result: RunResult, kind: string, stat: string): number | null {
 }
 
 /** Through all eight under one policy. */
-export function rowOf(policy: string): Row {
+function rowOf(policy: string): Row {
   const runs = EIGHT.map((path) => {
     const run = new VirtualRun(load(path, [policy]), { hasher: null })
     run.advance(Infinity)
@@ -74,7 +75,7 @@ export function rowOf(policy: string): Row {
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`
 
-export function cellsOf({ policy, recoveryMs, ...row }: Row): string[] {
+function cellsOf({ policy, recoveryMs, ...row }: Row): string[] {
   return [
     `\`${policy}\``,
     percent(row.success),
@@ -87,4 +88,9 @@ export function cellsOf({ policy, recoveryMs, ...row }: Row): string[] {
   ]
 }
 
-export const POLICIES = [...PROFILES, ...OURS]
+export function profileTable(): string {
+  return table(
+    HEAD,
+    [...PROFILES, ...OURS].map((policy) => cellsOf(rowOf(policy))),
+  )
+}
