@@ -25,7 +25,7 @@ interface Section {
   readonly others: readonly MetricFold[]
 }
 
-type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'>
+type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'> | EntryOf<'fleet.charged'>
 type MoneyEntry = EntryOf<'fleet.charged'> | EntryOf<'attempt.ended'>
 
 export class FoldSet {
@@ -96,15 +96,17 @@ export class FoldSet {
 function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry) => void {
   switch (kind) {
     case 'request.closed':
+    case 'tool.called':
       return (entry) => {
         for (let index = 0; index < sections.length; index += 1) {
           const { selects, traffic, others } = sections[index] as Section
-          if (selects.request(entry as EntryOf<'request.closed'>)) tell(traffic, entry)
+          if (selects.request(entry as EntryOf<'request.closed'> | EntryOf<'tool.called'>)) tell(traffic, entry)
           tell(others, entry)
         }
       }
     case 'attempt.started':
     case 'attempt.ended':
+    case 'fleet.charged':
       return (entry) => {
         for (let index = 0; index < sections.length; index += 1) {
           const { selects, traffic, others } = sections[index] as Section

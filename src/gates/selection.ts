@@ -12,7 +12,7 @@
  * attempt. `rung` is the rung that a request ended on; of an attempt, the one it was made on.
  */
 import { NEVER, type Millis } from '../base/index.ts'
-import type { AttemptEnded, AttemptStarted, Directory, RequestClosed } from '../ledger/index.ts'
+import type { AttemptStarted, Directory, RequestClosed } from '../ledger/index.ts'
 import { workflowOf } from '../protocol/index.ts'
 import type { Selector } from './result.ts'
 import type { Trace, Traces } from './traces.ts'
@@ -46,14 +46,15 @@ export class Selection {
     this.refresh()
   }
 
-  request(entry: RequestClosed): boolean {
+  /** Also asked of tool calls, which belong to the request whose answer asked for them. */
+  request(entry: Pick<RequestClosed, 'workflow' | 'arrivedAt' | 'firstChoice' | 'servedBy' | 'rung'>): boolean {
     if (this.isAll) return true
     const { servedBy, firstChoice, rung } = entry
     if (this.isAboutServing && !this.isServedSo(servedBy >= 0 && servedBy !== firstChoice, rung)) return false
     return this.matches(entry.workflow, entry.arrivedAt, servedBy >= 0 ? servedBy : firstChoice)
   }
 
-  attempt(entry: AttemptStarted | AttemptEnded): boolean {
+  attempt(entry: Pick<AttemptStarted, 'at' | 'request' | 'endpoint'>): boolean {
     if (this.isAll) return true
     if (this.isAboutServing) {
       const trace = this.traces.of(entry.request)

@@ -237,6 +237,33 @@ export interface SignalLate {
   readonly endpoint: number
 }
 
+/** The tool server of an agent was called, and did, or did not do, what it was asked for. */
+export interface ToolCalled {
+  readonly kind: 'tool.called'
+  readonly at: Millis
+  /** The request whose answer asked for it; what follows is told of that request. */
+  readonly request: RequestId
+  readonly workflow: number
+  readonly arrivedAt: Millis
+  readonly firstChoice: number
+  readonly servedBy: number
+  readonly rung: number
+  /** 0 for the first call for this step of the task, then counting. */
+  readonly invocation: number
+  readonly outcome: (typeof TOOL_OUTCOMES)[number]
+  readonly effect: (typeof TOOL_EFFECTS)[number]
+}
+
+/** What the application was told: the result, a refusal, or nothing in time. */
+export const TOOL_OUTCOMES = ['done', 'failed', 'lost'] as const
+
+export const TOOL_EFFECTS = [
+  'none', //         refused, or an action that changes nothing
+  'first',
+  'duplicate', //    the same once more
+  'deduplicated', // it had been done under this key
+] as const
+
 /** Live runs: the loop woke later than it wanted to, in scenario ms. */
 export interface LoopLagged {
   readonly kind: 'loop.lagged'
@@ -258,6 +285,7 @@ export type Entry =
   | FaultEnded
   | FaultFired
   | SignalLate
+  | ToolCalled
   | LoopLagged
 
 export type EntryKind = Entry['kind']
@@ -277,6 +305,7 @@ export const ENTRY_KINDS = [
   'fault.ended',
   'fault.fired',
   'signal.late',
+  'tool.called',
   'loop.lagged',
 ] as const satisfies readonly EntryKind[]
 

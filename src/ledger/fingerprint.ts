@@ -12,6 +12,8 @@ import {
   CALL_OUTCOMES,
   ENTRY_KINDS,
   REQUEST_OUTCOMES,
+  TOOL_EFFECTS,
+  TOOL_OUTCOMES,
   SKIP_CAUSES,
   type AttemptEnded,
   type AttemptStarted,
@@ -56,6 +58,8 @@ const attemptOutcome = numbering(ATTEMPT_OUTCOMES)
 const callOutcome = numbering(CALL_OUTCOMES)
 const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
+const toolOutcome = numbering(TOOL_OUTCOMES)
+const toolEffect = numbering(TOOL_EFFECTS)
 const skipCause = numbering(SKIP_CAUSES)
 const REQUEST_ARRIVED = kindNumber('request.arrived')
 const CALL_ROUTED = kindNumber('call.routed')
@@ -185,6 +189,11 @@ export class Fingerprint implements Fold {
         return
       case 'signal.late':
         this.put2(entry.request, entry.endpoint)
+        return
+      case 'tool.called':
+        this.put3(entry.request, entry.workflow, entry.arrivedAt)
+        this.put3(entry.firstChoice, entry.servedBy, entry.rung)
+        this.put3(entry.invocation, toolOutcome(entry.outcome), toolEffect(entry.effect))
         return
       case 'loop.lagged':
         this.put(entry.lagMs)

@@ -20,9 +20,10 @@ const ANSWER_TOKENS_SPREAD = 180
 
 /** Spell a request out. The words come from the request's own stream, and are exactly as long as it says. */
 export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: string, rng: Rng): WireRequest {
-  const { shape, inputTokens, maxTokens, stream } = request
+  const { shape, inputTokens, maxTokens, stream, session } = request
   const kind: PromptKind = PROMPT_KINDS.find((candidate) => candidate === mixKind) ?? 'short-chat'
-  const content = promptText(rng.fork(TEXT_STREAM, request.weather), inputTokens, kind)
+  // A talk has one text, and every turn shows more of it: the prompts begin alike, as they do in earnest.
+  const content = promptText(rng.fork(TEXT_STREAM, session?.key ?? request.weather), inputTokens, kind)
   return {
     models: half.models,
     provider: Object.keys(half.provider).length === 0 ? null : (half.provider as Record<string, unknown>),

@@ -16,7 +16,15 @@ import {
   type FaultVariant,
 } from '../provider/index.ts'
 import { policySchema } from '../router/index.ts'
-import { ARRIVALS, clientSchema, MIXES, streamShare, traitsSchema } from '../workload/index.ts'
+import {
+  agentSchema,
+  ARRIVALS,
+  clientSchema,
+  MIXES,
+  sessionSchema,
+  streamShare,
+  traitsSchema,
+} from '../workload/index.ts'
 
 const DURATION_MAX_MS = 366 * 24 * 3_600_000
 const TIMELINE_MAX = 10_000
@@ -156,6 +164,15 @@ export const workflowSchema = z.strictObject({
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),
   mix: z.enum(mixKinds).meta({ description: 'What requests look like.', examples: ['short-chat'] }),
   stream: streamShare,
+  session: sessionSchema.optional().meta({
+    description: 'Every arrival is a conversation: the next question follows from the answer, and the prompt grows.',
+    examples: [{ turns: 5, think: '20s' }],
+  }),
+  agent: agentSchema.optional().meta({
+    description:
+      'Every arrival is a task: a model calls tools, a tool server carries the calls out, until there is an answer.',
+    examples: [{ steps: { from: 2, to: 6 } }],
+  }),
   traits: traitsSchema.default({}).meta({
     description:
       'What its requests are about: rules of a policy choose by it. Each value alone, or several with weights.',

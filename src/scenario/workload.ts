@@ -2,7 +2,18 @@
 import type { z } from 'zod'
 import { formatDuration, type Millis, type Rng } from '../base/index.ts'
 import { endpointId, type EndpointSpec } from '../protocol/index.ts'
-import { ARRIVALS, MIXES, TraitsSource, type ArrivalKind, type Mix, type Workflow } from '../workload/index.ts'
+import {
+  agentTalk,
+  ARRIVALS,
+  MIXES,
+  requestsPerTalk,
+  sessionTalk,
+  TraitsSource,
+  type ArrivalKind,
+  type Mix,
+  type Talk,
+  type Workflow,
+} from '../workload/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 import type { Scenario } from './schema.ts'
 
@@ -43,10 +54,14 @@ export function workflowDrafts(
       unknown
     >
     const data = arrivalFiles[index]
+    const mix: Mix | undefined = MIXES.find(({ kind }) => kind === line.mix)
+    const talk = talkOf(line, mix, path, misfits)
     const isRead = arrivalKind.file === undefined || data !== null
     const expected = isRead ? arrivalKind.expected?.(line.arrivals, scenario.duration, data) : undefined
-    if (expected !== undefined) misfits.push(...misfitsOf(expected, scenario.duration, [...path, 'arrivals']))
-    const mix: Mix | undefined = MIXES.find(({ kind }) => kind === line.mix)
+    if (expected !== undefined) {
+      const requests = expected * (talk === null ? 1 : requestsPerTalk(talk))
+      misfits.push(...misfitsOf(requests, scenario.duration, [...path, 'arrivals']))
+    }
     const traits = new TraitsSource({ ...mix?.traits, ...line.traits }, line.workflow)
     return {
       policy,
@@ -60,9 +75,29 @@ export function workflowDrafts(
         streamShare: line.stream,
         client: line.client,
         emergencyEndpoint,
+        talk,
       }),
     }
   })
+}
+
+/** What the requests of a workflow are turns of; null where each stands alone. */
+function talkOf(
+  { session, agent, mix: mixKind }: Scenario['workload'][number],
+  mix: Mix | undefined,
+  path: Misfit['path'],
+  misfits: Misfit[],
+): Talk | null {
+  if (session && agent) {
+    misfits.push({ path: [...path, 'agent'], message: 'a workflow has a session or an agent, not both' })
+  }
+  if (agent && mix?.shape.tools.length === 0) {
+    const allowed = MIXES.filter(({ shape }) => shape.tools.length > 0).map(({ kind }) => kind)
+    const message = `an agent needs tools to call, and ${mixKind} has none`
+    misfits.push({ path: [...path, 'mix'], message, allowed: allowed.join(', ') })
+  }
+  if (session) return sessionTalk(session)
+  return agent ? agentTalk(agent) : null
 }
 
 /** Ordinals of requests end here: those of strangers begin. */

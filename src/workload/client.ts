@@ -58,7 +58,7 @@ export type ClientCommand =
   | { readonly type: 'call.cancel'; readonly call: Call; readonly class: 'client_timeout' | 'cancelled' }
   | { readonly type: 'attempt.dispatch'; readonly attempt: AttemptHandle }
   | { readonly type: 'attempt.cancel'; readonly attempt: AttemptHandle }
-  | { readonly type: 'request.closed'; readonly request: ChatRequest }
+  | { readonly type: 'request.closed'; readonly request: ChatRequest; readonly closed: RequestClosed }
 
 /** The SDKs of OpenAI and Anthropic wait 0.5·2ⁿ s, at most 8 s, less up to a quarter. */
 const BACKOFF_BASE_MS = 500
@@ -353,7 +353,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     settleRun(errand, now)
     this.errands.remove(errand.slot)
     if (emergency) recordEmergency(errand, outcome, errorClass, now, out)
-    out.record({
+    const closed: RequestClosed = {
       kind: 'request.closed',
       at: now,
       request: request.id,
@@ -371,8 +371,9 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       billed: errand.billedBefore,
       rung: emergency ? 0 : (call.summary?.rung ?? 0),
       toolCall,
-    })
-    out.push({ type: 'request.closed', request })
+    }
+    out.record(closed)
+    out.push({ type: 'request.closed', request, closed })
   }
 
   private settle(errand: Errand): void {

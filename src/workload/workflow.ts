@@ -6,6 +6,7 @@ import { count, duration, hashName, ratio, type Rng } from '../base/index.ts'
 import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
+import { turnOf, type Talk } from './talk.ts'
 import type { TraitsSource } from './traits.ts'
 
 /** The application's own patience and stubbornness. Defaults: wait a minute, and leave retrying to the gateway. */
@@ -48,12 +49,15 @@ export interface Workflow {
   readonly client: ClientSpec
   /** Index of the emergency endpoint; -1 for none. */
   readonly emergencyEndpoint: number
+  /** null: every request is a question of its own. */
+  readonly talk: Talk | null
 }
 
 const QUESTION_STREAM = 0x7175
 
 /** The n-th request of a workflow: the same under every policy, in both clocks, wherever it is asked for. */
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
+  if (workflow.talk !== null) return turnOf(workflow, workflow.talk, ordinal, rng)
   const weather = weatherOf(workflow.name, ordinal)
   const dice = rng.fork(QUESTION_STREAM, hashName(workflow.name), ordinal)
   const question = workflow.mix.draw(dice)

@@ -1,6 +1,7 @@
 /** Every metric, by small lists of entries with numbers that can be checked by hand. */
 import { describe, expect, test } from 'vitest'
 import { METRICS } from '../../src/gates/index.ts'
+import type { Entry, EntryOf } from '../../src/ledger/index.ts'
 import { TAIL_MAX } from '../../src/gates/traces.ts'
 import {
   A,
@@ -430,6 +431,63 @@ describe('policy_violations', () => {
   })
   test('policy_violations: no attempt, is no evidence', () => {
     expect(measure([], { metric: 'policy_violations', isLegal })).toMatchObject({ value: null, n: 0 })
+  })
+})
+
+describe('duplicate_side_effects', () => {
+  const called = (request: number, effect: EntryOf<'tool.called'>['effect'], more: object = {}): Entry => ({
+    kind: 'tool.called',
+    at: 500,
+    request,
+    workflow: 0,
+    arrivedAt: 100,
+    firstChoice: A,
+    servedBy: A,
+    rung: 0,
+    invocation: 0,
+    outcome: 'done',
+    effect,
+    ...more,
+  })
+
+  test('duplicate_side_effects: what was done once more, and not what was refused or known', () => {
+    const entries = [
+      called(id(0), 'first'),
+      called(id(1), 'none'),
+      called(id(2), 'deduplicated'),
+      called(id(3), 'duplicate'),
+      called(id(4), 'duplicate', { servedBy: B }),
+    ]
+    const seen = measure(entries, { metric: 'duplicate_side_effects' })
+    expect(seen).toMatchObject({ value: 2, n: 3 })
+    expect(seen.note).toContain('/3')
+    expect(measure(entries, { metric: 'duplicate_side_effects', where: { fallback: true } })).toMatchObject({
+      value: 1,
+      n: 1,
+    })
+  })
+
+  test('duplicate_side_effects: calls that changed nothing, are no evidence', () => {
+    expect(measure([called(id(0), 'none')], { metric: 'duplicate_side_effects' })).toMatchObject({ value: null, n: 0 })
+  })
+})
+
+describe('cache_hit_rate', () => {
+  test('cache_hit_rate: by tokens, over every attempt that was charged', () => {
+    const entries = [
+      arrived(id(0), 0),
+      started(id(0), 0, A),
+      charged(id(0), 1, 1, { inputTokens: 900, cachedInputTokens: 600 }),
+      ended(id(0), 1, A),
+      closed(id(0), 0),
+      arrived(id(1), 0),
+      started(id(1), 0, B),
+      charged(id(1), 1, 1, { endpoint: B, inputTokens: 100 }),
+      ended(id(1), 1, B),
+      closed(id(1), 0, 'ok', { servedBy: B }),
+    ]
+    expect(measure(entries, { metric: 'cache_hit_rate' })).toEqual({ value: 0.6, n: 1_000 })
+    expect(measure(entries, { metric: 'cache_hit_rate', where: { provider: 'beta' } })).toEqual({ value: 0, n: 100 })
   })
 })
 

@@ -6,7 +6,11 @@ import { FAULTS, shapeSchema, type FaultKind, type ScheduledFault } from '../../
 import { policySchema, type Policy } from '../../src/router/index.ts'
 import { World, type WorldSpec } from '../../src/virtual/index.ts'
 import {
+  agentSchema,
+  agentTalk,
   ARRIVALS,
+  sessionSchema,
+  sessionTalk,
   clientSchema,
   MIXES,
   TraitsSource,
@@ -66,6 +70,8 @@ export interface WorkflowInput {
   readonly traits?: Fields
   readonly client?: Fields
   readonly emergency?: number
+  readonly session?: Fields
+  readonly agent?: Fields
 }
 
 export interface WorldInput {
@@ -107,6 +113,11 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
     streamShare: input.stream ?? 0.5,
     client: clientSchema.parse(input.client ?? {}),
     emergencyEndpoint: input.emergency ?? -1,
+    talk: input.session
+      ? sessionTalk(sessionSchema.parse(input.session))
+      : input.agent
+        ? agentTalk(agentSchema.parse(input.agent))
+        : null,
   }
 }
 

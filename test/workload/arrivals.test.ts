@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { NEVER, Rng, type Millis } from '../../src/base/index.ts'
 import { ordinalOf, type ChatRequest } from '../../src/protocol/index.ts'
-import { MIXES, requestOf, Workload, type Workflow } from '../../src/workload/index.ts'
+import { MIXES, requestOf, type Workflow } from '../../src/workload/index.ts'
 import { arrivals, worldSpec, type WorkflowInput } from '../virtual/lab.ts'
+import { arriving } from './lab.ts'
 
 const HOUR = 3_600_000
 
@@ -74,27 +75,6 @@ describe('arrivals', () => {
 
 function workflow(input: WorkflowInput = {}, durationMs = 60_000): Workflow {
   return worldSpec({ endpoints: [], workflows: [input], durationMs }).workflows(Rng.fromSeed(1))[0]!
-}
-
-/** Everything that comes, where each answer takes as long as `answer` says. */
-function arriving(one: Workflow, untilMs: Millis, answer: (request: ChatRequest) => Millis) {
-  const workload = new Workload({ workflows: [one], rng: Rng.fromSeed(1), untilMs })
-  const arrived: { at: Millis; request: ChatRequest }[] = []
-  const open: { at: Millis; request: ChatRequest }[] = []
-  for (;;) {
-    open.sort((left, right) => left.at - right.at)
-    const now = Math.min(workload.wakeAt(), open[0]?.at ?? NEVER)
-    if (now === NEVER) return arrived
-    if (open[0]?.at === now)
-      workload.handle({ type: 'request.closed', request: open.shift()!.request }, now, { push() {}, record() {} })
-    else {
-      const push = ({ request }: { request: ChatRequest }): void => {
-        arrived.push({ at: now, request })
-        open.push({ at: now + answer(request), request })
-      }
-      workload.handle({ type: 'wake' }, now, { push, record() {} })
-    }
-  }
 }
 
 describe('workload', () => {

@@ -5,9 +5,11 @@ import { assert } from '../../base/index.ts'
 import type { AnyMetric } from '../metric.ts'
 import { amplification } from './amplification.ts'
 import { availability } from './availability.ts'
+import { cacheHitRate } from './cache-hit-rate.ts'
 import { costDrift } from './cost-drift.ts'
 import { costPerSuccess } from './cost-per-success.ts'
 import { degradedRate } from './degraded-rate.ts'
+import { duplicateSideEffects } from './duplicate-side-effects.ts'
 import { fallbackFrequency } from './fallback-frequency.ts'
 import { fallbackRate } from './fallback-rate.ts'
 import { goodput } from './goodput.ts'
@@ -38,8 +40,10 @@ export const METRICS = [
   costPerSuccess,
   costDrift,
   wastedCost,
+  cacheHitRate,
   toolCallValidity,
   truncated,
+  duplicateSideEffects,
   policyViolations,
 ] as const
 
