@@ -12,7 +12,7 @@ import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
 import type { Script, Service } from './service.ts'
 
 /** From the connection up to the content. The order in which they are asked. */
-export const LAYERS = ['transport', 'http', 'limit', 'latency', 'stream', 'body'] as const
+export const LAYERS = ['transport', 'http', 'limit', 'latency', 'quality', 'stream', 'body'] as const
 export type Layer = (typeof LAYERS)[number]
 
 /** What a hook may look at. */

@@ -202,6 +202,55 @@ export function carries(signal: Signal): signal is Content | ToolDelta {
   return signal.type === 'content' || signal.type === 'toolDelta'
 }
 
+/** The script that ends properly after a share of its content, for the given reason. */
+export function endAfter(script: Script, share: number, reason: FinishReason): Script {
+  const { cues } = script.stream ? breakAfter(script, share, []) : script
+  const kept = script.stream ? cues : cues.flatMap((cue) => shortened(cue, share))
+  const endMs = kept.at(-1)?.afterMs ?? 0
+  return withEnd(script, kept, script.stream ? Math.max(endMs, flowsUntil(kept)) : endMs, reason)
+}
+
+/** The script with other content: so many tokens of text at the speed of the old, in the given words if there are any. */
+export function sayTokens(script: Script, tokens: number, reason: FinishReason, text: string | null = null): Script {
+  const first = script.cues.find(({ signal }) => carries(signal))
+  const before = script.cues.filter(
+    ({ signal }) => !carries(signal) && signal.type !== 'usage' && signal.type !== 'finished',
+  )
+  if (!first || tokens === 0) return withEnd(script, before, first?.afterMs ?? before.at(-1)?.afterMs ?? 0, reason)
+  const { signal, afterMs } = first
+  const isFlowing = signal.type === 'content' && signal.forMs > 0
+  const forMs = isFlowing ? quantize((signal.forMs * tokens) / signal.tokens) : 0
+  const everyMs = isFlowing ? Math.min(signal.everyMs, forMs) : 0
+  const kept = [...before, { afterMs, signal: said(tokens, forMs, everyMs, text) }]
+  return withEnd(script, kept, quantize(afterMs + forMs), reason)
+}
+
+function withEnd(script: Script, cues: readonly Cue[], endMs: Millis, reason: FinishReason): Script {
+  const usage = script.cues.find(({ signal }) => signal.type === 'usage')?.signal
+  const outputTokens = cues.reduce((sum, { signal }) => sum + (carries(signal) ? signal.tokens : 0), 0)
+  const end: Signal[] = usage?.type === 'usage' ? [{ ...usage, outputTokens }] : []
+  end.push({ type: 'finished', reason })
+  return { ...script, cues: [...cues, ...end.map((signal) => ({ afterMs: endMs, signal }))] }
+}
+
+function shortened(cue: Cue, share: number): Cue[] {
+  const { signal } = cue
+  if (signal.type === 'usage' || signal.type === 'finished') return []
+  if (signal.type === 'toolDelta') return []
+  if (signal.type !== 'content') return [cue]
+  const tokens = Math.floor(signal.tokens * share)
+  if (tokens === 0) return []
+  const { text, ...run } = signal
+  const words = text === undefined ? {} : { text: text.slice(0, Math.floor((text.length * tokens) / signal.tokens)) }
+  return [{ ...cue, signal: { ...run, ...words, tokens } }]
+}
+
+function flowsUntil(cues: readonly Cue[]): Millis {
+  let endMs = 0
+  for (const { afterMs, signal } of cues) if (signal.type === 'content') endMs = Math.max(endMs, afterMs + signal.forMs)
+  return quantize(endMs)
+}
+
 function firstTokens(run: Content, tokens: number): Content | null {
   const chunks = chunksOf(run)
   const kept = Math.floor((tokens * chunks) / run.tokens)

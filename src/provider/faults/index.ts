@@ -1,19 +1,25 @@
 /** The kinds of fault. A new one is one file here and one line below. */
 import { accelerationLimit } from './acceleration-limit.ts'
+import { billing } from './billing.ts'
 import { coldStart } from './cold-start.ts'
 import { concurrencyLimit } from './concurrency-limit.ts'
+import { contentPolicy } from './content-policy.ts'
 import { contextLength } from './context-length.ts'
+import { credentials } from './credentials.ts'
 import { crowding } from './crowding.ts'
 import { latency } from './latency.ts'
 import { latencyDistribution } from './latency-distribution.ts'
 import { maintenance } from './maintenance.ts'
 import { malformedToolCall } from './malformed-tool-call.ts'
+import { modelLifecycle } from './model-lifecycle.ts'
 import { outage } from './outage.ts'
+import { quality } from './quality.ts'
 import { quota } from './quota.ts'
 import { rateLimit } from './rate-limit.ts'
 import { slowPrefill } from './slow-prefill.ts'
 import { staleHeaders } from './stale-headers.ts'
 import { stream } from './stream.ts'
+import { unsupportedParameter } from './unsupported-parameter.ts'
 
 export const FAULTS = [
   outage,
@@ -30,5 +36,11 @@ export const FAULTS = [
   staleHeaders,
   malformedToolCall,
   contextLength,
+  unsupportedParameter,
+  credentials,
+  billing,
+  contentPolicy,
+  modelLifecycle,
+  quality,
   stream,
 ] as const

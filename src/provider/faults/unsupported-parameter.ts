@@ -1,0 +1,66 @@
+/**
+ * Unsupported parameters: the catalogue says that a parameter is supported, and it is not. The honest way is a refusal;
+ * the other is an answer that has never heard of it.
+ */
+import { z } from 'zod'
+import { PARAMETERS } from '../../protocol/index.ts'
+import { defineFault } from '../fault.ts'
+import { turnAway } from '../refusal.ts'
+import { sayTokens } from '../service.ts'
+
+export const unsupportedParameter = defineFault({
+  kind: 'unsupported_parameter',
+  summary: 'A parameter that the catalogue promises is refused, or ignored.',
+  layer: 'http',
+  sees: '400 for requests that set it, or 200 and an answer as if it had not been set.',
+  params: {
+    parameter: z
+      .enum(PARAMETERS)
+      .default('tools')
+      .meta({ description: 'Which one.', examples: ['tools'] }),
+    mode: z.enum(['refuse', 'ignore']).default('refuse').meta({
+      description: '`refuse`: 400. `ignore`: tools are not called, and structured output is prose.',
+    }),
+  },
+  example: '{ at: 30s, for: 2m, on: { provider: openai }, fault: unsupported_parameter, parameter: tools }',
+  ramps: 'share',
+  variants: [
+    {
+      id: 'cap.unsupported_param',
+      summary: 'A parameter that was promised is refused.',
+      with: { mode: 'refuse' },
+      mix: 'tool-use',
+      sees: '400 that names the parameter.',
+      expect: 'Another endpoint that has it; it is not the caller’s mistake.',
+      seen: 'nodetool-ai/nodetool#5755, provider error pages',
+    },
+    {
+      id: 'cap.unsupported_param.ignored',
+      summary: 'A parameter that was promised has no effect.',
+      with: { mode: 'ignore' },
+      mix: 'tool-use',
+      sees: '200 and text where a tool call or JSON was asked for.',
+      expect: 'What was asked for is checked, and tried elsewhere.',
+      seen: 'BerriAI/litellm#31722',
+    },
+  ],
+  label: ({ parameter, mode }) => `${parameter}, ${mode}d`,
+  begin({ parameter, mode }) {
+    if (mode === 'refuse') {
+      return {
+        onAdmit(strike) {
+          if (!strike.attempt.request.shape.parameters.includes(parameter)) return null
+          const message = `Unsupported parameter: '${parameter}' is not supported with this model.`
+          return turnAway(strike, 'invalid_request', { status: 400, message })
+        },
+      }
+    }
+    return {
+      onScript(script, { attempt }) {
+        const asked = attempt.request.shape.parameters.includes(parameter)
+        const isFree = script.cues.every(({ signal }) => signal.type !== 'toolDelta' && !('text' in signal))
+        return asked && !isFree ? sayTokens(script, Math.max(1, attempt.request.outputTokens), 'stop') : null
+      },
+    }
+  },
+})
