@@ -96,6 +96,42 @@ describe('loading', () => {
     expect(found[0]).toMatch(/^fleet\.yaml:4:/)
   })
 
+  test('a fleet that is broken: what else is wrong is told, and nobody is said to be missing from it', () => {
+    const found = mistakes(
+      [
+        ['storm: 30s..60s', 'storm: 30s..60s, late: 90s..5m'],
+        ['window: storm', 'window: storm, provider: alpha'],
+        ['fleet.yaml', 'broken.yaml'],
+      ],
+      { 'broken.yaml': 'name: broken\nendpoints:\n  - { provider: alpha\n' },
+    )
+    expect(found.map((text) => text.split(';')[0])).toEqual([
+      'broken.yaml:3:5 the { here is never closed',
+      'story.yaml:8:35 ends at 5m, after the run (2m)',
+    ])
+  })
+
+  test('a policy that names a model of no endpoint: told where the policy stands', () => {
+    const found = mistakes([], { 'policy.yaml': 'name: chat\nmodels:\n  - m\n  - n\n' })
+    expect(found).toEqual(['policy.yaml:4:5 there is no model "n" in the fleet'])
+  })
+
+  test('a chain of ten thousand providers: refused, with the limit', () => {
+    const chain = Array.from({ length: 10_000 }, (_, index) => `p${index}`).join(', ')
+    const text = `name: chat\nmodels: [m]\nprovider: { order: [${chain}] }\n`
+    expect(mistakes([], { 'policy.yaml': text })[0]).toContain('a list of 10000 is too long')
+  })
+
+  test('the version of the language: this one may be said, a later one is all that is said', () => {
+    const version = (number: number) => ({
+      'fleet.yaml': `schema_version: ${number}\n${FLEET}`,
+      'policy.yaml': `schema_version: ${number}\n${POLICY}${number === 1 ? '' : 'horizon: 5m\n'}`,
+    })
+    expect(mistakes([['name: story', 'name: story\nschema_version: 1']], version(1))).toEqual([])
+    const later = 'the file is written in version 2 of the language, and this Squall knows 1; use a later Squall'
+    expect(mistakes([], version(2))).toEqual([`fleet.yaml:1:17 ${later}`, `policy.yaml:1:17 ${later}`])
+  })
+
   test.each([
     ['a fleet that is not there', [['fleet.yaml', 'flet.yaml']], 'cannot read "flet.yaml"'],
     ['a fleet outside', [['fleet.yaml', '../fleet.yaml']], 'leads out of the folder'],
