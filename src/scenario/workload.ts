@@ -108,7 +108,14 @@ function misfitsOf(expected: number, durationMs: Millis, path: Misfit['path']): 
   const span = formatDuration(durationMs)
   const needs = 'duration'
   if (expected === 0)
-    return [{ path, needs, message: `nobody would arrive within the ${span} of the run`, fix: 'raise a rate' }]
+    return [
+      {
+        path,
+        needs,
+        message: `nobody would arrive within the ${span} of the run`,
+        fix: 'lengthen the duration, or raise a rate',
+      },
+    ]
   if (expected <= REQUESTS_MAX) return []
   const message = `about ${expected.toExponential(1)} requests would arrive within the ${span} of the run`
   return [{ path, needs, message, allowed: `up to ${REQUESTS_MAX}`, fix: 'lower the rate, or shorten the duration' }]

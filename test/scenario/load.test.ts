@@ -206,7 +206,7 @@ describe('arrivals from a file', () => {
     const [found] = mistakes([TRACE], { 'trace.csv': '1700000000,5,5\n' })
     expect(found).toContain('trace.csv:1:1 1700000000 s is more than a year after the start')
     expect(mistakes([TRACE], { 'trace.csv': '120,5,5\n' })).toEqual([
-      'story.yaml:7:47 nobody would arrive within the 2m of the run',
+      'story.yaml:7:47 nobody would arrive within the 2m of the run; lengthen the duration, or raise a rate',
     ])
   })
 })
