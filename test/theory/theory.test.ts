@@ -8,5 +8,6 @@ import './breakers.ts'
 import './limits.ts'
 import './hedging.ts'
 import './metastability.ts'
+import './balancing.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))
