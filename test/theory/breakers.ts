@@ -1,7 +1,7 @@
 /**
- * Breakers: how soon they see an outage, and what a dead endpoint costs while they hold. The breaker of a policy counts
- * in a row or by ratio over a sliding window; averages (B4), sweeps (B5), success-rate ejection (B8, B9) and the rest of
- * E and L are not mechanisms of this router.
+ * Breakers: how soon they see an outage, and what a dead endpoint costs while they hold. Averages (B4) are not a
+ * mechanism of this router; sweeps and ejection (B5, B8, B9), slow start, spill-over and balancing (E1 to E5) are exact
+ * and have their tables in test/router.
  */
 import { describe, expect, test } from 'vitest'
 import { trialsToRun } from './formulas.ts'
