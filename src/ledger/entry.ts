@@ -164,6 +164,8 @@ export interface CallClosed {
   readonly billed: NanoDollars
   /** Rung of the degradation ladder it ended on; 0 for none. */
   readonly rung: number
+  /** The endpoint told no usage, or one that cannot be true: the bill is the gateway's own count. Absent: it did. */
+  readonly usageEstimated?: true
 }
 
 export interface RequestClosed {

@@ -155,6 +155,7 @@ export class Fingerprint implements Fold {
     this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
     this.put3(entry.status, entry.attempts, entry.firstChoice)
     this.put(entry.rung)
+    if (entry.usageEstimated) this.put(1)
   }
 
   private requestClosed(entry: RequestClosed): void {

@@ -32,7 +32,9 @@ import {
   inChunks,
   serviceModel,
   writeScript,
+  carries,
   type Cue,
+  type Invoice,
   type Script,
   type ServiceModel,
 } from './service.ts'
@@ -95,6 +97,8 @@ interface Job {
   cachedTokens: number
   writtenTokens: number
   quality: number
+  /** null: what was said is what is charged. */
+  invoice: Invoice | null
 }
 
 export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
@@ -221,6 +225,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       cachedTokens: 0,
       writtenTokens: 0,
       quality: 1,
+      invoice: null,
     }
     job.slot = this.roster.add(job)
     attempt.slot = job.slot
@@ -250,6 +255,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (this.grain === 'chunk') script = inChunks(withHeaders(script, endpoint.limits?.headers(now)))
     job.cues = script.cues
     job.quality = script.quality ?? 1
+    job.invoice = script.invoice ?? null
     if (endpoint.sharing === null) this.play(job, now, out)
     else {
       endpoint.sharing.add(job.slot, service.ttftMs, now)
@@ -340,10 +346,13 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       else if (signal.type === 'accepted') wasAnswered = true
     }
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
-    const inputTokens = isRefused ? 0 : job.inputTokens
+    const invoice = isRefused ? null : job.invoice
+    if (invoice !== null && job.next > 0) outputTokens += unseenTokens(invoice, cues, outputTokens)
+    const inputTokens = isRefused ? 0 : job.inputTokens + (invoice?.inputTokens ?? 0)
     const cached = isRefused ? 0 : job.cachedTokens
     const written = isRefused ? 0 : job.writtenTokens
     const isFree = inputTokens + outputTokens === 0
+    const cost = isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written)
     const charged: FleetCharged = {
       kind: 'fleet.charged',
       at: now,
@@ -353,7 +362,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       endpoint: endpoint.index,
       inputTokens,
       outputTokens,
-      cost: isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written),
+      cost: invoice === null ? cost : Math.round(cost * (invoice.priceFactor ?? 1)),
       quality: job.quality * qualityFor(endpoint.spec, attempt.request.traits.task),
     }
     out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
@@ -379,6 +388,14 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       }
     }
   }
+}
+
+/** Tokens that nobody has seen: hidden ones, and what is still generated for a caller who has left. */
+function unseenTokens(invoice: Invoice, cues: readonly Cue[], said: number): number {
+  const { outputTokens = 0, tailTokens = 0 } = invoice
+  if (tailTokens === 0) return outputTokens
+  const whole = cues.reduce((sum, { signal }) => sum + (carries(signal) ? signal.tokens : 0), 0)
+  return outputTokens + Math.min(tailTokens, Math.max(0, whole - said))
 }
 
 function promptCacheOf({ prompt_cache: asked, price }: EndpointSpec): PromptCache | null {

@@ -52,6 +52,19 @@ export interface Script {
   readonly msPerToken: Millis
   /** 0..1: how much of the endpoint's quality is in it. Absent: all of it. */
   readonly quality?: number
+  /** Absent: what was said is what is charged. */
+  readonly invoice?: Invoice
+}
+
+/** What an invoice says beyond what was said. */
+export interface Invoice {
+  /** Tokens that nobody has seen, charged as soon as anything was said. Absent: none. */
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+  /** Output tokens that are still generated, and charged, after the caller has left. Absent: none. */
+  readonly tailTokens?: number
+  /** Of the true price. Absent: 1. */
+  readonly priceFactor?: number
 }
 
 /** What is to be said, before timing. */

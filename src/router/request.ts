@@ -25,7 +25,15 @@
  * are counted.
  */
 import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/index.ts'
-import type { AttemptOutcome, AttemptReason, CallOutcome, Candidate, CandidateSkipped, Out } from '../ledger/index.ts'
+import type {
+  AttemptOutcome,
+  AttemptReason,
+  CallClosed,
+  CallOutcome,
+  Candidate,
+  CandidateSkipped,
+  Out,
+} from '../ledger/index.ts'
 import {
   costOf,
   promptTokens,
@@ -58,6 +66,7 @@ import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeout
 import { holdsText, isOn, judge } from './policies/validation.ts'
 import type { Policy } from './policy.ts'
 import { STATUS_OF, type Reaction } from './reactions.ts'
+import { believable } from './usage.ts'
 import type { PlanEnd } from './rung.ts'
 
 export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
@@ -613,6 +622,7 @@ export class RequestLife {
       }
     }
     attempt.settleRun(now)
+    attempt.usage = believable(attempt) // Nonsense goes no further.
     if (attempt.usage) attempt.held.push(attempt.usage)
     attempt.held.push(ending)
     if (this.contest !== null) {
@@ -776,7 +786,8 @@ export class RequestLife {
 
   /** What was put aside and not spent is given back. Errors are free; of the rest only a bill says what it came to. */
   private settleBill(attempt: Attempt, reservation: Reservation, why: Failure | null): void {
-    const { usage, wasAccepted, outputTokens } = attempt
+    const { wasAccepted, outputTokens } = attempt
+    const usage = believable(attempt)
     const offer = at(this.house.offers, attempt.endpoint)
     const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
     const bill = usage === null ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
@@ -918,7 +929,7 @@ export class RequestLife {
     const servedBy = this.committed?.endpoint ?? -1
     const delivery = DELIVERIES[outcome]
     call.summary = { attempts: attempts.length, firstChoice, servedBy, billed, rung, asked, delivery }
-    out.record({
+    const closed: CallClosed = {
       kind: 'call.closed',
       at: now,
       request: call.request.id,
@@ -931,7 +942,9 @@ export class RequestLife {
       servedBy,
       billed,
       rung,
-    })
+    }
+    const isEstimated = outcome === 'ok' && this.committed?.usage === null
+    out.record(isEstimated ? { ...closed, usageEstimated: true } : closed)
   }
 }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { hashName, Rng } from '../../src/base/index.ts'
+import type { AttemptHandle } from '../../src/protocol/index.ts'
 import { CATALOGUE, FAULT_NAMES, PATTERNS, type FaultVariant } from '../../src/provider/index.ts'
 import { faultLineSchema, scheduled } from '../../src/scenario/index.ts'
 import { MIXES } from '../../src/workload/index.ts'
@@ -13,6 +14,7 @@ const SPEC = endpoint('openai', { model: 'openai/gpt-5-mini' })
 const REQUESTS = 120
 const EVERY_MS = 50
 const TURNS = 4
+const LEAVES_EVERY = 20
 const PLAIN: Record<string, string> = {
   probability: '100%',
   per: 'attempt',
@@ -26,19 +28,25 @@ function lineOf({ id, ask = {} }: FaultVariant, more = ''): string {
   return `{ at: 0s, for: 1h, on: { provider: openai }, fault: ${id}${asked.join('')}${more} }`
 }
 
-/** What traffic of its kind is told at an endpoint, when, and for how much; conversations of four turns. */
+/**
+ * What traffic of its kind is told at an endpoint, when, and for how much; conversations of four turns. Every now and
+ * then a caller leaves in the middle of its answer.
+ */
 function observe({ mix: wanted = 'short-chat' }: FaultVariant, faults: ReturnType<typeof scheduled>[]) {
   const mix = MIXES.find(({ kind }) => kind === wanted)
   if (!mix) throw new Error(`no mix ${wanted}`)
   const it = new FleetLab([SPEC], faults)
-  const attempts = Array.from({ length: REQUESTS }, (_, n) => {
+  const attempts: AttemptHandle[] = []
+  for (let n = 0; n < REQUESTS; n += 1) {
     const id = n + 1
     const turn = n % TURNS
     const drawn = mix.draw(Rng.fromSeed(1).fork(id))
     const session = { key: hashName(`session ${(n - turn) / TURNS}`), turn, prefixTokens: turn * 50 }
     const asked = { ...drawn, id, weather: hashName(`question ${id}`), shape: mix.shape, session, stream: n % 2 === 0 }
-    return it.at(n * EVERY_MS).send(0, question(asked))
-  })
+    attempts.push(it.at(n * EVERY_MS).send(0, question(asked)))
+    const leaver = n % LEAVES_EVERY === 0 ? attempts[n - LEAVES_EVERY] : undefined
+    if (leaver) it.cancel(leaver)
+  }
   it.at(3_600_000 - 1)
   return {
     it,

@@ -71,9 +71,13 @@ function onTheClock(signals: readonly Signal[], beginMs: Millis, forMs: Millis):
   return pieces.map((signal, index) => ({ afterMs: quantize(beginMs + (index * forMs) / pieces.length), signal }))
 }
 
+/** A long run comes in larger chunks: no more of them than this. */
+const CHUNKS_MAX = 2_000
+
 function flowing(run: Content, forMs: Millis): Content {
-  const chunks = Math.min(run.tokens, Math.floor(forMs / CHUNK_MS_MIN) + 1)
-  return chunks < 2 ? run : { ...run, forMs: CHUNK_MS_MIN * (chunks - 1), everyMs: CHUNK_MS_MIN }
+  const everyMs = Math.max(CHUNK_MS_MIN, quantize(forMs / CHUNKS_MAX))
+  const chunks = Math.min(run.tokens, Math.floor(forMs / everyMs) + 1)
+  return chunks < 2 ? run : { ...run, forMs: everyMs * (chunks - 1), everyMs }
 }
 
 function bySecond(delta: ToolDelta, forMs: Millis): ToolDelta[] {

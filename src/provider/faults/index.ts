@@ -6,6 +6,7 @@ import { concurrencyLimit } from './concurrency-limit.ts'
 import { contentPolicy } from './content-policy.ts'
 import { contextLength } from './context-length.ts'
 import { credentials } from './credentials.ts'
+import { cost } from './cost.ts'
 import { crowding } from './crowding.ts'
 import { latency } from './latency.ts'
 import { latencyDistribution } from './latency-distribution.ts'
@@ -20,6 +21,7 @@ import { slowPrefill } from './slow-prefill.ts'
 import { staleHeaders } from './stale-headers.ts'
 import { stream } from './stream.ts'
 import { unsupportedParameter } from './unsupported-parameter.ts'
+import { usage } from './usage.ts'
 
 export const FAULTS = [
   outage,
@@ -43,4 +45,6 @@ export const FAULTS = [
   modelLifecycle,
   quality,
   stream,
+  usage,
+  cost,
 ] as const

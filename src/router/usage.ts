@@ -1,0 +1,29 @@
+/**
+ * The router's books: what a provider says of its tokens is believed only as far as it can be true. What cannot be true,
+ * and what was not said at all, is estimated from what the router itself has counted, and flagged.
+ */
+import type { Usage } from '../protocol/index.ts'
+import type { Attempt } from './attempt.ts'
+
+/** What was told of an answer that came to its end, if it can be true; otherwise null. */
+export function believable({ usage, request, outputTokens }: Attempt): Usage | null {
+  return usage !== null && canBeTrue(usage, request.inputTokens, outputTokens) ? usage : null
+}
+
+/** Whole numbers, none of them negative; no zero for what was there; and no more from a cache than there was. */
+function canBeTrue(usage: Usage, inputSeen: number, outputSeen: number): boolean {
+  const { inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens = 0 } = usage
+  return (
+    isCount(inputTokens) &&
+    isCount(outputTokens) &&
+    isCount(cachedInputTokens) &&
+    isCount(writtenInputTokens) &&
+    (inputTokens > 0 || inputSeen === 0) &&
+    (outputTokens > 0 || outputSeen === 0) &&
+    cachedInputTokens + writtenInputTokens <= inputTokens
+  )
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0
+}
