@@ -4,8 +4,9 @@
  * the reader is slow, and when it has left.
  */
 import type { ServerResponse } from 'node:http'
-import type { Signal } from '../protocol/index.ts'
-import type { Renderer } from '../protocol/dialects/index.ts'
+import { isWirePattern, type QuirkName, type Signal, type WirePattern } from '../protocol/index.ts'
+import type { Renderer, ResponseHead } from '../protocol/dialects/index.ts'
+import { isByHand, NodeWire, OddWire, type AnswerWire } from './answer-wire.ts'
 
 export interface AnswerEvents {
   /** The reader does not keep up: the socket's buffer is full. */
@@ -21,6 +22,10 @@ export class Answer {
   private renderer: Renderer | null = null
   private readonly extraHeaders: Readonly<Record<string, string>>
   private readonly events: AnswerEvents
+  /** What a fault wants of the transport; null for nothing. */
+  private oddities: Map<QuirkName, number | undefined> | null = null
+  private made: AnswerWire | null = null
+  private hasHead = false
   private isOver = false
   private isBlocked = false
 
@@ -50,31 +55,66 @@ export class Answer {
   send(signals: readonly Signal[], headers: Readonly<Record<string, string>> = {}): void {
     if (this.isOver) return
     this.renderer ??= this.makeRenderer()
-    const frame = this.renderer.render(signals)
-    if (frame.head) {
-      const length = frame.end === 'clean' ? { 'content-length': String(Buffer.byteLength(frame.body)) } : {}
-      this.response.writeHead(frame.head.status, { ...frame.head.headers, ...this.extraHeaders, ...headers, ...length })
-    }
-    if (frame.end === 'clean') {
+    const defect = this.noteOddities(signals)
+    const { head, body, end } = this.renderer.render(signals)
+    const whole = head && { status: head.status, headers: { ...head.headers, ...this.extraHeaders, ...headers } }
+    if (defect !== null) {
       this.isOver = true
-      this.response.end(frame.body)
+      this.spoil(defect, whole)
       return
     }
-    if (frame.body !== '') {
-      const isTaken = this.response.write(frame.body)
+    const { wire } = this
+    if (whole) {
+      this.hasHead = true
+      const isKnown = end === 'clean' || (end !== null && this.oddities?.has('net.length_long') === true)
+      wire.head(whole, isKnown ? Buffer.byteLength(body) : null)
+    }
+    if (end === 'clean') {
+      this.isOver = true
+      if (this.hasHead) wire.end(body)
+      else wire.close()
+      return
+    }
+    if (body !== '') {
+      const isTaken = wire.write(body)
       if (!isTaken && !this.isBlocked) {
         this.isBlocked = true
         this.events.onBlocked()
       }
-    } else if (frame.head) this.response.flushHeaders()
-    if (frame.end === 'reset') this.reset()
+    }
+    if (end === 'reset') this.reset()
   }
 
-  /** Break the connection. Before the head that is a reset (RST); after it, what was written goes out first. */
+  /** Break the connection. */
   reset(): void {
     this.isOver = true
+    this.wire.reset()
+  }
+
+  private get wire(): AnswerWire {
+    if (this.made) return this.made
+    const { socket } = this.response
+    this.made = this.oddities && socket ? new OddWire(socket, this.oddities) : new NodeWire(this.response)
+    return this.made
+  }
+
+  /** Remember what the transport is to do, as long as nothing has been sent; says whether the body is worth nothing. */
+  private noteOddities(signals: readonly Signal[]): WirePattern | null {
+    for (const signal of signals) {
+      if (signal.type === 'garbled' && isWirePattern(signal.pattern)) return signal.pattern
+      if (signal.type === 'quirk' && this.made === null && isByHand(signal)) {
+        this.oddities ??= new Map()
+        this.oddities.set(signal.name, signal.amount)
+      }
+    }
+    return null
+  }
+
+  private spoil(defect: WirePattern, head: ResponseHead | undefined): void {
     const { socket, headersSent } = this.response
-    if (headersSent) setImmediate(() => socket?.destroy())
-    else socket?.resetAndDestroy()
+    if (!socket) return
+    if (this.made !== null && headersSent) this.made.reset() // Too late to be anything else.
+    else if (defect === 'wrong_encoding' && head) new OddWire(socket, new Map()).undecodable(head)
+    else new OddWire(socket, new Map()).garbage()
   }
 }

@@ -4,8 +4,8 @@
  * are off: deadlines live in Machines.
  */
 import type { Dispatcher } from 'undici'
-import { CONNECTED, type Signal } from '../protocol/index.ts'
-import type { Dialect, EncodedRequest, HeaderBag, Parser } from '../protocol/dialects/index.ts'
+import { CONNECTED, type Failed, type Signal } from '../protocol/index.ts'
+import { headerOf, type Dialect, type EncodedRequest, type HeaderBag, type Parser } from '../protocol/dialects/index.ts'
 
 export interface ExchangeEvents {
   onSignals(signals: readonly Signal[]): void
@@ -14,6 +14,8 @@ export interface ExchangeEvents {
 const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
 /** Codes of errors in which no connection was ever made. */
 const REFUSED_CODES: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH'])
+/** Codes of errors in which there was not even an address. */
+const NAME_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA'])
 
 export class Exchange implements Dispatcher.DispatchHandler {
   private readonly parser: Parser
@@ -21,6 +23,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | null = null
   private isOver = false
   private hasHead = false
+  /** The body came in an encoding that was not asked for: nothing of it is read. */
+  private isUnreadable = false
+  /** Send it once more; null when that has been done, or may not be. */
+  private again: (() => void) | null = null
 
   constructor(dialect: Dialect, stream: boolean, events: ExchangeEvents) {
     this.parser = dialect.parser({ stream })
@@ -28,17 +34,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   send(dispatcher: Dispatcher, request: EncodedRequest, headers: Readonly<Record<string, string>>): void {
-    dispatcher.dispatch(
-      {
-        path: request.path,
-        method: 'POST',
-        headers: { ...request.headers, ...headers },
-        body: request.body,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this,
-    )
+    const options: Dispatcher.DispatchOptions = {
+      path: request.path,
+      method: 'POST',
+      headers: { 'accept-encoding': 'identity', ...request.headers, ...headers },
+      body: request.body,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }
+    this.again = () => dispatcher.dispatch(options, this)
+    dispatcher.dispatch(options, this)
   }
 
   /** Nobody wants the answer any more; nothing more is heard from this exchange. */
@@ -72,11 +77,19 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return
     this.hasHead = true
-    this.tell(this.parser.head(status, headers as HeaderBag))
+    const signals = this.parser.head(status, headers as HeaderBag)
+    const encoding = headerOf(headers as HeaderBag, 'content-encoding')
+    this.isUnreadable = encoding !== undefined && encoding !== 'identity'
+    if (!this.isUnreadable || status >= 300) {
+      this.tell(signals)
+      return
+    }
+    this.tell([...signals, { type: 'garbled', pattern: 'wrong_encoding' }])
+    this.abort()
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.tell(this.parser.push(chunk))
+    if (!this.isUnreadable) this.tell(this.parser.push(chunk))
   }
 
   onResponseEnd(): void {
@@ -86,24 +99,44 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.isOver) return
-    const { code = '' } = error as { code?: string }
-    if (!this.hasHead && REFUSED_CODES.has(code)) {
-      this.tell([
-        {
-          type: 'failed',
-          class: 'connect_refused',
-          status: null,
-          retryAfterMs: null,
-          where: 'connect',
-          message: 'connection refused',
-        },
-      ])
-    } else this.tell(this.parser.end('reset'))
+    const { again } = this
+    if (again !== null && !this.hasHead && wasClosedWhileIdle(error)) {
+      this.again = null
+      again()
+      return
+    }
+    this.tell(this.hasHead ? this.parser.end('reset') : this.unanswered(error))
     this.isOver = true
+  }
+
+  private unanswered(error: Error): readonly Signal[] {
+    const { code = '' } = error as { code?: string }
+    if (NAME_CODES.has(code)) return [{ ...UNCONNECTED, class: 'dns_failure', message: 'the name does not resolve' }]
+    if (REFUSED_CODES.has(code)) return [{ ...UNCONNECTED, class: 'connect_refused', message: 'connection refused' }]
+    if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') return [NOT_HTTP]
+    return this.parser.end('reset')
   }
 
   private tell(signals: readonly Signal[]): void {
     if (this.isOver || signals.length === 0) return
     this.events.onSignals(signals)
   }
+}
+
+const NOT_HTTP: Signal = { type: 'garbled', pattern: 'not_http' }
+const UNCONNECTED = {
+  type: 'failed',
+  status: null,
+  retryAfterMs: null,
+  where: 'connect',
+} as const satisfies Partial<Failed>
+
+/**
+ * Whether the peer closed a connection that had been kept alive, before it said anything to this request: it gave the
+ * idle connection up while the request was on its way. A request may then be sent again on a new connection (RFC 9112
+ * §9.3.1), once. A connection that had never carried an answer was not idle, and a reset is no orderly end.
+ */
+function wasClosedWhileIdle(error: Error): boolean {
+  const { code, socket } = error as { code?: string; socket?: { bytesRead?: number } }
+  return code === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0
 }

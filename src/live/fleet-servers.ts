@@ -3,9 +3,10 @@
  * the fleet when its sender connects, so that a fault of the connection itself strikes before there is a connection;
  * the HTTP request that follows is matched by its mark, and gets whatever the fleet has said so far.
  */
+import type { Socket } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { at, type Millis, type Rng } from '../base/index.ts'
-import { endpointId, type AttemptHandle, type EndpointSpec, type Signal } from '../protocol/index.ts'
+import { endpointId, type AttemptHandle, type EndpointSpec, type Failed, type Signal } from '../protocol/index.ts'
 import { nativeOf } from '../protocol/natives/index.ts'
 import { dialectOf, isRequestProblem, problemSignal } from '../protocol/dialects/index.ts'
 import { answerText } from '../workload/text.ts'
@@ -20,6 +21,8 @@ interface Visit {
   answer: Answer | null
   /** Said before the request was there to be answered. */
   unsaid: Signal[]
+  /** The connection of its first request was closed under it. */
+  wasDropped: boolean
 }
 
 export interface FleetServersOptions {
@@ -33,6 +36,7 @@ export interface FleetServersOptions {
 }
 
 const WORDS_STREAM = 0x776f
+const RACE = 'net.keepalive_race'
 
 export class FleetServers {
   /** Base URL of each endpoint. */
@@ -42,6 +46,8 @@ export class FleetServers {
   private readonly byMark = new Map<string, Visit>()
   private readonly byAttempt = new Map<AttemptHandle, Visit>()
   private marks = 0
+  /** Connections that have carried a request before. */
+  private readonly known = new WeakSet<Socket>()
 
   constructor(options: FleetServersOptions) {
     this.options = options
@@ -68,7 +74,7 @@ export class FleetServers {
   announce(attempt: AttemptHandle): string {
     this.marks += 1
     const mark = String(this.marks)
-    const visit: Visit = { attempt, answer: null, unsaid: [] }
+    const visit: Visit = { attempt, answer: null, unsaid: [], wasDropped: false }
     this.byMark.set(mark, visit)
     this.byAttempt.set(attempt, visit)
     return mark
@@ -82,12 +88,12 @@ export class FleetServers {
     else visit.unsaid.push(...signals)
   }
 
-  /** Whether the fleet has refused the connection of an attempt that was announced. */
-  wasRefused(attempt: AttemptHandle): boolean {
-    return (
-      this.byAttempt.get(attempt)?.unsaid.some((signal) => signal.type === 'failed' && signal.where === 'connect') ??
-      false
-    )
+  /** Why there is no connection for an attempt that was announced; null when there is one. */
+  refusalOf(attempt: AttemptHandle): Failed | null {
+    for (const signal of this.byAttempt.get(attempt)?.unsaid ?? []) {
+      if (signal.type === 'failed' && signal.where === 'connect') return signal
+    }
+    return null
   }
 
   forget(attempt: AttemptHandle, mark: string): void {
@@ -110,6 +116,10 @@ export class FleetServers {
       return
     }
     const { attempt } = visit
+    if (this.drops(visit, request.raw.socket)) {
+      reply.raw.socket?.destroySoon()
+      return
+    }
     const renderer = () => dialect.renderer(this.context(spec, attempt, decoded.streamOptionsIncludeUsage))
     visit.answer = new Answer(
       reply.raw,
@@ -123,6 +133,16 @@ export class FleetServers {
     )
     if (visit.unsaid.length > 0) visit.answer.send(visit.unsaid)
     visit.unsaid = []
+  }
+
+  /** Whether the connection closes just as a request comes: only one that was kept alive can, and only once. */
+  private drops(visit: Visit, socket: Socket): boolean {
+    const isFresh = !this.known.has(socket)
+    this.known.add(socket)
+    if (visit.answer !== null) return true // It was answered with the end of the connection, and asks again.
+    if (isFresh || visit.wasDropped) return false
+    visit.wasDropped = visit.unsaid.some((signal) => signal.type === 'quirk' && signal.name === RACE)
+    return visit.wasDropped
   }
 
   private context(spec: EndpointSpec, attempt: AttemptHandle | null, includeUsage: boolean) {

@@ -1,7 +1,9 @@
 /**
  * The gateway's way to its providers: a pool of connections per endpoint, an Exchange per attempt. Faults of the
- * connection are real ones: an attempt that the fleet refuses is sent to a port where nobody listens.
+ * connection are real ones: an attempt that the fleet refuses is sent to a port where nobody listens, or to a name that
+ * does not resolve.
  */
+import type { LookupFunction } from 'node:net'
 import { Pool } from 'undici'
 import { at } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
@@ -17,6 +19,9 @@ export interface UpstreamOptions {
   onSignals(attempt: AttemptHandle, signals: readonly Signal[]): void
 }
 
+/** A name that no resolver may know (RFC 6761 §6.4). */
+const NO_NAME = 'http://provider.invalid'
+
 /** Port 1 (tcpmux) of the loopback: reserved, and nobody listens there. */
 export const DEAD_END = `http://${HOST}:1`
 
@@ -24,6 +29,7 @@ export class Upstream {
   private readonly options: UpstreamOptions
   private readonly pools: Pool[] = []
   private readonly deadEnd = pool(DEAD_END)
+  private readonly nameless = pool(NO_NAME, { lookup: findNothing })
   private readonly exchanges = new Map<AttemptHandle, { readonly exchange: Exchange; readonly mark: string }>()
 
   constructor(options: UpstreamOptions) {
@@ -35,7 +41,7 @@ export class Upstream {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.pools, this.deadEnd].map((each) => each.destroy()))
+    await Promise.all([...this.pools, this.deadEnd, this.nameless].map((each) => each.destroy()))
   }
 
   dispatch(attempt: AttemptHandle, wire: WireRequest): void {
@@ -51,7 +57,13 @@ export class Upstream {
     })
     this.exchanges.set(attempt, { exchange, mark })
     this.options.arrive(attempt)
-    const dispatcher = servers.wasRefused(attempt) ? this.deadEnd : at(this.pools, attempt.endpoint)
+    const refused = servers.refusalOf(attempt)
+    const dispatcher =
+      refused === null
+        ? at(this.pools, attempt.endpoint)
+        : refused.class === 'dns_failure'
+          ? this.nameless
+          : this.deadEnd
     const { stream } = attempt.request
     const request = dialect.encodeRequest({
       ...wire,
@@ -86,8 +98,23 @@ export class Upstream {
   }
 }
 
-export function pool(origin: string): Pool {
-  return new Pool(origin, { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 }, pipelining: 1 })
+/** Node reads heads of 16 KiB; some edges send more (RFC 9110 names no limit). */
+const HEAD_BYTES_MAX = 65_536
+
+export function pool(origin: string, connect: { lookup?: LookupFunction } = {}): Pool {
+  return new Pool(origin, {
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: 0, ...connect },
+    pipelining: 1,
+    maxHeaderSize: HEAD_BYTES_MAX,
+  })
+}
+
+/** A resolver that knows no name, so that nobody's real one is asked. */
+const findNothing: LookupFunction = (hostname, _options, done) => {
+  const error = Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), { code: 'ENOTFOUND' })
+  setImmediate(done, error, '')
 }
 
 export function endsExchange(signals: readonly Signal[]): boolean {

@@ -5,6 +5,7 @@
 export const ERROR_CLASSES = [
   // The connection
   'connect_refused', //     nobody listens
+  'dns_failure', //         its name does not resolve
   'connect_timeout', //     the connection did not open in time
   'connection_reset', //    closed by the peer before any response byte
   // The clocks of the router

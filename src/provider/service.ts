@@ -24,6 +24,7 @@ import {
   type EndpointSpec,
   type Finished,
   type FinishReason,
+  type QuirkName,
   type Signal,
   type ToolDelta,
   type Usage,
@@ -272,6 +273,12 @@ function firstTokens(run: Content, tokens: number): Content | null {
   const { text, ...rest } = run
   const cut = { ...rest, tokens: share, forMs: run.everyMs * (kept - 1), everyMs: kept === 1 ? 0 : run.everyMs }
   return text === undefined ? cut : { ...cut, text: text.slice(0, Math.floor((text.length * share) / run.tokens)) }
+}
+
+/** The same script, written in an odd way from the start. `amount` is in the quirk's own unit. */
+export function oddly(script: Script, name: QuirkName, amount?: number): Script {
+  const quirk: Signal = amount === undefined ? { type: 'quirk', name } : { type: 'quirk', name, amount }
+  return { ...script, cues: [{ afterMs: 0, signal: quirk }, ...script.cues] }
 }
 
 /** The same script with every run spelled out chunk by chunk. */

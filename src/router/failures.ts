@@ -18,8 +18,9 @@ export function failure(errorClass: ErrorClass, message: string): Failure {
   return { class: errorClass, status: null, retryAfterMs: null, message }
 }
 
+/** The status a caller is told: the upstream's own, unless that is no error (a redirect, say). */
 export function statusOf(why: Failure): number {
-  return why.status ?? STATUS_OF[why.class]
+  return why.status !== null && why.status >= 400 ? why.status : STATUS_OF[why.class]
 }
 
 export class Failures {

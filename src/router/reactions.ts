@@ -49,6 +49,7 @@ const FINAL = {
 
 export const REACTIONS: Readonly<Record<ErrorClass, Reaction>> = {
   connect_refused: TRANSIENT,
+  dns_failure: SLOW,
   connect_timeout: SLOW,
   connection_reset: TRANSIENT,
   first_token_timeout: SLOW,
@@ -118,6 +119,7 @@ export function reactionsOf(overrides: z.infer<typeof reactionsSchema> | undefin
 /** The HTTP status a caller is given for a class when no upstream answer carries one (OpenRouter's table 3.3). */
 export const STATUS_OF: Readonly<Record<ErrorClass, number>> = {
   connect_refused: 502,
+  dns_failure: 502,
   connect_timeout: 504,
   connection_reset: 502,
   first_token_timeout: 504,

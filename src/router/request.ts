@@ -528,7 +528,7 @@ export class RequestLife {
         this.attemptFailed(attempt, signal, now, out)
         return
       case 'closed': {
-        const isUnanswered = !attempt.wasAccepted && signal.how === 'reset'
+        const isUnanswered = !attempt.wasAccepted
         const errorClass = isUnanswered ? 'connection_reset' : 'stream_cut'
         this.attemptFailed(
           attempt,

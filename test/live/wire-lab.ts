@@ -9,7 +9,7 @@ import { FleetServers } from '../../src/live/fleet-servers.ts'
 import { Loop } from '../../src/live/loop.ts'
 import { endsExchange, Upstream } from '../../src/live/upstream.ts'
 import { wireRequestOf } from '../../src/live/wire.ts'
-import type { Entry } from '../../src/ledger/index.ts'
+import type { Entry, Out } from '../../src/ledger/index.ts'
 import {
   nextVisit,
   type AttemptHandle,
@@ -69,6 +69,7 @@ export class WireLab {
   private readonly taps: Tap[] = []
   private readonly heard = new Map<AttemptHandle, Heard>()
   private readonly root = Rng.fromSeed(1)
+  private readonly fromFleet: Out<FleetCommand>
 
   private constructor(endpoints: readonly EndpointSpec[], timeline: readonly ScheduledFault[], speed: number) {
     this.clock = new LiveClock(speed)
@@ -76,10 +77,8 @@ export class WireLab {
     const record = (entry: Entry) => void this.entries.push(entry)
     const weather = new Weather(timeline, endpoints, root.named('weather'))
     this.fleet = new Fleet({ endpoints, weather, rng: root.named('fleet'), grain: 'chunk' })
-    const fromFleet = {
-      record,
-      push: ({ attempt, signals }: FleetCommand) => this.servers.say(attempt, signals),
-    }
+    this.fromFleet = { record, push: ({ attempt, signals }) => this.servers.say(attempt, signals) }
+    const { fromFleet } = this
     const fromWeather = {
       record,
       push: ({ fault }: WeatherCommand) =>
@@ -169,7 +168,10 @@ export class WireLab {
     await isOver
     clearTimeout(timer)
     await new Promise((resolve) => setTimeout(resolve, lingerMs))
-    this.loop.enter(() => this.upstream.cancel(attempt))
+    this.loop.enter((now) => {
+      this.upstream.cancel(attempt)
+      this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
+    })
 
     const connections = tap.connections
       .map(({ segments, end }, index) => ({ segments: segments.slice(before[index]?.segments ?? 0), end, index }))

@@ -19,6 +19,7 @@ import { call as piece, failed, Lab, offers, OPEN, policy, TOOLS, tokens } from 
  */
 const TABLE: readonly (readonly [ErrorClass, string, 'endpoint' | 'provider' | 'none', boolean])[] = [
   ['connect_refused', 'here', 'none', true],
+  ['dns_failure', 'provider', 'none', true],
   ['connection_reset', 'here', 'none', true],
   ['connect_timeout', 'provider', 'none', true],
   ['first_token_timeout', 'provider', 'none', true],

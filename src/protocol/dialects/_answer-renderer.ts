@@ -328,7 +328,7 @@ export abstract class AnswerRenderer implements Renderer {
 
   private close(closed: Closed): void {
     if (this.head === null) {
-      this.end = 'reset' // Nothing was answered: the connection is simply gone.
+      this.end = closed.how // Nothing was answered: the connection is simply gone.
       return
     }
     this.end = closed.how

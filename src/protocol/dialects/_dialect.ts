@@ -121,7 +121,7 @@ export interface Renderer {
   render(signals: readonly Signal[]): Frame
 }
 
-/** What to send now: the head if it is there (once per answer), then the body, then the end. */
+/** What to send now: the head if it is there (once per answer), then the body, then the end. Without a head: FIN or RST. */
 export interface Frame {
   readonly head?: ResponseHead
   readonly body: string

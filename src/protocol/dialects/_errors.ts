@@ -219,6 +219,7 @@ export function statusOf(failed: Failed, wording: Readonly<Record<ErrorClass, { 
 /** Statuses of the classes that only a gateway reports: no provider has words of its own for them. */
 export const GATEWAY_STATUSES = {
   connect_refused: 502,
+  dns_failure: 502,
   connect_timeout: 504,
   connection_reset: 502,
   first_token_timeout: 504,
