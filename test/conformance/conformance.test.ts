@@ -18,6 +18,25 @@ test('clocks: a zero-noise scenario, the same decisions for every request', { ti
   expect(live.decisions.size).toBe(virtual.decisions.size)
 })
 
+test(
+  'clocks: sessions and agents, the same turns, the same decisions, the same money and the same side effects',
+  { timeout: PLAYING_MS },
+  async () => {
+    const scenario = load('talks.yaml')
+    const virtual = playVirtual(scenario)
+    const live = await playLive(scenario, 2)
+    expect(virtual.decisions.size).toBeGreaterThan(60)
+    const different = [...virtual.decisions].filter(([name, story]) => live.decisions.get(name) !== story)
+    expect(different.map(([name, story]) => ({ name, virtual: story, live: live.decisions.get(name) }))).toEqual([])
+    expect(live.decisions.size).toBe(virtual.decisions.size)
+    const charged = [...virtual.books].filter(([name, story]) => live.books.get(name) !== story)
+    expect(charged.map(([name, story]) => ({ name, virtual: story, live: live.books.get(name) }))).toEqual([])
+    const all = [...virtual.books.values()].join('\n')
+    for (const word of ['duplicate', 'lost', '; tool 1']) expect(all).toContain(word)
+    expect(all).toMatch(/[1-9]\d+ known, [1-9]\d+ written/)
+  },
+)
+
 test('clocks: a noisy scenario at 50 requests per second, numbers within bounds', { timeout: PLAYING_MS }, async () => {
   const scenario = load('noisy.yaml')
   const virtual = playVirtual(scenario).result

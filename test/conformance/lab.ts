@@ -10,6 +10,8 @@ export interface Played {
   readonly result: RunResult
   /** Per request: every attempt (endpoint, reason, outcome) and how it ended. */
   readonly decisions: ReadonlyMap<string, string>
+  /** Per request: what each attempt cost, what the caches knew of it, and what the tools did about its answer. */
+  readonly books: ReadonlyMap<string, string>
 }
 
 export function load(name: string): CompiledScenario {
@@ -27,7 +29,7 @@ export function playVirtual(scenario: CompiledScenario): Played {
   const run = new VirtualRun(scenario, { hasher: null, sinks: [{ step: (entry) => void entries.push(entry) }] })
   run.advance(Infinity)
   const result = run.finish()
-  return { result, decisions: decisionsOf(scenario, entries) }
+  return { result, decisions: decisionsOf(scenario, entries), books: booksOf(scenario, entries) }
 }
 
 export async function playLive(scenario: CompiledScenario, speed: number): Promise<Played> {
@@ -36,7 +38,25 @@ export async function playLive(scenario: CompiledScenario, speed: number): Promi
   await run.start()
   await run.done
   const result = await run.finish()
-  return { result, decisions: decisionsOf(scenario, entries) }
+  return { result, decisions: decisionsOf(scenario, entries), books: booksOf(scenario, entries) }
+}
+
+function booksOf(scenario: CompiledScenario, entries: readonly Entry[]): Map<string, string> {
+  const directory = scenario.directory()
+  const lines = new Map<string, string[]>()
+  const add = (request: number, text: string): void => {
+    const name = requestName(directory, request)
+    lines.set(name, [...(lines.get(name) ?? []), text])
+  }
+  for (const entry of entries) {
+    if (entry.kind === 'fleet.charged') {
+      const { call, attempt, inputTokens, cachedInputTokens: known = 0, writtenInputTokens: written = 0, cost } = entry
+      add(entry.request, `attempt ${call}.${attempt}: ${inputTokens} in, ${known} known, ${written} written, ${cost}`)
+    } else if (entry.kind === 'call.closed') add(entry.request, `call ${entry.call}: ${entry.billed}`)
+    else if (entry.kind === 'tool.called')
+      add(entry.request, `tool ${entry.invocation}: ${entry.outcome} ${entry.effect}`)
+  }
+  return new Map([...lines].map(([name, parts]) => [name, parts.toSorted().join('; ')]))
 }
 
 function decisionsOf(scenario: CompiledScenario, entries: readonly Entry[]): Map<string, string> {
