@@ -89,6 +89,26 @@ export function lognormalFromPercentiles(p50: number, p95: number): Lognormal {
   return { mu: ln(p50), sigma: (ln(p95) - ln(p50)) / Z95 }
 }
 
+const Z99 = 2.3263478740408408
+
+/**
+ * A lognormal up to its 95th percentile, and from there on one with a spread of its own, so that the 99th is met as
+ * well: published latencies have a heavier tail than one lognormal. Still one draw.
+ */
+export interface HeavyLognormal extends Lognormal {
+  readonly tailSigma: number
+}
+
+/** `p99` must be at least `p95`, and that at least `p50`, all above 0. */
+export function heavyLognormal(p50: number, p95: number, p99: number): HeavyLognormal {
+  return { ...lognormalFromPercentiles(p50, p95), tailSigma: (ln(p99) - ln(p95)) / (Z99 - Z95) }
+}
+
+export function sampleHeavyLognormal({ mu, sigma, tailSigma }: HeavyLognormal, rng: Rng): number {
+  const z = normalQuantile(rng.next())
+  return exp(mu + (z <= Z95 ? sigma * z : sigma * Z95 + tailSigma * (z - Z95)))
+}
+
 export function sampleLognormal({ mu, sigma }: Lognormal, rng: Rng): number {
   return sigma === 0 ? exp(mu) : exp(mu + sigma * normalQuantile(rng.next()))
 }

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { lowerCase } from '../base/lower-case.ts'
 import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
+import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
 
 export const QUANTIZATIONS = [
@@ -87,13 +88,27 @@ const capacity = z
     error: 'a lognormal service needs its 95th percentile beside its median, for example `time_p95: 300ms`',
   })
 
-const latency = z.strictObject({
+const latencyFields = z.strictObject({
+  preset: z
+    .enum(Object.keys(MEASURED_LATENCIES) as [MeasuredLatencyName, ...MeasuredLatencyName[]])
+    .optional()
+    .meta({
+      description: 'Numbers that were published for a model; those written here win.',
+      examples: ['gpt-5-mini'],
+    }),
   ttft_p50: duration({ min: 1 })
     .prefault('400ms')
     .meta({ description: 'Median time to first token of a short prompt on an idle endpoint.', examples: ['400ms'] }),
   ttft_p95: duration({ min: 1 })
     .prefault('1s')
     .meta({ description: 'Its 95th percentile; equal to the median for no noise.', examples: ['1s'] }),
+  ttft_p99: duration({ min: 1 })
+    .optional()
+    .meta({
+      description:
+        'Its 99th percentile, for the heavy tail that published latencies have. Absent: that of a lognormal.',
+      examples: ['3s'],
+    }),
   prefill: duration({ min: 0 })
     .prefault('20ms')
     .meta({ description: 'Added time to first token per 1,000 input tokens.', examples: ['20ms'] }),
@@ -117,6 +132,14 @@ const latency = z.strictObject({
       examples: [0.5],
     }),
 })
+
+const latency = z.preprocess(
+  withMeasured,
+  latencyFields.refine(({ ttft_p95: p95, ttft_p99: p99 }) => p99 === undefined || p99 >= p95, {
+    path: ['ttft_p99'],
+    error: 'the 99th percentile is below the 95th',
+  }),
+)
 
 const promptCache = z.strictObject({
   ttl: duration({ min: 1 })

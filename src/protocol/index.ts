@@ -6,6 +6,7 @@
  */
 export * from './catalogue.ts'
 export * from './error-class.ts'
+export * from './measured-latency.ts'
 export * from './price.ts'
 export * from './quirk.ts'
 export * from './retry-after.ts'

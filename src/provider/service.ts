@@ -7,11 +7,14 @@
  * same (see `coalesce`).
  */
 import {
+  heavyLognormal,
   lognormalFromPercentiles,
   quantize,
   sampleExponential,
+  sampleHeavyLognormal,
   sampleLognormal,
   SECOND,
+  type HeavyLognormal,
   type Lognormal,
   type Millis,
   type Rng,
@@ -84,22 +87,27 @@ export const CHUNK_MS_MIN: Millis = 50
 /** The numbers of an endpoint that a service is drawn from, prepared once. */
 export interface ServiceModel {
   readonly ttft: Lognormal
+  /** null: no heavier than a lognormal. */
+  readonly heavyTtft: HeavyLognormal | null
   readonly time: Lognormal | null
   readonly spec: EndpointSpec
 }
 
 export function serviceModel(spec: EndpointSpec): ServiceModel {
   const { time, time_p95: timeP95 } = spec.capacity
+  const { ttft_p50: p50, ttft_p99: p99 } = spec.latency
+  const p95 = Math.max(p50, spec.latency.ttft_p95)
   return {
     spec,
-    ttft: lognormalFromPercentiles(spec.latency.ttft_p50, Math.max(spec.latency.ttft_p50, spec.latency.ttft_p95)),
+    ttft: lognormalFromPercentiles(p50, p95),
+    heavyTtft: p99 === undefined ? null : heavyLognormal(p50, p95, Math.max(p95, p99)),
     time: time === undefined ? null : lognormalFromPercentiles(time, Math.max(time, timeP95 ?? time)),
   }
 }
 
 /** `load` is the share of slots taken, 0..1. */
 export function drawService(model: ServiceModel, inputTokens: number, load: number, rng: Rng): Service {
-  const { spec, ttft, time } = model
+  const { spec, ttft, heavyTtft, time } = model
   const { latency, capacity } = spec
   if (capacity.service !== 'llm' && capacity.time !== undefined && time !== null) {
     const ms =
@@ -111,7 +119,8 @@ export function drawService(model: ServiceModel, inputTokens: number, load: numb
     return { ttftMs: ms, tokensPerSecond: Infinity, pingEveryMs: null }
   }
   const crowding = 1 + latency.load_factor * load * load
-  const ttftMs = (sampleLognormal(ttft, rng) + (latency.prefill * inputTokens) / 1_000) * crowding
+  const firstMs = heavyTtft === null ? sampleLognormal(ttft, rng) : sampleHeavyLognormal(heavyTtft, rng)
+  const ttftMs = (firstMs + (latency.prefill * inputTokens) / 1_000) * crowding
   const jitter = 1 + latency.speed_jitter * (2 * rng.next() - 1)
   return { ttftMs, tokensPerSecond: (latency.tokens_per_second * Math.max(0.01, jitter)) / crowding, pingEveryMs: null }
 }

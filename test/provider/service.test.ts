@@ -2,7 +2,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { quantize, Rng } from '../../src/base/index.ts'
-import { chunksOf, coalesce, lastChunkMs, tokensSent, type Content } from '../../src/protocol/index.ts'
+import {
+  chunksOf,
+  coalesce,
+  endpointSchema,
+  lastChunkMs,
+  MEASURED_LATENCIES,
+  tokensSent,
+  type Content,
+  type MeasuredLatencyName,
+} from '../../src/protocol/index.ts'
 import {
   breakAfter,
   drawService,
@@ -141,5 +150,64 @@ describe('service times', () => {
     expect(at(10_000, 0).ttftMs).toBeCloseTo(300, 9)
     expect(at(0, 1).ttftMs).toBeCloseTo(150, 9)
     expect(at(0, 1).tokensPerSecond).toBeCloseTo(40, 9)
+  })
+})
+
+describe('latencies that were measured', () => {
+  const names = Object.keys(MEASURED_LATENCIES) as MeasuredLatencyName[]
+  const noPrefill = { prefill: '0ms' }
+
+  /** Time to first token, and speed, of 50,000 calls, sorted. */
+  function drawn(latency: object): { ttft: number[]; speed: number[] } {
+    const model = serviceModel(endpoint('a', { latency: { ...noPrefill, ...latency } }))
+    const dice = Rng.fromSeed(1)
+    const services = Array.from({ length: 50_000 }, (_, key) => drawService(model, 0, 0, dice.fork(key)))
+    const sorted = (values: number[]): number[] => values.sort((left, right) => left - right)
+    return {
+      ttft: sorted(services.map(({ ttftMs }) => ttftMs)),
+      speed: sorted(services.map(({ tokensPerSecond }) => tokensPerSecond)),
+    }
+  }
+  const quantileOf = (sorted: readonly number[], share: number): number => sorted[Math.floor(share * sorted.length)]!
+
+  test.each(names)('%s: what is drawn, has the percentiles that were published', (preset) => {
+    const row = MEASURED_LATENCIES[preset] as { [key: string]: unknown }
+    const { ttft, speed } = drawn({ preset })
+    const published = (key: string): number => parseFloat(String(row[key]))
+    expect(Math.abs(quantileOf(ttft, 0.5) / published('ttft_p50') - 1)).toBeLessThan(0.02)
+    expect(Math.abs(quantileOf(ttft, 0.95) / published('ttft_p95') - 1)).toBeLessThan(0.05)
+    if (row['ttft_p99'] !== undefined)
+      expect(Math.abs(quantileOf(ttft, 0.99) / published('ttft_p99') - 1)).toBeLessThan(0.1)
+    if (row['tokens_per_second'] !== undefined)
+      expect(Math.abs(quantileOf(speed, 0.5) / published('tokens_per_second') - 1)).toBeLessThan(0.02)
+  })
+
+  test('GPT-5.4 of April 2026: 85 tokens a second, and one stream in twenty below 55', () => {
+    expect(Math.abs(quantileOf(drawn({ preset: 'gpt-5.4' }).speed, 0.05) - 55)).toBeLessThan(1)
+  })
+
+  test('numbers that are written, win over the preset; what neither says, is the default', () => {
+    const { latency } = endpoint('a', { latency: { preset: 'gpt-5.4', ttft_p50: '100ms' } })
+    expect(latency).toMatchObject({ ttft_p50: 100, ttft_p95: 1_200, tokens_per_second: 85, load_factor: 0.5 })
+    expect(endpoint('a', { latency: { preset: 'grok-3-fast' } }).latency).toMatchObject({
+      ttft_p99: 2_000,
+      tokens_per_second: 80,
+    })
+  })
+
+  test('a 99th percentile on the line of the lognormal, changes nothing', () => {
+    const p99 = 340 * Math.exp((Math.log(860 / 340) / 1.6448536269514722) * 2.3263478740408408)
+    const plain = drawn({ ttft_p50: '340ms', ttft_p95: '860ms' }).ttft
+    const heavy = drawn({ ttft_p50: '340ms', ttft_p95: '860ms', ttft_p99: `${p99.toFixed(3)}ms` }).ttft
+    plain.forEach((value, index) => expect(Math.abs(heavy[index]! / value - 1)).toBeLessThan(1e-4))
+  })
+
+  test.each([
+    [{ preset: 'gpt-9' }, 'preset'],
+    [{ preset: 7 }, 'preset'],
+    [{ ttft_p95: '2s', ttft_p99: '1s' }, 'ttft_p99'],
+  ])('%j: is a mistake', (latency, key) => {
+    const spec = { provider: 'a', model: 'm', price: { input: 1, output: 2 }, latency }
+    expect(endpointSchema.safeParse(spec).error?.issues.map(({ path }) => path.join('.'))).toEqual([`latency.${key}`])
   })
 })
