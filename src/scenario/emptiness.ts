@@ -131,13 +131,17 @@ function masks(first: ScheduledFault, second: ScheduledFault): boolean {
   return (
     first.name === second.name &&
     first.gateway === second.gateway &&
-    first.kind.layer === second.kind.layer &&
+    Object.keys(first.kind.params).every((key) => sameText(first.params[key], second.params[key])) &&
     first.at <= second.at &&
     first.until >= second.until &&
     first.probability === 1 &&
     first.shape.kind === 'step' &&
     second.endpoints.every((endpoint) => first.endpoints.includes(endpoint))
   )
+}
+
+function sameText(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left) === JSON.stringify(right)
 }
 
 function idleGate(whole: Whole, gate: GateSpec, index: number, reach: readonly boolean[][]): Misfit[] {

@@ -33,7 +33,8 @@ async function validateFiles(shell: Shell, args: readonly string[], isJson: bool
     shell.json({ squall: VERSION, ok: diagnostics.length === 0, files, diagnostics, warnings })
     return diagnostics.length === 0 ? EXIT.ok : EXIT.usage
   }
-  for (const one of sortDiagnostics([...diagnostics, ...warnings])) shell.out(`${formatDiagnostic(one)}\n`)
+  const told = sortDiagnostics([...diagnostics, ...warnings])
+  if (told.length > 0) shell.out(`${told.map(formatDiagnostic).join('\n\n')}\n`)
   if (diagnostics.length > 0) shell.err(countMistakes(diagnostics, warnings))
   else {
     const fine = paths.length === 1 ? '1 file is fine' : `${paths.length} files are fine`
