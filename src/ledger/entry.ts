@@ -90,6 +90,10 @@ export const SKIP_CAUSES = [
   'retry_budget', // the budget for extra attempts is spent
   'budget', //       what it may cost at worst is more than is left
   'ejected', //      it does worse than its peers
+  'throttled', //    it has been turning requests away, and is asked less
+  'full', //         no slot came free in time
+  'paced', //        its quota is used up for now
+  'shed', //         the call was turned away for load
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 

@@ -42,6 +42,7 @@ export const ERROR_CLASSES = [
   'gateway_down', //        the application could not reach the gateway
   'client_timeout', //      the application gave up waiting
   'cancelled', //           the caller, or a lost race, ended it
+  'shed', //                turned away to keep the load down
 ] as const
 
 export type ErrorClass = (typeof ERROR_CLASSES)[number]

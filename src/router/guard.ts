@@ -1,16 +1,20 @@
 /**
- * What stands between one policy and one endpoint: cooldown, ejection, breaker, asked in this order. Endpoints may share
- * a breaker (its `scope`), and those of one model are compared with each other for ejection.
+ * What stands between one policy and one endpoint: cooldown, ejection and breaker, asked in this order, and then the
+ * door (door.ts). Endpoints may share a breaker (its `scope`), and those of one model are compared for ejection.
  */
 import type { Millis } from '../base/index.ts'
 import type { BreakerState } from '../ledger/index.ts'
 import type { Offer } from '../protocol/index.ts'
-import { Breaker, type Admission, type BreakerPolicy } from './policies/breaker.ts'
+import type { Door } from './door.ts'
+import { Breaker, type Admission } from './policies/breaker.ts'
 import { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
+import { scopeKey } from './scope.ts'
 
 /** Why an endpoint is not asked, for the sake of its health. */
 export type HealthCause = 'cooling' | 'ejected' | 'breaker'
+
+type GuardParts = Pick<Guard, 'breaker' | 'sharers' | 'ejection' | 'host' | 'door'>
 
 export class Guard {
   readonly breaker: Breaker | null
@@ -19,13 +23,16 @@ export class Guard {
   readonly ejection: OutlierEjection | null
   /** Its number in the ejection. */
   readonly host: number
+  /** Limits of our own; null for none. */
+  readonly door: Door | null
   coolUntil: Millis = 0
 
-  constructor(breaker: Breaker | null, sharers: readonly number[], ejection: OutlierEjection | null, host: number) {
+  constructor({ breaker, sharers, ejection, host, door }: GuardParts) {
     this.breaker = breaker
     this.sharers = sharers
     this.ejection = ejection
     this.host = host
+    this.door = door
   }
 
   /** Whether an attempt may go to the endpoint now; changes nothing. */
@@ -59,6 +66,7 @@ export class Guard {
 export function guardsOf(
   { resilience }: Policy,
   offers: readonly Offer[],
+  doors: readonly (Door | null)[],
   changed: (endpoint: number, until: Millis | null) => void,
 ): Guard[] {
   const { breaker: breakerPolicy, outlier_ejection: ejectionPolicy } = resilience
@@ -76,26 +84,18 @@ export function guardsOf(
   return offers.map((offer) => {
     const key = scopeKey(breakerPolicy?.scope ?? 'endpoint', offer)
     const host = models.get(offer.model)?.indexOf(offer.index) ?? -1
-    return new Guard(breakers.get(key) ?? null, sharers.get(key) ?? [], ejections.get(offer.model) ?? null, host)
+    return new Guard({
+      breaker: breakers.get(key) ?? null,
+      sharers: sharers.get(key) ?? [],
+      ejection: ejections.get(offer.model) ?? null,
+      host,
+      door: doors[offer.index] ?? null,
+    })
   })
 }
 
-/** What endpoints have in common that share a state of this scope. */
-export function scopeKey(scope: BreakerPolicy['scope'], offer: Offer): string {
-  switch (scope) {
-    case 'endpoint':
-      return String(offer.index)
-    case 'model':
-      return `${offer.provider} ${offer.model}`
-    case 'provider':
-      return offer.provider
-    case 'key':
-      return `${offer.provider} ${offer.key}`
-  }
-}
-
 /** Indexes of the offers, by what they have in common. */
-export function groupBy(offers: readonly Offer[], keyOf: (offer: Offer) => string): Map<string, number[]> {
+function groupBy(offers: readonly Offer[], keyOf: (offer: Offer) => string): Map<string, number[]> {
   const groups = new Map<string, number[]>()
   for (const offer of offers) {
     const key = keyOf(offer)

@@ -6,6 +6,8 @@
 import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
 import type { ErrorClass, Offer } from '../protocol/index.ts'
+import { doorsOf, type Door, type Turn } from './door.ts'
+import type { Attempt } from './attempt.ts'
 import { guardsOf, type Guard, type HealthCause } from './guard.ts'
 import { LoadBook } from './policies/balance.ts'
 import type { Admission } from './policies/breaker.ts'
@@ -60,6 +62,8 @@ export interface AttemptReport {
 }
 
 export class Health implements Measured {
+  /** Calls that wait at a door and were let go on, in order; whoever carries events to calls empties it. */
+  readonly woken: Turn[] = []
   /** What each policy believes, by policy. */
   readonly beliefs: readonly Belief[]
   /** Attempts in flight, by endpoint. */
@@ -86,7 +90,9 @@ export class Health implements Measured {
       throughput: statistics(),
     }))
     this.guards = policies.map((policy, index) =>
-      guardsOf(policy, offers, (endpoint, until) => this.ejectionNews.push({ policy: index, endpoint, until })),
+      guardsOf(policy, offers, doorsOf(policy.resilience, offers, this.woken), (endpoint, until) =>
+        this.ejectionNews.push({ policy: index, endpoint, until }),
+      ),
     )
     this.inFlight = new Float64Array(offers.length)
     const loads = policies.map(({ resilience: { balance } }) => (balance ? new LoadBook(balance, this.inFlight) : null))
@@ -141,19 +147,28 @@ export class Health implements Measured {
     this.tellEjections(null, now, out)
   }
 
+  /** Limits of our own at an endpoint; null for none. */
+  door(policy: number, endpoint: number): Door | null {
+    return this.guard(policy, endpoint).door
+  }
+
   /** An attempt is on its way. */
   started(endpoint: number): void {
     this.inFlight[endpoint] = (this.inFlight[endpoint] as number) + 1
   }
 
   /** The first content of an attempt has come. */
-  heard(endpoint: number, startedAt: Millis, now: Millis): void {
-    for (const load of this.loads) load.heard(endpoint, now - startedAt, now)
+  heard(policy: number, attempt: Attempt, now: Millis): void {
+    const { endpoint, startedAt, firstContentAt } = attempt
+    this.guard(policy, endpoint).door?.heard(attempt, now)
+    for (const load of this.loads) load.heard(endpoint, (firstContentAt ?? now) - startedAt, now)
   }
 
   /** An attempt is over, whatever came of it. */
-  ended(endpoint: number): void {
+  ended(policy: number, attempt: Attempt, errorClass: ErrorClass | null, now: Millis): void {
+    const { endpoint } = attempt
     this.inFlight[endpoint] = (this.inFlight[endpoint] as number) - 1
+    this.guard(policy, endpoint).door?.left(attempt, errorClass, now)
   }
 
   beginProbe(policy: number, endpoint: number, now: Millis, out: Out<unknown>): void {

@@ -9,13 +9,16 @@ import { balanceSchema } from './policies/balance.ts'
 import { breakerSchema } from './policies/breaker.ts'
 import { budgetSchema } from './policies/budget.ts'
 import { commitSchema } from './policies/commit.ts'
+import { concurrencySchema } from './policies/concurrency.ts'
 import { cooldownSchema } from './policies/cooldown.ts'
 import { evaluateSchema } from './policies/evaluate.ts'
 import { hedgeSchema } from './policies/hedge.ts'
 import { outlierEjectionSchema } from './policies/outlier-ejection.ts'
+import { pacingSchema } from './policies/pacing.ts'
 import { panicSchema } from './policies/panic.ts'
 import { retryBudgetSchema } from './policies/retry-budget.ts'
 import { retrySchema } from './policies/retry.ts'
+import { sheddingSchema } from './policies/shedding.ts'
 import { spillOverSchema } from './policies/spill-over.ts'
 import { stickinessSchema } from './policies/stickiness.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
@@ -54,6 +57,16 @@ export const resilienceSchema = z.strictObject({
     description: 'Absent: whoever is held back stays held back, even if nobody is left.',
     examples: [{ threshold: '50%' }],
   }),
+  concurrency: concurrencySchema.optional().meta({
+    description: 'Absent: as many attempts at once as there are requests.',
+    examples: [{ kind: 'fixed', limit: 64 }],
+  }),
+  pacing: pacingSchema
+    .optional()
+    .meta({ description: 'Absent: as fast as requests come.', examples: [{ requests: '500/min', wait: '2s' }] }),
+  shedding: sheddingSchema
+    .optional()
+    .meta({ description: 'Absent: nobody is turned away for load.', examples: [{ max_in_flight: 500 }] }),
   cooldown: cooldownSchema
     .optional()
     .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),

@@ -82,6 +82,7 @@ export const REACTIONS: Readonly<Record<ErrorClass, Reaction>> = {
   gateway_down: FINAL,
   client_timeout: FINAL,
   cancelled: FINAL,
+  shed: FINAL,
 }
 
 /** What a policy may say otherwise about one class. */
@@ -152,4 +153,5 @@ export const STATUS_OF: Readonly<Record<ErrorClass, number>> = {
   gateway_down: 502,
   client_timeout: 408,
   cancelled: 499,
+  shed: 503,
 }

@@ -12,6 +12,9 @@
  *   racing       attempt failed, somebody else is left      racing
  *   racing       attempt failed, nobody is left             closed (failed)
  *   racing       nobody is left, a rung of the ladder       racing, with less; or queued, or closed (partial, canned)
+ *   racing       who is next has no room for it now        queued, at his door
+ *   queued       its turn has come                          racing: there, or elsewhere if he is not well any more
+ *   queued       the wait is over, in vain                  as if he had been passed over
  *   queued       look again                                 racing, or the next rung
  *   backing_off  retry deadline                             racing: here, or elsewhere if its breaker closed it meanwhile
  *   streaming    the rest of the answer                     closed (ok)
@@ -19,10 +22,10 @@
  *   any          total deadline                             closed (failed, or truncated after the commit)
  *   any          the caller left                            closed (cancelled)
  *
- * Deadlines are state: `total`, `queue`, `retry`, `hold`, `hedge`, `decide` of the request; `connect`, `firstToken`, `idle`, `attempt` of
- * each attempt. They fire in that order. Attempts are an array and race to the first content: as long as one of them is
- * still open, another's failure is only noted. Losers are cancelled, billed by the fleet, and not blamed. Late Signals
- * are counted.
+ * Deadlines are state: `total`, `queue`, `turn`, `retry`, `hold`, `hedge`, `decide` of the request; `connect`,
+ * `firstToken`, `idle`, `attempt` of each attempt. They fire in that order. Attempts are an array and race to the first
+ * content: as long as one of them is still open, another's failure is only noted. Losers are cancelled, billed by the
+ * fleet, and not blamed. Late Signals are counted.
  */
 import { assert, assertNever, at, NEVER, type Millis, type Rng } from '../base/index.ts'
 import type {
@@ -31,8 +34,8 @@ import type {
   CallClosed,
   CallOutcome,
   Candidate,
-  CandidateSkipped,
   Out,
+  SkipCause,
 } from '../ledger/index.ts'
 import {
   costOf,
@@ -60,6 +63,8 @@ import type { BudgetBook, Reservation } from './policies/budget.ts'
 import { commitAt } from './policies/commit.ts'
 import { Contest, costOfUsage, scoreOf, type EvaluatePolicy } from './policies/evaluate.ts'
 import { hedgeDelayMs } from './policies/hedge.ts'
+import type { Intake } from './policies/shedding.ts'
+import type { Door, LoadCause, Turn } from './door.ts'
 import { panics } from './policies/panic.ts'
 import { retryDelayMs } from './policies/retry.ts'
 import { attemptDeadline, firstTokenMs, totalDeadline } from './policies/timeouts.ts'
@@ -84,6 +89,8 @@ export interface House {
   /** By policy: what may be spent; null for no budget. */
   readonly budgets: readonly (BudgetBook | null)[]
   readonly health: Health
+  /** By policy: the calls it has under way, where they are limited. */
+  readonly intakes: readonly (Intake | null)[]
   readonly rng: Rng
 }
 
@@ -92,9 +99,20 @@ type RouterOut = Out<RouterCommand>
 interface Next {
   readonly start: Start
   readonly reason: AttemptReason
+  /** null: at once. */
+  readonly turn: Turn | null
+}
+
+/** A call at somebody's door, and what it goes on from if it is not let in. */
+interface Waiting {
+  readonly turn: Turn
+  readonly next: Next
+  readonly failed: Failure | null
+  readonly failedAt: number
 }
 
 const RETRY_STREAM = 0x7265
+const DOOR_STREAM = 0x646f
 export const PLAN_STREAM = 0x706c
 
 export class RequestLife {
@@ -122,6 +140,13 @@ export class RequestLife {
   private retryStart: Start | null = null
   private retryWaitMs: Millis = 0
   private holdAt: Millis = NEVER
+  private waiting: Waiting | null = null
+  private turnAt: Millis = NEVER
+  /** Whether the policy's intake counts the call among those under way. */
+  private isTakenIn = false
+  /** Whether our own limits kept it from somebody, and after how long a quota would have let it in; NEVER if none. */
+  private wasTurnedAway = false
+  private pacedForMs: Millis = NEVER
   private hedgeAt: Millis = NEVER
   private hedges = 0
   /** Somebody was asked before it was his turn. */
@@ -158,7 +183,15 @@ export class RequestLife {
   /** The earliest of all deadlines; NEVER once closed. */
   nextDeadline(): Millis {
     if (this.phase === 'closed') return NEVER
-    let earliest = Math.min(this.totalAt, this.queueAt, this.retryAt, this.holdAt, this.hedgeAt, this.decideAt)
+    let earliest = Math.min(
+      this.totalAt,
+      this.queueAt,
+      this.turnAt,
+      this.retryAt,
+      this.holdAt,
+      this.hedgeAt,
+      this.decideAt,
+    )
     for (const attempt of this.attempts) if (!attempt.isOver) earliest = Math.min(earliest, attempt.nextDeadline())
     return earliest
   }
@@ -166,17 +199,33 @@ export class RequestLife {
   arrive(now: Millis, out: RouterOut): void {
     assert(this.phase === 'queued', 'a request arrives once')
     if (this.firstChoice >= 0) this.allowance.requested(this.firstChoice, now)
-    this.follow(now, out)
+    const intake = at(this.house.intakes, this.call.policy)
+    if (intake === null || (this.isTakenIn = intake.takes(this.request.traits.priority))) this.follow(now, out)
+    else this.shed(now, out)
   }
 
-  /** Begin with the plan in force. */
-  private follow(now: Millis, out: RouterOut): void {
+  /** Too much to do for one of its priority: it costs nobody anything, and no rung of the ladder either. */
+  private shed(now: Millis, out: RouterOut): void {
+    this.tellPlan(now, out)
+    for (const candidate of this.plan.order) this.skip(candidate, 'shed', now, out)
+    this.close('failed', SHED.class, STATUS_OF.shed, 0, now, out)
+    out.push({ type: 'client.fail', call: this.call, failure: this.failures.answer(SHED), committed: false })
+  }
+
+  private tellPlan(now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { rule, funnel, order } = this.plan
     const rung = this.descent?.rung ?? 0
     out.record({ kind: 'call.routed', at: now, request: request.id, call: number, rule, rung, funnel, order })
+  }
+
+  /** Begin with the plan in force. */
+  private follow(now: Millis, out: RouterOut): void {
+    this.tellPlan(now, out)
+    const { order } = this.plan
     if (order.length === 0) this.fail(failure('no_endpoint', noEndpointMessage(this.plan)), now, out)
-    else if (this.policy.resilience.evaluate && rung === 0) this.askAll(this.policy.resilience.evaluate, now, out)
+    else if (this.policy.resilience.evaluate && this.descent === null)
+      this.askAll(this.policy.resilience.evaluate, now, out)
     else this.advance(now, out, null)
   }
 
@@ -194,6 +243,7 @@ export class RequestLife {
       this.fail(OUT_OF_TIME, now, out)
     }
     if (now >= this.queueAt) this.lookAgain(now, out)
+    if (this.waiting !== null && now >= this.turnAt) this.waitIsOver(this.waiting, now, out)
     if (this.retryStart !== null && now >= this.retryAt) {
       const again = this.retryStart
       this.retryAt = NEVER
@@ -271,8 +321,122 @@ export class RequestLife {
   private advance(now: Millis, out: RouterOut, failed: Failure | null, failedAt = -1): void {
     const isTooLate = this.totalAt - now < this.policy.resilience.timeouts.min_useful
     const next = isTooLate ? null : this.nextCandidate(now, out, failed, failedAt)
-    if (next !== null) this.start(next.start, next.reason, now, out)
-    else this.fail(isTooLate ? OUT_OF_TIME : (failed ?? (this.isShortOfMoney ? TOO_DEAR : HELD_BACK)), now, out)
+    if (next === null) this.fail(isTooLate ? OUT_OF_TIME : (failed ?? this.whyNobody()), now, out)
+    else this.go(next, failed, failedAt, now, out)
+  }
+
+  /** Start the attempt, or wait at the door until it may start. */
+  private go(next: Next, failed: Failure | null, failedAt: number, now: Millis, out: RouterOut): void {
+    if (next.turn === null) {
+      this.start(next.start, next.reason, now, out)
+      return
+    }
+    this.phase = 'queued'
+    this.waiting = { turn: next.turn, next, failed, failedAt }
+    this.turnAt = next.turn.until
+  }
+
+  /** Nobody could be asked, and nobody has failed: for want of money, of health, or of room. */
+  private whyNobody(): Failure {
+    if (this.isShortOfMoney) return TOO_DEAR
+    if (!this.wasTurnedAway) return HELD_BACK
+    if (this.pacedForMs === NEVER) return SHED
+    return { ...SHED, status: STATUS_OF.rate_limited, retryAfterMs: this.pacedForMs }
+  }
+
+  /** Ask at the door of an endpoint. null: come in. */
+  private knock(endpoint: number, now: Millis): Turn | LoadCause | null {
+    const door = this.house.health.door(this.call.policy, endpoint)
+    if (door === null) return null
+    const { weather } = this.request
+    const answer = door.knock(
+      this,
+      this.house.rng.fork(DOOR_STREAM + this.call.number, weather, this.attempts.length, endpoint),
+      now,
+    )
+    if (typeof answer === 'string') this.turnedAway(door, answer, now)
+    return answer
+  }
+
+  private turnedAway(door: Door, cause: LoadCause, now: Millis): void {
+    this.wasTurnedAway = true
+    if (cause === 'paced') this.pacedForMs = Math.min(this.pacedForMs, door.pacedForMs(this.request, now))
+  }
+
+  /** It was let in, or let wait, and does not use it. */
+  private leaveDoor(endpoint: number, turn: Turn | null, now: Millis): void {
+    const door = this.house.health.door(this.call.policy, endpoint)
+    if (turn === null) door?.undo(this.request, now)
+    else door?.turnAway(turn, now)
+  }
+
+  /** Somebody has left, and the slot is ours. */
+  turnCame(turn: Turn, now: Millis, out: RouterOut): void {
+    const { waiting } = this
+    if (waiting?.turn !== turn) return
+    const answer = turn.door.goOn(turn, now)
+    if (answer === null) this.comeIn(waiting, now, out)
+    else if (typeof answer === 'string') {
+      this.turnedAway(turn.door, answer, now)
+      this.waitInVain(waiting, answer, now, out)
+    } else this.turnAt = answer.until
+  }
+
+  private waitIsOver(waiting: Waiting, now: Millis, out: RouterOut): void {
+    if (waiting.turn.state === 'paced') {
+      this.comeIn(waiting, now, out)
+      return
+    }
+    waiting.turn.door.turnAway(waiting.turn, now)
+    this.wasTurnedAway = true
+    this.waitInVain(waiting, 'full', now, out)
+  }
+
+  /** Its turn: if the endpoint is still well, can be paid for, and there is time left. */
+  private comeIn({ turn, next, failed, failedAt }: Waiting, now: Millis, out: RouterOut): void {
+    const { start, reason } = next
+    const { health } = this.house
+    const { timeouts, shedding } = this.policy.resilience
+    const admission = health.admits(this.call.policy, start.endpoint, now)
+    const isAdmitted = admission !== false || reason === 'panic'
+    const leftMs = this.totalAt - now
+    const isTooLate = leftMs < timeouts.min_useful || leftMs < (shedding?.min_remaining ?? 0)
+    if (isAdmitted && !isTooLate && this.canPay(start.endpoint, now)) {
+      this.waiting = null
+      this.turnAt = NEVER
+      const isProbe = admission === 'probe'
+      const onward = failed === null ? 'primary' : 'next_endpoint'
+      this.start({ ...start, isProbe }, isProbe ? 'probe' : reason === 'probe' ? onward : reason, now, out)
+      return
+    }
+    turn.door.turnAway(turn, now)
+    const cause = isTooLate
+      ? 'shed'
+      : isAdmitted
+        ? 'budget'
+        : health.heldBack(this.call.policy, start.endpoint, now).cause
+    if (!isTooLate) {
+      this.waitInVain({ turn, next, failed, failedAt }, cause, now, out)
+      return
+    }
+    this.skip(at(this.plan.order, start.position), cause, now, out)
+    this.stopWaiting()
+    this.fail(SHED, now, out)
+  }
+
+  private waitInVain({ next, failed, failedAt }: Waiting, cause: SkipCause, now: Millis, out: RouterOut): void {
+    this.stopWaiting()
+    this.skip(at(this.plan.order, next.start.position), cause, now, out)
+    this.advance(now, out, failed, failedAt)
+  }
+
+  /** The wait is over; what the retry budget charged for the attempt is no longer under way. */
+  private stopWaiting(): void {
+    if (this.waiting === null) return
+    const { endpoint, price } = this.waiting.next.start
+    if (price >= 0) this.allowance.returned(endpoint)
+    this.waiting = null
+    this.turnAt = NEVER
   }
 
   /** The next of the plan that has not been asked. `failedAt` is the place of the one that has just failed. */
@@ -304,8 +468,14 @@ export class RequestLife {
         this.passOver(position, 'budget', now, out)
         continue
       }
+      const turn = this.knock(endpoint, now)
+      if (typeof turn === 'string') {
+        this.passOver(position, turn, now, out)
+        continue
+      }
       const price = this.charge(endpoint, failed, now)
       if (price === null) {
+        this.leaveDoor(endpoint, turn, now)
         this.passOver(position, 'retry_budget', now, out)
         continue
       }
@@ -314,7 +484,7 @@ export class RequestLife {
       const first = this.descent === null ? 'primary' : 'degraded'
       const onward = from === null ? first : isSameModel ? 'next_endpoint' : 'next_model'
       const reason = isPanic ? 'panic' : isProbe ? 'probe' : onward
-      return { start: { endpoint, position, retry: 0, isProbe, price }, reason }
+      return { start: { endpoint, position, retry: 0, isProbe, price }, reason, turn }
     }
     return this.lastResort(now, failed, from)
   }
@@ -340,9 +510,20 @@ export class RequestLife {
     if (best < 0 || !panics(panic, this.healthy(now), order.length)) return null
     const { endpoint } = at(order, best)
     if (!this.canPay(endpoint, now)) return null
+    // Our own limits hold in panic, too, and nobody waits for what is a last resort.
+    if (!this.comesInAtOnce(endpoint, now)) return null
     const price = this.charge(endpoint, failed, now)
-    if (price === null) return null
-    return { start: { endpoint, position: best, retry: 0, isProbe: false, price }, reason: 'panic' }
+    if (price === null) {
+      this.leaveDoor(endpoint, null, now)
+      return null
+    }
+    return { start: { endpoint, position: best, retry: 0, isProbe: false, price }, reason: 'panic', turn: null }
+  }
+
+  private comesInAtOnce(endpoint: number, now: Millis): boolean {
+    const turn = this.knock(endpoint, now)
+    if (turn !== null && typeof turn !== 'string') this.leaveDoor(endpoint, turn, now)
+    return turn === null
   }
 
   private panicsAtOnce(now: Millis): boolean {
@@ -380,14 +561,17 @@ export class RequestLife {
     const { health } = this.house
     const admission = health.admits(this.call.policy, again.endpoint, now)
     const isPaid = admission === false || this.canPay(again.endpoint, now)
-    if (admission !== false && isPaid) {
+    const turn = admission !== false && isPaid ? this.knock(again.endpoint, now) : null
+    if (admission !== false && isPaid && typeof turn !== 'string') {
       const isProbe = admission === 'probe'
-      this.start({ ...again, isProbe }, isProbe ? 'probe' : 'retry', now, out)
+      const next: Next = { start: { ...again, isProbe }, reason: isProbe ? 'probe' : 'retry', turn }
+      this.go(next, this.failures.last, again.position, now, out)
       return
     }
     if (again.price >= 0) this.allowance.returned(again.endpoint)
     const candidate = at(this.plan.order, again.position)
-    const cause = isPaid ? health.heldBack(this.call.policy, again.endpoint, now).cause : 'budget'
+    const held = isPaid ? health.heldBack(this.call.policy, again.endpoint, now).cause : 'budget'
+    const cause = typeof turn === 'string' ? turn : held
     this.skip(candidate, cause, now, out)
     this.advance(now, out, this.failures.last, again.position)
   }
@@ -398,9 +582,12 @@ export class RequestLife {
     const { hedge } = this.policy.resilience
     if (!hedge || this.hedges >= hedge.max || this.leader !== null || this.attempts.length >= this.attemptsMax) return
     const next = this.hedgeCandidate(now)
-    if (next === null || !this.allowance.hedges?.withdraw()) return
-    const price = this.allowance.withdraw(next.endpoint, false, now)
-    if (price === null) return
+    if (next === null || !this.comesInAtOnce(next.endpoint, now)) return
+    const price = this.allowance.hedges?.withdraw() ? this.allowance.withdraw(next.endpoint, false, now) : null
+    if (price === null) {
+      this.leaveDoor(next.endpoint, null, now)
+      return
+    }
     this.hedges += 1
     this.isOutOfOrder = true
     this.start({ ...next, price }, 'hedge', now, out)
@@ -430,12 +617,12 @@ export class RequestLife {
     return at(this.house.reactions, this.call.policy)[errorClass]
   }
 
-  private passOver(position: number, cause: CandidateSkipped['cause'], now: Millis, out: RouterOut): void {
+  private passOver(position: number, cause: SkipCause, now: Millis, out: RouterOut): void {
     this.position = position
     this.skip(at(this.plan.order, position), cause, now, out)
   }
 
-  private skip(candidate: Candidate, cause: CandidateSkipped['cause'], now: Millis, out: RouterOut): void {
+  private skip(candidate: Candidate, cause: SkipCause, now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { endpoint } = candidate
     out.record({ kind: 'candidate.skipped', at: now, request: request.id, call: number, endpoint, cause })
@@ -553,7 +740,7 @@ export class RequestLife {
   private win(winner: Attempt, now: Millis, out: RouterOut): void {
     this.leader = winner
     this.hedgeAt = NEVER
-    this.house.health.heard(winner.endpoint, winner.startedAt, now)
+    this.house.health.heard(this.call.policy, winner, now)
     if (this.attempts.length === 1) return
     for (const attempt of this.attempts) if (attempt !== winner && !attempt.isOver) this.lose(attempt, now, out)
   }
@@ -651,7 +838,7 @@ export class RequestLife {
       const model = this.modelAt(position)
       if (models.has(model) || this.attempts.length >= this.attemptsMax) continue
       const admission = this.house.health.admits(this.call.policy, endpoint, now)
-      if (admission === false || !this.canPay(endpoint, now)) continue
+      if (admission === false || !this.canPay(endpoint, now) || !this.comesInAtOnce(endpoint, now)) continue
       models.add(model)
       const start = { endpoint, position, retry: 0, isProbe: admission === 'probe', price: -1 }
       this.start(start, start.isProbe ? 'probe' : models.size === 1 ? 'primary' : 'evaluation', now, out)
@@ -667,11 +854,11 @@ export class RequestLife {
 
   /** A whole answer: keep the best, and decide when enough have come. */
   private enter(contest: Contest<Attempt>, attempt: Attempt, now: Millis, out: RouterOut): void {
-    const { endpoint, request, startedAt } = attempt
+    const { endpoint, request } = attempt
     const cost = this.bill(attempt)
     const policy = this.policy.resilience.evaluate as EvaluatePolicy
     attempt.isOver = true
-    this.house.health.heard(endpoint, startedAt, now)
+    this.house.health.heard(this.call.policy, attempt, now)
     const score = scoreOf(policy, at(this.house.offers, endpoint), request.traits.task, cost)
     const beaten = contest.enter(attempt, score, cost)
     if (beaten !== null) this.endAttempt(beaten, 'ok', null, null, now, out)
@@ -772,7 +959,7 @@ export class RequestLife {
     })
     if (attempt.price >= 0) this.allowance.returned(endpoint)
     if (attempt.reservation !== null) this.settleBill(attempt, attempt.reservation, why)
-    this.house.health.ended(endpoint)
+    this.house.health.ended(this.call.policy, attempt, errorClass, now)
     if (outcome === 'cancelled') {
       if (attempt.isProbe) this.house.health.abandonProbe(this.call.policy, endpoint, startedAt)
       return
@@ -798,6 +985,8 @@ export class RequestLife {
 
   /** End whatever is still running. Nobody is blamed: an attempt that our own deadline cut off may have been in time. */
   private endAll(errorClass: 'cancelled' | 'deadline_exceeded', now: Millis, out: RouterOut): void {
+    if (this.waiting !== null) this.waiting.turn.door.turnAway(this.waiting.turn, now)
+    this.stopWaiting()
     if (this.contest?.best) this.endAttempt(this.contest.best, 'ok', null, null, now, out)
     for (const attempt of this.attempts) {
       if (attempt.isOver) continue
@@ -922,6 +1111,7 @@ export class RequestLife {
     const firstChoice = this.contest === null ? this.firstChoice : (this.committed?.endpoint ?? this.firstChoice)
     const rung = this.descent?.rung ?? 0
     if (this.firstChoice >= 0) this.allowance.closed(this.firstChoice)
+    if (this.isTakenIn) at(this.house.intakes, call.policy)?.letOut()
     if (this.retryStart !== null && this.retryStart.price >= 0) this.allowance.returned(this.retryStart.endpoint)
     // A loop that lags may find several deadlines due at once.
     this.retryStart = null
@@ -963,6 +1153,8 @@ const BROKEN_OFF: Finished = { type: 'finished', reason: 'length' }
 const TOO_DEAR: Failure = failure('budget_exceeded', 'no endpoint that is left can be paid for')
 const LOST: Failure = failure('cancelled', 'another endpoint was faster')
 const OUT_OF_TIME: Failure = failure('deadline_exceeded', 'the time for this request is over')
+
+const SHED: Failure = failure('shed', 'turned away to keep the load down')
 
 const HELD_BACK: Failure = {
   class: 'circuit_open',

@@ -7,6 +7,7 @@ import type { Out } from '../ledger/index.ts'
 import type { Call, Offer } from '../protocol/index.ts'
 import { Health } from './health.ts'
 import type { RouterCommand, RouterEvent } from './messages.ts'
+import { Intake } from './policies/shedding.ts'
 import { Planner } from './plan.ts'
 import { providerPreferencesSchema, type Policy, type RequestHalf } from './policy.ts'
 import { Allowance } from './allowance.ts'
@@ -82,10 +83,25 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       budgets: this.budgets,
       rng,
       health: new Health(offers, policies, isMeasured),
+      intakes: policies.map(({ resilience: { shedding } }) => (shedding ? new Intake(shedding) : null)),
     }
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
+    this.take(event, now, out)
+    if (this.house.health.woken.length > 0) this.goOn(now, out)
+  }
+
+  /** One call's end is another's turn, and that one's end may be the next one's. */
+  private goOn(now: Millis, out: Out<RouterCommand>): void {
+    const { woken } = this.house.health
+    for (let turn = woken.shift(); turn !== undefined; turn = woken.shift()) {
+      turn.life.turnCame(turn, now, out)
+      this.settle(turn.life)
+    }
+  }
+
+  private take(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
     switch (event.type) {
       case 'call.arrived':
         this.arrive(event.call, now, out)

@@ -52,6 +52,7 @@ const TABLE: readonly (readonly [ErrorClass, string, 'endpoint' | 'provider' | '
   ['gateway_down', 'stop', 'none', false],
   ['client_timeout', 'stop', 'none', false],
   ['cancelled', 'stop', 'none', false],
+  ['shed', 'stop', 'none', false],
 ]
 
 describe('reactions', () => {

@@ -165,6 +165,10 @@ const SKIPPED: Readonly<Record<SkipCause, string>> = {
   retry_budget: 'the retry budget was spent',
   budget: 'it could have cost more than was left of a budget',
   ejected: 'it was ejected for doing worse than its peers',
+  throttled: 'it had been turning requests away, and was asked less',
+  full: 'no slot came free in time',
+  paced: 'its quota was used up for the moment',
+  shed: 'the call was turned away for load',
 }
 
 const REASONS: Readonly<Record<AttemptReason, string>> = {

@@ -238,6 +238,7 @@ export const GATEWAY_STATUSES = {
   gateway_down: 503,
   client_timeout: 408,
   cancelled: 499,
+  shed: 503,
 } as const satisfies Partial<Record<ErrorClass, number>>
 
 export type GatewayClass = keyof typeof GATEWAY_STATUSES
