@@ -241,10 +241,10 @@ export function sayTokens(script: Script, tokens: number, reason: FinishReason, 
   )
   if (!first || tokens === 0) return withEnd(script, before, first?.afterMs ?? before.at(-1)?.afterMs ?? 0, reason)
   const { signal, afterMs } = first
-  const isFlowing = signal.type === 'content' && signal.forMs > 0
-  const forMs = isFlowing ? quantize((signal.forMs * tokens) / signal.tokens) : 0
-  const everyMs = isFlowing ? Math.min(signal.everyMs, forMs) : 0
-  const kept = [...before, { afterMs, signal: said(tokens, forMs, everyMs, text) }]
+  const everyMs = signal.type === 'content' ? signal.everyMs : 0
+  const perChunk = signal.type === 'content' && everyMs > 0 ? signal.tokens / chunksOf(signal) : tokens
+  const forMs = everyMs * (Math.max(1, Math.ceil(tokens / perChunk)) - 1)
+  const kept = [...before, { afterMs, signal: said(tokens, forMs, forMs > 0 ? everyMs : 0, text) }]
   return withEnd(script, kept, quantize(afterMs + forMs), reason)
 }
 

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Fingerprint, type Entry, type EntryOf } from '../../src/ledger/index.ts'
 import { costOf, type EndpointSpec } from '../../src/protocol/index.ts'
-import type { ScheduledFault } from '../../src/provider/index.ts'
+import { DRAW_PER, type ScheduledFault } from '../../src/provider/index.ts'
 import type { Policy } from '../../src/router/index.ts'
 import { endpoint, fault, play, policyOf, type Ledger, type WorldInput } from '../virtual/lab.ts'
 
@@ -99,6 +99,16 @@ const storms = (count: number): fc.Arbitrary<ScheduledFault[]> => {
     ['stream', { mode: 'stall', after: '10%' }],
     ['stream', { mode: 'error_event', after: '70%' }],
     ['context_length', { limit: 900 }],
+    ['content_policy', { mode: 'stream_filter', after: '30%' }],
+    ['content_policy', { mode: 'no_content' }],
+    ['quality', { mode: 'repetition' }],
+    ['quality', { mode: 'short_stop' }],
+    ['quality', { mode: 'cross_talk' }],
+    ['rate_limit', { mode: 'in_stream' }],
+    ['concurrency_limit', { max_in_flight: 2 }],
+    ['crowding', { mode: 'queue', capacity: 2, patience: '2s' }],
+    ['crowding', { mode: 'rate', capacity: 3, factor: 20 }],
+    ['quota', { dollars: 0.001, shown_as: 'spend_cap', status: 402 }],
     ['malformed_tool_call', { pattern: 'wrong_type' }],
     ['malformed_tool_call', { pattern: 'duplicate_id' }],
     ['malformed_tool_call', { pattern: 'double_encoded' }],
@@ -115,11 +125,19 @@ const storms = (count: number): fc.Arbitrary<ScheduledFault[]> => {
       { weight: 1, arbitrary: fc.constant('gateway' as const) },
     ),
     probability: fc.constantFrom(0, 0.3, 0.7, 1),
-    shape: fc.constantFrom({ kind: 'step' }, { kind: 'ramp' }, { kind: 'flap', period: '1s' }),
+    shape: fc.constantFrom(
+      { kind: 'step' },
+      { kind: 'ramp' },
+      { kind: 'flap', period: '1s' },
+      { kind: 'markov', mean_up: '1s', mean_down: '1s' },
+      { kind: 'relapse', quiet: '500ms' },
+    ),
+    per: fc.constantFrom(...DRAW_PER),
+    exclusiveGroup: fc.constantFrom(null, null, 'errors'),
   })
   return fc.array(line, { maxLength: 5 }).map((lines) =>
-    lines.map(({ what: [kind, params], at, span, on, probability, shape }, index) => {
-      const more = { id: `line-${index}`, probability, shape }
+    lines.map(({ what: [kind, params], at, span, on, probability, shape, per, exclusiveGroup }, index) => {
+      const more = { id: `line-${index}`, probability, shape, per, exclusiveGroup }
       // Only an outage can strike the gateway.
       return on === 'gateway'
         ? fault('outage', at, at + span, on, { mode: 'refuse' }, more)
