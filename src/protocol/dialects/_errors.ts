@@ -75,14 +75,18 @@ const PHRASES: readonly (readonly [phrase: RegExp, statuses: readonly number[], 
 
 /** The class of an error; null when neither its words nor a status say anything. */
 export function classOfError(parts: ErrorParts, status: number | null, vocabulary: Vocabulary): ErrorClass | null {
-  if (status === 413) return OVER_CONTEXT.test(parts.message) ? 'context_length' : 'payload_too_large'
-  if (status === 429 && OVER_LIMIT.test(parts.message)) return 'payload_too_large'
   const words = [parts.errorType, parts.code, parts.type]
+  if (status === 413) {
+    const isContext =
+      OVER_CONTEXT.test(parts.message) || words.some((word) => vocabulary.clear.get(word) === 'context_length')
+    return isContext ? 'context_length' : 'payload_too_large'
+  }
+  if (status === 429 && OVER_LIMIT.test(parts.message)) return 'payload_too_large'
   const isOwnBudget = words.some((word) => vocabulary.clear.get(word) === 'budget_exceeded')
   if (status === 402) return isOwnBudget ? 'budget_exceeded' : 'payment_required'
   for (const word of words) {
     const clear = vocabulary.clear.get(word) ?? NATIVE_WORDS.clear.get(word)
-    if (clear) return clear
+    if (clear && !(clear === 'rate_limited' && status === 400)) return clear // No rate limit is a 400: read on.
   }
   for (const [phrase, statuses, means] of PHRASES) {
     if ((status === null || statuses.includes(status)) && phrase.test(parts.message)) return means

@@ -40,7 +40,10 @@ export const quota = defineFault({
       description:
         '`rate_limit`: 429 like any other. `no_credit`: out of quota, in the provider’s words, under `status`. `spend_cap`: the same, and in the middle of a stream too.',
     }),
-    status: z.literal([400, 402, 403, 429]).default(429).meta({ description: 'Of the refusal.' }),
+    status: z
+      .literal([400, 402, 403, 429])
+      .optional()
+      .meta({ description: 'Of the refusal. Default: the provider’s own (OpenAI: 429 for both).', examples: [402] }),
     tell: z.enum(['header', 'text', 'none']).default('header').meta({
       description: 'Where it says when it is renewed: in Retry-After, only in its text, or nowhere.',
     }),
@@ -61,9 +64,9 @@ export const quota = defineFault({
     {
       id: 'rl.monthly_quota_as_429',
       summary: 'The quota of the month is gone; the status says too many requests.',
-      with: { shown_as: 'no_credit', status: 429, period: '720h', tell: 'text' },
+      with: { shown_as: 'no_credit', period: '720h', tell: 'text' },
       ask: { requests: 50 },
-      sees: '429 insufficient_quota for weeks.',
+      sees: '429 insufficient_quota for weeks (OpenAI; others say 400 or 402).',
       expect: 'No retry: the key is parked until the date.',
       seen: 'BerriAI/litellm#27470, anomalyco/opencode#32120, lidge-jun/opencodex#4024',
     },
@@ -107,7 +110,7 @@ export const quota = defineFault({
     const detailsOf = ({ sinceMs }: Strike) => {
       const leftMs = period - (sinceMs % period)
       return {
-        status,
+        ...(status !== undefined && { status }),
         ...(tell === 'header' && { retryAfterMs: Math.ceil(leftMs / 1_000) * 1_000 }),
         ...(tell === 'text' && { message: `You exceeded your current quota. It resets in ${inHours(leftMs)}.` }),
       }
@@ -129,8 +132,8 @@ export const quota = defineFault({
           const left = capacity - spent.cost
           spent.cost += Math.min(cost, left)
           if (shownAs !== 'spend_cap' || cost <= left || !script.stream) return null
-          const { status: _of, ...failed } = strikeError(strike, errorClass, { where: 'stream' })
-          return breakAfter(script, Math.max(0, left / cost), [{ ...failed, status: null }])
+          const failed = strikeError(strike, errorClass, { status: null, where: 'stream' })
+          return breakAfter(script, Math.max(0, left / cost), [failed])
         },
       }),
     }
