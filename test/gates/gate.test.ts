@@ -52,7 +52,7 @@ describe('parseAssertion', () => {
     ['cost_drift', '<= 25', 'write "25%"'],
     ['cost_drift', '<= -200%', 'out of range'],
     ['latency', '<= 8', 'write "8s"'],
-    ['latency', '<= -8s', 'is not a duration'],
+    ['latency', '<= -8s', 'is negative'],
     ['latency', '< 0s', 'can never hold'],
     ['policy_violations', '== 0%', 'not a whole number'],
     ['policy_violations', '<= 1.5', 'not a whole number'],
@@ -113,8 +113,8 @@ describe('gateSchema', () => {
   })
 
   test.each([
-    [{ ...good, id: 'Chat' }, 'id: an id is'],
-    [{ ...good, id: 'a'.repeat(65) }, 'id: an id is'],
+    [{ ...good, id: 'Chat' }, 'is not an id: a letter'],
+    [{ ...good, id: 'a'.repeat(65) }, 'is not an id: a letter'],
     [{ ...good, metric: 'sucess_rate' }, 'metric: "sucess_rate" is not a metric; did you mean "success_rate"?'],
     [{ ...good, metric: 'zzz' }, 'metric: "zzz" is not a metric; allowed: success_rate, goodput'],
     [{ ...good, stat: 'p95' }, 'stat: success_rate has no p95; allowed: value'],

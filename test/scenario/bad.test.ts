@@ -106,9 +106,13 @@ describe('files that cannot stand in the repository', () => {
 
   test('scenario: an alias bomb, is refused in no time', () => {
     const bomb = Array.from({ length: 9 }, (_, level) => `- &a${level} [${`*a${level - 1}, `.repeat(9)}]`).join('\n')
-    const began = process.cpuUsage()
-    const { diagnostics } = readYaml(bomb.replace(/\*a-1/g, 'x'), 'x.yaml')
-    expect(diagnostics.map(({ message }) => message)).toEqual(['too many aliases'])
-    expect(process.cpuUsage(began).user / 1_000).toBeLessThan(100)
+    const text = bomb.replace(/\*a-1/g, 'x')
+    // The fastest of some: what else the machine does is not the bomb's doing.
+    const tookMs = Array.from({ length: 5 }, () => {
+      const began = performance.now()
+      expect(readYaml(text, 'x.yaml').diagnostics.map(({ message }) => message)).toEqual(['too many aliases'])
+      return performance.now() - began
+    })
+    expect(Math.min(...tookMs)).toBeLessThan(100)
   })
 })
