@@ -47,6 +47,7 @@ const says: Readonly<Record<ProviderClass, Said>> = {
     402,
     'RESOURCE_EXHAUSTED',
     () => 'Your prepayment credits are depleted. Please go to AI Studio to manage your project and billing.',
+    'BILLING_DISABLED',
   ),
   permission_denied: said(
     403,
