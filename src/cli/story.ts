@@ -25,6 +25,8 @@ export interface Story {
   readonly emergency: readonly AttemptStory[]
   /** Faults of the gateway itself that struck it. */
   readonly gatewayFaults: readonly string[]
+  /** What the tool server did about its answer. */
+  readonly tools: readonly Pick<EntryOf<'tool.called'>, 'at' | 'invocation' | 'outcome' | 'effect'>[]
   /** null: still open when the ledger ended. */
   readonly outcome: OutcomeStory | null
   /** Nano-dollars: what the fleet charged for all attempts, and what the caller pays. */
@@ -61,6 +63,8 @@ export interface AttemptStory {
   readonly errorClass: string | null
   readonly status: number | null
   readonly inputTokens: number | null
+  /** Of these, read from the prompt cache. */
+  readonly cachedInputTokens: number
   readonly outputTokens: number | null
   readonly committed: boolean
   /** Nano-dollars; null: the fleet charged nothing. */
@@ -101,6 +105,12 @@ export function tellStory(directory: Directory, entries: readonly Entry[]): Stor
     gatewayFaults: of(entries, 'fault.fired').flatMap((fired) =>
       fired.endpoint < 0 ? [faultOf(directory, fired.fault)] : [],
     ),
+    tools: of(entries, 'tool.called').map(({ at, invocation, outcome, effect }) => ({
+      at,
+      invocation,
+      outcome,
+      effect,
+    })),
     outcome: closed === undefined ? null : outcomeStory(directory, closed),
     upstreamCost: of(entries, 'fleet.charged').reduce((sum, { cost }) => sum + cost, 0),
     billed: closed?.billed ?? 0,
@@ -150,6 +160,7 @@ function attemptsOf(directory: Directory, entries: readonly Entry[], call: numbe
         errorClass: ended?.errorClass ?? null,
         status: ended?.status ?? null,
         inputTokens: charged?.inputTokens ?? null,
+        cachedInputTokens: charged?.cachedInputTokens ?? 0,
         outputTokens: ended?.outputTokens ?? null,
         committed: ended?.committed ?? false,
         cost: charged?.cost ?? null,

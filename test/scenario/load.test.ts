@@ -243,3 +243,40 @@ describe('traffic at the limits', () => {
     expect(found[0]).toContain('"2" has no unit')
   })
 })
+
+describe('sessions and agents', () => {
+  const line = (text: string): [string, string] => ['mix: short-chat', text]
+
+  test('sound ones, are no mistake', () => {
+    expect(
+      mistakes([line('mix: short-chat, session: { turns: { from: 2, to: 8 }, think: { p50: 5s, p95: 30s } }')]),
+    ).toEqual([])
+    expect(mistakes([line('mix: tool-use, agent: { steps: 3, on_failure: restart, tool: { loses: 1% } }')])).toEqual([])
+  })
+
+  test.each([
+    ['mix: short-chat, agent: { steps: 3 }', 'an agent needs tools to call, and short-chat has none'],
+    ['mix: tool-use, agent: { steps: 3 }, session: { turns: 3 }', 'a workflow has a session or an agent, not both'],
+    ['mix: short-chat, session: { turns: { from: 8, to: 2 } }', 'ends before it begins'],
+    ['mix: short-chat, session: { turns: 3, think: { p50: 30s, p95: 5s } }', 'the 95th percentile is below the median'],
+    ['mix: short-chat, session: { turns: 0 }', '0 is out of range'],
+  ])('%s: is a mistake', (text, message) => {
+    expect(mistakes([line(text)]).join('\n')).toContain(message)
+  })
+
+  test('a session counts as all the requests that it may become', () => {
+    const many: [string, string] = ['rate: 5/s', 'rate: 100000/s']
+    expect(mistakes([many, line('mix: short-chat, session: { turns: 100 }')])).toEqual([])
+    expect(mistakes([many, line('mix: short-chat, session: { turns: 200 }')])[0]).toContain('about 2.4e+9 requests')
+  })
+})
+
+test('fleets: a price for cache writes in a dialect that cannot tell of them, is a mistake', () => {
+  const fleet = FLEET.replace(
+    'beta, model: m, price: { input: 2, output: 4 }',
+    'beta, model: m, dialect: gemini, price: { input: 2, output: 4, cache_write: 2.5 }',
+  )
+  expect(mistakes([], { 'fleet.yaml': fleet })).toEqual([
+    expect.stringContaining('fleet.yaml:5:93 Gemini bills storage, not writes'),
+  ])
+})

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { exponentialQuantile, NEVER, Rng, sampleGamma, type Millis } from '../../src/base/index.ts'
 import { meanRate, twoStates } from '../../src/workload/bursts.ts'
+import { MEASURED } from '../../src/workload/measured.ts'
 import { arrivals } from '../virtual/lab.ts'
 
 const HOUR = 3_600_000
@@ -188,5 +189,34 @@ describe('spike', () => {
     const within = list.filter((at) => at >= 600_000 && at < 900_000).length
     expect(Math.abs(within - inside)).toBeLessThan(4 * Math.sqrt(inside) + 1)
     expect(Math.abs(list.length - within - outside)).toBeLessThan(4 * Math.sqrt(outside) + 1)
+  })
+})
+
+describe('measured', () => {
+  test.each(Object.entries(MEASURED))(
+    '%s: has its mean rate, or the one that is asked for',
+    MANY,
+    (trace, { rate, way }) => {
+      // Enough arrivals for the mean: a burst of a Gamma with CV 13 counts as one of 174.
+      const until = way === 'hourly' ? 24 * HOUR : 100 * HOUR
+      const asked = way === 'hourly' ? 2 : rate
+      const list = instants({ kind: 'measured', trace, rate: `${asked}/s` }, until)
+      expect(Math.abs(list.length / ((asked * until) / 1_000) - 1)).toBeLessThan(way === 'hourly' ? 0.02 : 0.05)
+    },
+  )
+
+  test('its own rate, where none is asked for', () => {
+    expect(
+      instants({ kind: 'measured', trace: 'servegen-mm-image', day: '24m' }, 24 * 60_000).length / 1_440,
+    ).toBeCloseTo(9.5, 0)
+  })
+
+  test('Azure 2023 code: gaps with a CV of 13, and counts per minute 160 times as dispersed as Poisson’s', MANY, () => {
+    const until = 200 * HOUR
+    const list = instants({ kind: 'measured', trace: 'azure-2023-code' }, until)
+    expect(Math.abs(cvOf(gapsOf(list)) / 13.2 - 1)).toBeLessThan(0.05)
+    const index = dispersionOf(countsPer(list, 60_000, until))
+    expect(index).toBeGreaterThan(110)
+    expect(index).toBeLessThan(190)
   })
 })

@@ -1,7 +1,7 @@
 /** `squall explain`: one request of a finished run, step by step: who could have served it, who was tried, and why. */
 import type { Command } from 'commander'
 import { formatDuration, formatUsd } from '../../base/quantities.ts'
-import type { AttemptReason, Directory, Entry, SkipCause } from '../../ledger/index.ts'
+import type { AttemptReason, Directory, Entry, EntryOf, SkipCause } from '../../ledger/index.ts'
 import { ordinalOf, requestId, workflowOf } from '../../protocol/index.ts'
 import { openEvidence, type Evidence } from '../evidence.ts'
 import { EXIT, Failure } from '../exit.ts'
@@ -123,6 +123,10 @@ function storyText(shell: Shell, story: Story, run: string): string {
       : ['', 'Past the gateway, by the application itself', ...attemptLines(shell, emergency)]),
     '',
     ...outcomeLines(shell, story),
+    ...story.tools.map(({ at, invocation, outcome, effect }) => {
+      const which = invocation === 0 ? 'called' : `called once more (${invocation + 1})`
+      return `Tool ${which} at ${clock(at)}: ${TOOL_OUTCOMES[outcome]}, ${TOOL_EFFECTS[effect]}`
+    }),
   ]
     .map((line) => line.trimEnd())
     .join('\n')
@@ -156,6 +160,19 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
       : [heading('attempts'), ...attemptLines(shell, call.attempts)]),
     ...(rungs.length === 0 ? [] : [heading('down the ladder'), ...rungs]),
   ]
+}
+
+const TOOL_OUTCOMES: Readonly<Record<EntryOf<'tool.called'>['outcome'], string>> = {
+  done: 'it answered',
+  failed: 'it refused',
+  lost: 'its reply never came',
+}
+
+const TOOL_EFFECTS: Readonly<Record<EntryOf<'tool.called'>['effect'], string>> = {
+  none: 'and nothing was changed',
+  first: 'and did what was asked',
+  duplicate: 'and did it once more than was meant',
+  deduplicated: 'and knew that it had been done',
 }
 
 const SKIPPED: Readonly<Record<SkipCause, string>> = {
@@ -209,6 +226,9 @@ function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[]
       firstTokenMs === null ? 'no token' : `first token +${clock(firstTokenMs)}`,
       ...(durationMs === null ? [] : [`end +${clock(durationMs)}`]),
       ...(attempt.outputTokens === null || attempt.outputTokens === 0 ? [] : [`${attempt.outputTokens} tokens out`]),
+      ...(attempt.cachedInputTokens === 0
+        ? []
+        : [`${attempt.cachedInputTokens} of ${attempt.inputTokens} tokens in from the cache`]),
       cost === null ? 'nothing charged' : `charged ${formatUsd(cost)}`,
       ...(outcome !== 'ok' && committed ? ['its text had been shown'] : []),
     ]
