@@ -37,7 +37,10 @@ export const TOPICS = {
   metrics: { summary: 'what can be measured and asserted: `gates`', items: () => METRICS.map(metricItem) },
   arrivals: { summary: 'when requests come: `arrivals`', items: () => ARRIVALS.map(arrivalItem) },
   mixes: { summary: 'what requests look like: `mix`', items: () => MIXES.map(mixItem) },
-  strategies: { summary: 'how endpoints are ordered: `provider.sort`', items: () => STRATEGIES.map(strategyItem) },
+  strategies: {
+    summary: 'how endpoints are ordered: `provider.sort`, `resilience.balance`',
+    items: () => STRATEGIES.map(strategyItem),
+  },
   dialects: {
     summary: 'what endpoints speak: `dialect`',
     items: () => DIALECTS.map(({ id, summary }) => ({ name: id, summary, facts: {} })),

@@ -111,15 +111,19 @@ export class Throttle {
     this.results = new RollingWindow(policy.window, WINDOW_BUCKETS, 2)
   }
 
-  /** Whether a request that wants to come is held back. It is counted either way: `draw` is uniform in 0..1. */
+  /**
+   * Whether a request that wants to come is held back; `draw` is uniform in 0..1. Who is held back counts as a request at
+   * once, who is sent when he is answered: answers take tens of seconds here, and to be under way is not to be refused.
+   */
   holdsBack(draw: number, now: Millis): boolean {
-    const dropped = draw < this.dropShare(now)
-    this.results.add(now, REQUESTS)
-    return dropped
+    const isHeldBack = draw < this.dropShare(now)
+    if (isHeldBack) this.results.add(now, REQUESTS)
+    return isHeldBack
   }
 
   /** The endpoint took a request, or turned it away. */
   answered(wasAccepted: boolean, now: Millis): void {
+    this.results.add(now, REQUESTS)
     if (wasAccepted) this.results.add(now, ACCEPTED)
     if (this.policy.kind !== 'nack') return
     const weight = exp(-(now - this.acceptedAt) / this.policy.window)
