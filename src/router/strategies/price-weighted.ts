@@ -16,8 +16,8 @@ export const priceWeighted: Strategy = {
   summary: 'Stable endpoints first, first choice drawn by 1/price², the rest by price.',
   example: '(the default: no sort, no order)',
   rank(eligible, { offers, belief, rng, now }) {
+    if (eligible.every((endpoint) => belief.isStable(endpoint, now))) return calmOrder(eligible, offers, rng)
     const stable = eligible.filter((endpoint) => belief.isStable(endpoint, now))
-    if (stable.length === eligible.length) return calmOrder(eligible, offers, rng)
     const ranked = byPrice(stable, offers, 'price-weighted fallback')
     const unstable = eligible.filter((endpoint) => !stable.includes(endpoint))
     return [
