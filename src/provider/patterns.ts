@@ -3,11 +3,13 @@
  * timeline; it goes with every fault, and a field that the line says itself is the line's.
  */
 export interface Pattern {
-  /** Its name, `pattern.name`: `{ fault: outage, pattern: pattern.flap, … }`. */
+  /** Its name, `pattern.name`: `{ fault: outage, follows: pattern.flap, … }`. */
   readonly id: string
   readonly summary: string
   /** Fields of the line. */
   readonly with: Readonly<Record<string, unknown>>
+  /** Whom it is on, where that is part of it: as in `on: { group: cdn-x }`. */
+  readonly on?: string
   /** What a client of it sees. */
   readonly sees: string
   /** What a good router makes of it. */
@@ -85,6 +87,7 @@ export const PATTERNS: readonly Pattern[] = [
     id: 'pattern.shared_cdn',
     summary: 'What shares a path fails together: a third of the requests, at every endpoint alike.',
     with: { probability: '33%', per: 'request' },
+    on: '{ group: cdn-x }',
     sees: 'Falling back within the group meets the same failure.',
     expect: 'A chain of endpoints that do not share a CDN.',
     seen: 'Cloudflare 2025-11-18 (ChatGPT, Claude and X behind one edge)',
@@ -93,6 +96,7 @@ export const PATTERNS: readonly Pattern[] = [
     id: 'pattern.shared_cloud',
     summary: 'One endpoint after another goes, half a minute apart.',
     with: { stagger: '30s' },
+    on: '{ group: cloud-a }',
     sees: 'A cascade through whatever runs in one region.',
     expect: 'Fallback leaves the region at the first sign.',
     seen: 'AWS us-east-1 2025-10-20, Google Cloud 2025-06-12',
@@ -101,6 +105,7 @@ export const PATTERNS: readonly Pattern[] = [
     id: 'pattern.shared_egress',
     summary: 'Different accounts, one way out: whoever is struck on it is struck everywhere.',
     with: { per: 'request', shape: { kind: 'markov', mean_up: '60s', mean_down: '15s' } },
+    on: '{ group: egress-a }',
     sees: 'All accounts fail in the same seconds.',
     expect: 'A breaker for the group, not one for each account.',
     seen: 'Wei-Shaw/sub2api#4698, seangalliher/ProbOS#1065',

@@ -70,7 +70,7 @@ const lineFields = {
   shape: shapeSchema
     .prefault({ kind: 'step' })
     .meta({ description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
-  pattern: z
+  follows: z
     .enum(PATTERNS.map(({ id: name }) => name))
     .optional()
     .meta({
@@ -131,7 +131,7 @@ function variantsOf(kind: { readonly variants?: readonly FaultVariant[] }): read
 function asKind(line: unknown, context: z.RefinementCtx): unknown {
   if (typeof line !== 'object' || line === null || !('fault' in line) || typeof line.fault !== 'string') return line
   const named = faultNamed(line.fault)
-  const pattern = 'pattern' in line ? PATTERNS.find(({ id: name }) => name === line.pattern) : undefined
+  const pattern = 'follows' in line ? PATTERNS.find(({ id: name }) => name === line.follows) : undefined
   if (named) return { ...named.variant?.line, ...named.variant?.with, ...pattern?.with, ...line }
   const meant = didYouMean(line.fault, FAULT_NAMES)
   context.addIssue({

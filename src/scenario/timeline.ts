@@ -83,7 +83,7 @@ export function scheduled(line: FaultLine, id: string, endpoints: readonly Endpo
     gateway,
     probability: line.probability,
     shape: line.shape,
-    pattern: line.pattern ?? null,
+    pattern: line.follows ?? null,
     per: line.per,
     stagger: line.stagger,
     exclusiveGroup: line.exclusive_group ?? null,

@@ -78,15 +78,15 @@ describe.each(PATTERNS.map((pattern) => [pattern.id, pattern] as const))('patter
   })
 
   test('pattern: strikes some, not all, and the same ones again', () => {
-    const struck = struckWith(`, pattern: ${id}`)
+    const struck = struckWith(`, follows: ${id}`)
     expect(struck.length).toBeGreaterThan(0)
     expect(struck).not.toEqual(struckWith(''))
-    expect(struckWith(`, pattern: ${id}`)).toEqual(struck)
+    expect(struckWith(`, follows: ${id}`)).toEqual(struck)
   })
 
   test('pattern: what the line says itself, goes before', () => {
     const all = Object.keys(pattern.with).map((key) => `, ${key}: ${PLAIN[key]}`)
-    expect(struckWith(`, pattern: ${id}${all.join('')}`)).toEqual(struckWith(''))
+    expect(struckWith(`, follows: ${id}${all.join('')}`)).toEqual(struckWith(''))
   })
 })
 

@@ -158,13 +158,13 @@ function faultItems(): Item[] {
   return [...CATALOGUE.map(faultItem), ...PATTERNS.map(patternItem)]
 }
 
-function patternItem({ id, summary, with: settled, sees, expect, seen }: Pattern): Item {
+function patternItem({ id, summary, with: settled, on = '{ provider: openai }', sees, expect, seen }: Pattern): Item {
   const facts = {
     'is short for': fields(settled),
     'client sees': sees,
     'a good router': expect,
     'seen in': seen,
-    example: `{ at: 60s, for: 120s, on: { provider: openai }, fault: outage, mode: refuse, pattern: ${id} }`,
+    example: `{ at: 60s, for: 120s, on: ${on}, fault: outage, mode: refuse, follows: ${id} }`,
   }
   return { name: id, summary, facts }
 }

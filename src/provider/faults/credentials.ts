@@ -23,6 +23,7 @@ export const credentials = defineFault({
   },
   example: '{ at: 60s, for: 5m, on: { provider: openai, key: default }, fault: credentials, mode: revoked }',
   ramps: 'share',
+  gateway: true,
   variants: [
     {
       id: 'auth.key_revoked',

@@ -21,6 +21,7 @@ export const maintenance = defineFault({
   },
   example: '{ at: 60s, for: 2m, on: { provider: openai }, fault: maintenance }',
   ramps: 'share',
+  gateway: true,
   variants: [
     {
       id: 'pattern.maintenance',

@@ -21,6 +21,15 @@ export const modelLifecycle = defineFault({
     quality: ratio()
       .default(0.8)
       .meta({ description: 'With `alias_shift` and `masked`: what is left of the quality.', examples: ['80%'] }),
+    price_factor: z
+      .number()
+      .min(0)
+      .max(1_000)
+      .default(1)
+      .meta({
+        description: 'With `alias_shift` and `masked`: times the price of the one that was asked for.',
+        examples: [1.5],
+      }),
   },
   example: '{ at: 60s, for: 5m, on: { model: openai/gpt-5-mini }, fault: model_lifecycle, mode: retired }',
   ramps: 'share',
@@ -52,9 +61,9 @@ export const modelLifecycle = defineFault({
     {
       id: 'model.alias_shift',
       summary: 'The same name means another model from now on.',
-      with: { mode: 'alias_shift' },
-      sees: '200; the answers are not what they were.',
-      expect: 'Pinned versions; quality is measured, not assumed.',
+      with: { mode: 'alias_shift', price_factor: 1.5 },
+      sees: '200; neither the answers nor the invoice are what they were.',
+      expect: 'Pinned versions; priced by what was served; quality is measured, not assumed.',
       seen: 'BerriAI/litellm#28241',
     },
     {
@@ -68,7 +77,7 @@ export const modelLifecycle = defineFault({
     },
   ],
   label: ({ mode, status }) => (mode === 'retired' ? `retired, ${status}` : mode.replace('_', ' ')),
-  begin({ mode, status, quality }) {
+  begin({ mode, status, quality, price_factor: priceFactor }) {
     switch (mode) {
       case 'retired':
         return { onAdmit: (strike) => turnAway(strike, 'not_found', { status }) }
@@ -99,7 +108,13 @@ export const modelLifecycle = defineFault({
         }
       case 'alias_shift':
       case 'masked':
-        return { onScript: (script) => ({ ...script, quality: (script.quality ?? 1) * quality }) }
+        return {
+          onScript: (script) => ({
+            ...script,
+            quality: (script.quality ?? 1) * quality,
+            ...(priceFactor !== 1 && { invoice: { ...script.invoice, priceFactor } }),
+          }),
+        }
     }
   },
 })

@@ -62,6 +62,7 @@ export const rateLimit = defineFault({
   },
   example: '{ at: 90s, for: 60s, on: { provider: anthropic }, fault: rate_limit, requests_per_minute: 300 }',
   ramps: 'share',
+  gateway: true,
   variants: [
     {
       id: 'rl.rpm',
