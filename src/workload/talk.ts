@@ -164,8 +164,8 @@ export function ordinalAt({ turnsMax, tries }: Talk, { talk, turn, attempt }: Pl
 const QUESTION_STREAM = 0x7475
 const TURNS_STREAM = 0x746e
 const PAUSE_STREAM = 0x7470
-/** A call of one tool with its arguments, about: what answers of the mock come to. */
-const TOOL_CALL_TOKENS = 24
+/** A call of one tool with its arguments: what the mock's answers to the mix `tool-use` come to on average. */
+const TOOL_CALL_TOKENS = 13
 
 /** The turn of a talk as a request: the same under every policy, in both clocks. */
 export function turnOf(workflow: Workflow, talk: Talk, ordinal: number, rng: Rng): ChatRequest {

@@ -234,6 +234,22 @@ test('run: an include that leads out of the scenarios, is refused, by link as we
   expect(await said('huge')).toContain('larger than 1 MiB')
 })
 
+test('run: a trace may be longer than people write, and is told at its own line where it is wrong', async () => {
+  const lines = Array.from({ length: 60_000 }, (_, index) => `${(index / 1_000).toFixed(3)},1000,10`)
+  const workload = '[{ workflow: chat, policy: p, arrivals: { kind: trace, file: long.csv }, mix: azure-code }]'
+  const folder = folderWith({
+    'scenarios/long.yaml': story({ workload }),
+    'scenarios/long.csv': `${lines.join('\n')}\n${' '.repeat(200_000)}`,
+    'scenarios/wrong.yaml': story({ workload: workload.replace('long.csv', 'wrong.csv') }),
+    'scenarios/wrong.csv': `${lines.join('\n')}\n60.5,-1,10\n`,
+  })
+  expect(lines.join('\n').length + 200_000).toBeGreaterThan(1_048_576)
+  expect((await squall(folder, ['validate', 'scenarios/long.yaml'])).err).toBe('')
+  expect((await squall(folder, ['validate', 'scenarios/wrong.yaml'])).out).toContain(
+    'scenarios/wrong.csv:60001:6 -1 is negative',
+  )
+})
+
 test('run: a pace that nobody watches, is ignored with a note', async () => {
   const { code, err } = await squall(small(), ['run', '--pace', '1x', '--no-report'])
   expect(code).toBe(0)
