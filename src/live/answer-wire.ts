@@ -11,6 +11,8 @@ import type { Quirk, QuirkName } from '../protocol/index.ts'
 export interface AnswerWire {
   /** `length`: bytes of the whole body; null when it is not known yet. */
   head(head: ResponseHead, length: number | null): void
+  /** The head goes out, although there is no body yet. */
+  flush(): void
   /** False when the reader does not keep up. */
   write(body: string): boolean
   /** The answer is whole. */
@@ -30,7 +32,10 @@ export class NodeWire implements AnswerWire {
 
   head({ status, headers }: ResponseHead, length: number | null): void {
     this.response.writeHead(status, length === null ? headers : { ...headers, 'content-length': String(length) })
-    if (length === null) this.response.flushHeaders()
+  }
+
+  flush(): void {
+    this.response.flushHeaders()
   }
 
   write(body: string): boolean {
@@ -105,6 +110,8 @@ export class OddWire implements AnswerWire {
     lines.push(['connection', isBroken ? 'keep-alive' : 'close'])
     this.send(`HTTP/1.1 ${status} ${REASON}\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`)
   }
+
+  flush(): void {} // It is out already.
 
   write(body: string): boolean {
     if (body !== '') this.send(this.isChunked ? `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n` : body)
@@ -181,11 +188,11 @@ export class OddWire implements AnswerWire {
       this.queue.push(bytes.subarray(from, from + size))
       from += size
     }
-    this.flush()
+    this.pump()
   }
 
   /** A segment a turn of the event loop: whoever reads has read the one before. */
-  private flush(): void {
+  private pump(): void {
     if (this.isFlushing) return
     this.isFlushing = true
     const next = (): void => {

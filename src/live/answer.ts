@@ -63,20 +63,21 @@ export class Answer {
       this.spoil(defect, whole)
       return
     }
-    const { wire } = this
     if (whole) {
       this.hasHead = true
       const isKnown = end === 'clean' || (end !== null && this.oddities?.has('net.length_long') === true)
-      wire.head(whole, isKnown ? Buffer.byteLength(body) : null)
+      this.wire.head(whole, isKnown ? Buffer.byteLength(body) : null)
     }
     if (end === 'clean') {
       this.isOver = true
-      if (this.hasHead) wire.end(body)
-      else wire.close()
+      if (this.hasHead) this.wire.end(body)
+      else this.wire.close()
       return
     }
-    if (body !== '') {
-      const isTaken = wire.write(body)
+    if (body === '') {
+      if (whole) this.wire.flush()
+    } else {
+      const isTaken = this.wire.write(body)
       if (!isTaken && !this.isBlocked) {
         this.isBlocked = true
         this.events.onBlocked()
@@ -91,6 +92,7 @@ export class Answer {
     this.wire.reset()
   }
 
+  /** Made when there is something to write: until then a fault may still want it to be odd. */
   private get wire(): AnswerWire {
     if (this.made) return this.made
     const { socket } = this.response
@@ -111,9 +113,9 @@ export class Answer {
   }
 
   private spoil(defect: WirePattern, head: ResponseHead | undefined): void {
-    const { socket, headersSent } = this.response
+    const { socket } = this.response
     if (!socket) return
-    if (this.made !== null && headersSent) this.made.reset() // Too late to be anything else.
+    if (this.hasHead) this.wire.reset() // Too late to be anything else.
     else if (defect === 'wrong_encoding' && head) new OddWire(socket, new Map()).undecodable(head)
     else new OddWire(socket, new Map()).garbage()
   }

@@ -262,4 +262,13 @@ describe('the bytes', () => {
     const bare = await under('http.header_anomaly.no_request_id')
     expect(bare.answer!.headers.filter(([name]) => /request-id|cf-ray/.test(name))).toEqual([])
   })
+
+  test('one that waits for a slot is written as oddly as the others', async () => {
+    const spec = endpoint('openai', { latency: LATENCY, capacity: { slots: 1, queue: 5 } })
+    const slow = fault('connection', 0, 80_000_000, [0], { mode: 'slice' })
+    lab = await WireLab.open([spec], [slow], SPEED)
+    const [, second] = await Promise.all([lab.ask(ASKED), lab.ask({ ...ASKED, id: 2 })])
+    expect(second.signals.at(-1)).toMatchObject({ type: 'finished' })
+    for (const { segments } of second.connections) expect(segments.length).toBeGreaterThan(20)
+  })
 })
