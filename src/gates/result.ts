@@ -83,6 +83,14 @@ export interface ProviderRow {
   readonly errors: Readonly<Record<string, number>>
 }
 
+/** How requests fared that ended on a rung of a ladder. */
+export interface RungRow {
+  readonly workflow: string
+  readonly rung: number
+  readonly requests: number
+  readonly ok: number
+}
+
 export interface Verdict {
   readonly status: Status
   /** Sentences, worst first; empty for a pass. */
@@ -121,6 +129,8 @@ export interface RunResult {
     readonly entries: number
     readonly lateSignals: number
     readonly outcomes: Readonly<Record<string, number>>
+    /** Degraded requests by workflow and rung of its ladder, counted from 1. */
+    readonly rungs: readonly RungRow[]
   }
   /** The command that plays this run again. */
   readonly reproduce: string

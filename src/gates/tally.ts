@@ -1,7 +1,14 @@
 /** Plain counts of a run: what every endpoint was asked and did, how often every fault struck, how requests ended. */
 import type { Millis } from '../base/index.ts'
-import { REQUEST_OUTCOMES, type Directory, type Entry, type EntryKind, type Fold } from '../ledger/index.ts'
-import type { FaultRow, ProviderRow, RunResult } from './result.ts'
+import {
+  REQUEST_OUTCOMES,
+  type Directory,
+  type Entry,
+  type EntryKind,
+  type Fold,
+  type RequestClosed,
+} from '../ledger/index.ts'
+import type { FaultRow, ProviderRow, RungRow, RunResult } from './result.ts'
 
 class EndpointTally {
   attempts = 0
@@ -30,6 +37,8 @@ export class Tally implements Fold {
   private lateSignals = 0
   private readonly outcomes = new Map<string, number>(REQUEST_OUTCOMES.map((outcome) => [outcome, 0]))
   private readonly hits: number[] = []
+  /** By workflow, by rung. */
+  private readonly rungs: { requests: number; ok: number }[][] = []
   private readonly endpoints: readonly EndpointTally[]
   private readonly directory: Directory
 
@@ -73,6 +82,7 @@ export class Tally implements Fold {
         this.outcomes.set(entry.outcome, (this.outcomes.get(entry.outcome) ?? 0) + 1)
         const endpoint = this.endpoints[entry.servedBy]
         if (endpoint) endpoint.served += 1
+        if (entry.rung > 0) this.degraded(entry)
         return
       }
       case 'fault.fired':
@@ -83,6 +93,23 @@ export class Tally implements Fold {
         return
       default:
     }
+  }
+
+  private degraded({ workflow, rung, outcome }: RequestClosed): void {
+    const byRung = (this.rungs[workflow] ??= [])
+    const counted = (byRung[rung] ??= { requests: 0, ok: 0 })
+    counted.requests += 1
+    if (outcome === 'ok') counted.ok += 1
+  }
+
+  private rungRows(): RungRow[] {
+    return this.rungs.flatMap((byRung, workflow) =>
+      byRung.map((counted, rung) => ({
+        workflow: this.directory.workflows[workflow] ?? 'outside',
+        rung,
+        ...counted,
+      })),
+    )
   }
 
   /** A fault without an end is told up to the end of the run. */
@@ -117,6 +144,14 @@ export class Tally implements Fold {
 
   counts(entries: number): RunResult['counts'] {
     const { requests, calls, attempts, lateSignals } = this
-    return { requests, calls, attempts, entries, lateSignals, outcomes: Object.fromEntries(this.outcomes) }
+    return {
+      requests,
+      calls,
+      attempts,
+      entries,
+      lateSignals,
+      outcomes: Object.fromEntries(this.outcomes),
+      rungs: this.rungRows(),
+    }
   }
 }

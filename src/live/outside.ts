@@ -6,6 +6,7 @@
 import { at, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
+  PLAIN_TRAITS,
   requestId,
   saysSomething,
   usabilityOf,
@@ -15,12 +16,13 @@ import {
   type FinishReason,
   type Offer,
   type RequestHalf,
+  type RequestTraits,
   type Signal,
   type ToolDelta,
 } from '../protocol/index.ts'
 import { headerOf, type HeaderBag, type WireRequest } from '../protocol/dialects/index.ts'
 import { providerPreferencesSchema, type Policy } from '../router/index.ts'
-import type { Workflow } from '../workload/index.ts'
+import { TraitsSource, traitsSchema, type Workflow } from '../workload/index.ts'
 import { requestFromOutside } from './wire.ts'
 
 export interface OutsideOptions {
@@ -48,6 +50,15 @@ interface Guest {
   hasSaid: boolean
   reason: FinishReason | null
 }
+
+/** What a stranger may say of its request, and the trait that it is. */
+const TRAIT_HEADERS = [
+  ['x-squall-task', 'task'],
+  ['x-squall-complexity', 'complexity'],
+  ['x-squall-data-class', 'data_class'],
+  ['x-squall-tenant', 'tenant'],
+  ['x-squall-priority', 'priority'],
+] as const
 
 /** Ordinals of strangers in a workflow of the scenario begin here, out of the way of its own. */
 const STRANGERS_FROM = 2147483648
@@ -82,16 +93,18 @@ export class Outside {
       return { status: 400, message: `There is no policy "${policyName}"; there are: ${policyNames.join(', ')}.` }
     }
     const half = this.halfOf(wire, at(policies, policy))
-    return 'status' in half ? half : this.admit(wire, half, policy, named, now)
+    if (half !== null && 'status' in half) return half
+    const traits = this.traitsOf(headers)
+    return 'status' in traits ? traits : this.admit(wire, half, policy, named, traits, now)
   }
 
-  /** What the caller asks for; where it asks for nothing but a model the policy routes, the policy's own half. */
-  private halfOf(wire: WireRequest, { models, provider }: Policy): RequestHalf | Refusal {
+  /** What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies. */
+  private halfOf(wire: WireRequest, { models }: Policy): RequestHalf | Refusal | null {
     const strange = wire.models.find((model) => !this.options.offers.some((offer) => offer.model === model))
     if (strange !== undefined) return { status: 400, message: `${strange} is not a valid model ID` }
     if (wire.provider === null) {
       const isRouted = wire.models.length === 1 && models.includes(at(wire.models, 0))
-      return isRouted ? { models, provider } : { models: wire.models, provider: {} }
+      return isRouted ? null : { models: wire.models, provider: {} }
     }
     const parsed = providerPreferencesSchema.safeParse(wire.provider)
     if (parsed.success) return { models: wire.models, provider: wire.provider }
@@ -103,13 +116,37 @@ export class Outside {
     return { status: 400, message }
   }
 
-  private admit(wire: WireRequest, half: RequestHalf, policy: number, named: Workflow | undefined, now: Millis): Call {
+  /** Headers `x-squall-task`, `-complexity`, `-data-class`, `-tenant` and `-priority` say what a request is about. */
+  private traitsOf(headers: HeaderBag): RequestTraits | Refusal {
+    const said = TRAIT_HEADERS.flatMap(([name, key]) => {
+      const text = headerOf(headers, name)
+      return text === undefined
+        ? []
+        : [[key, key === 'complexity' || key === 'priority' ? Number(text) : text] as const]
+    })
+    if (said.length === 0) return PLAIN_TRAITS
+    const parsed = traitsSchema.safeParse(Object.fromEntries(said))
+    if (parsed.success) return new TraitsSource(parsed.data, 'outside').draw(0, this.options.rng)
+    const [issue] = parsed.error.issues
+    const header = TRAIT_HEADERS.find(([, key]) => key === issue?.path[0])?.[0] ?? 'x-squall-…'
+    return { status: 400, message: `${header}: ${issue?.message ?? 'is not valid'}` }
+  }
+
+  private admit(
+    wire: WireRequest,
+    half: RequestHalf | null,
+    policy: number,
+    named: Workflow | undefined,
+    traits: RequestTraits,
+    now: Millis,
+  ): Call {
     const { workflows, record, rng } = this.options
     const workflow = named?.index ?? workflows.length
     const ordinal = this.arrived
     this.arrived += 1
     const request = requestFromOutside(
       wire,
+      traits,
       workflow,
       requestId(workflow, named ? STRANGERS_FROM + ordinal : ordinal),
       ordinal,

@@ -3,13 +3,13 @@
  */
 import { type Rng } from '../base/index.ts'
 import {
-  PLAIN_TRAITS,
   promptBytes,
   promptTokens,
   weatherOf,
   type ChatRequest,
   type RequestHalf,
   type RequestShape,
+  type RequestTraits,
 } from '../protocol/index.ts'
 import { shapeOf, type WireRequest } from '../protocol/dialects/index.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
@@ -65,6 +65,7 @@ function shortened(messages: WireRequest['messages'], bytes: number): WireReques
 /** What a stranger asks, with an answer of our own choosing: some sentences, or a tool call where tools are offered. */
 export function requestFromOutside(
   wire: WireRequest,
+  traits: RequestTraits,
   workflow: number,
   id: number,
   ordinal: number,
@@ -82,7 +83,7 @@ export function requestFromOutside(
     stream: wire.stream,
     callsTool: wire.tools.length > 0 && wire.toolChoice !== 'none' && !hasToolResult(wire),
     shape,
-    traits: PLAIN_TRAITS,
+    traits,
     session: null,
     visited: [],
   }

@@ -18,6 +18,7 @@ const BUDGETS = {
   windows: 6_000,
   faults: 8_000,
   providers: 12_000,
+  rungs: 2_000,
   notes: 2_000,
 } as const
 /** Columns of one value, before its characters are escaped. */
@@ -44,6 +45,7 @@ export const markdown: ReportFormat = {
       windowsTable(result),
       faultsTable(result),
       providersTable(result),
+      rungsTable(result),
       list('### Notes', result.notes, BUDGETS.notes),
       ['### Reproduce', '', ...fenced(result.reproduce)],
       fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
@@ -114,6 +116,18 @@ function providersTable({ providers }: RunResult): string[] {
   ])
   const head = ['endpoint', '>attempts', '>ok', '>failed', '>served', '>upstream cost', 'errors']
   return table('### Providers', head, rows, BUDGETS.providers)
+}
+
+/** Success is told per rung and never lumped: a degraded answer is not what was asked for. */
+function rungsTable({ counts: { rungs } }: RunResult): string[] {
+  if (rungs.length === 0) return []
+  const rows = rungs.map(({ workflow, rung, requests, ok }) => [
+    cell(workflow),
+    String(rung),
+    String(requests),
+    String(ok),
+  ])
+  return table('### Degraded', ['workflow', '>rung', '>requests', '>ok'], rows, BUDGETS.rungs)
 }
 
 /** The commonest first. */

@@ -51,6 +51,7 @@ import {
   type Offer,
   type Signal,
   type ToolDelta,
+  type Usage,
 } from '../protocol/index.ts'
 import type { Allowance } from './allowance.ts'
 import { Attempt, type Start } from './attempt.ts'
@@ -977,7 +978,8 @@ export class RequestLife {
     const usage = believable(attempt)
     const offer = at(this.house.offers, attempt.endpoint)
     const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
-    const bill = usage === null ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
+    const bill =
+      usage === null || !isPlausible(usage, outputTokens) ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
     const seen = costOf(offer.price, attempt.request.inputTokens, outputTokens)
     this.committedCost -= reservation.amount
     this.committedCost += this.budget?.settle(reservation, bill, seen) ?? 0
@@ -1191,6 +1193,11 @@ function tokensByCall(deltas: readonly ToolDelta[]): number[] {
 
 /** Nothing was sent that could be billed. */
 const NEVER_SENT: ReadonlySet<ErrorClass> = new Set(['connect_refused', 'connect_timeout', 'connection_reset'])
+
+/** A bill over nothing, or less than nothing, is none: what was put aside is kept. */
+function isPlausible({ inputTokens, outputTokens }: Usage, seen: number): boolean {
+  return inputTokens > 0 && outputTokens >= 0 && (outputTokens > 0 || seen === 0)
+}
 
 function noEndpointMessage({ funnel }: Plan): string {
   const last = funnel.at(-1)

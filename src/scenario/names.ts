@@ -58,6 +58,7 @@ export function checkPolicies(
         })
       }
     }
+    checkRungs(policy, endpoints, [...path, 'resilience', 'degrade'], misfits)
     policy.rules.forEach(({ when }, rule) => {
       for (const name of [when.workflow ?? []].flat()) {
         // The same with workflows: a policy serves many scenarios.
@@ -72,6 +73,29 @@ export function checkPolicies(
 interface Chosen {
   readonly models: readonly string[]
   readonly provider?: Policy['provider'] | undefined
+}
+
+/** A larger context that is not, a cheaper model that is not: rungs that promise what the fleet does not have. */
+function checkRungs(policy: Policy, endpoints: readonly EndpointSpec[], path: PropertyKey[], misfits: Misfit[]): void {
+  const of = (models: readonly string[]) => endpoints.filter(({ model }) => models.includes(model))
+  const own = of([policy, ...policy.rules.map(({ use }) => use)].flatMap(({ models }) => models))
+  policy.resilience.degrade?.forEach((line, rung) => {
+    if (!('models' in line)) return
+    const offered = of((line as Chosen).models)
+    if (offered.length === 0 || own.length === 0) return
+    const least = Math.min(...own.map(({ context_length: length }) => length))
+    const dearest = Math.max(...own.map(({ price }) => price.output))
+    if (line.rung === 'larger_context' && offered.every(({ context_length: length }) => length <= least)) {
+      const message = `no model of this rung has a larger context than those of the policy (${least} tokens)`
+      misfits.push({ path: [...path, rung, 'models'], message })
+    }
+    if (line.rung === 'cheaper_model' && offered.every(({ price }) => price.output > dearest)) {
+      misfits.push({
+        path: [...path, rung, 'models'],
+        message: 'every model of this rung is dearer than those of the policy',
+      })
+    }
+  })
 }
 
 function isText(value: string | undefined): value is string {

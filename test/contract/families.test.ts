@@ -7,7 +7,7 @@ import { DIALECTS } from '../../src/protocol/dialects/index.ts'
 import { DIALECT_IDS } from '../../src/protocol/index.ts'
 import { FAULTS } from '../../src/provider/index.ts'
 import { LAYERS } from '../../src/provider/fault.ts'
-import { policySchema } from '../../src/router/index.ts'
+import { policySchema, RUNGS } from '../../src/router/index.ts'
 import { SORTS, STRATEGIES } from '../../src/router/strategies/index.ts'
 import { faultLineSchema, scheduled, workflowSchema, type FaultLine } from '../../src/scenario/index.ts'
 import { ARRIVALS, MIXES, requestOf } from '../../src/workload/index.ts'
@@ -25,6 +25,7 @@ describe('families', () => {
     ['mixes', kinds(MIXES)],
     ['strategies', kinds(STRATEGIES)],
     ['metrics', kinds(METRICS)],
+    ['rungs', kinds(RUNGS)],
     ['dialects', DIALECTS.map(({ id }) => id)],
   ])('%s: every kind is there once, and is a word', (_family, names) => {
     expect(new Set(names).size).toBe(names.length)
@@ -182,6 +183,33 @@ describe.each(STRATEGIES.map((strategy) => [strategy.kind, strategy] as const))(
     }
   })
 })
+
+describe.each(RUNGS.map((rung) => [rung.kind, rung] as const))('rung %s', (_name, rung) => {
+  const parsed = policySchema.safeParse({ name: 'x', models: ['m'], resilience: { degrade: [parse(rung.example)] } })
+
+  test('rung: says what it does, and its example is a line of a ladder', () => {
+    expect(isSentence(rung.summary)).toBe(true)
+    expect(rung.after.length).toBeGreaterThan(0)
+    expect(parsed.error?.issues ?? []).toEqual([])
+  })
+
+  test('rung: leaves the request that it is given as it was, and keeps its identity', () => {
+    const asked = Object.freeze(
+      question({ inputTokens: 2_000, maxTokens: 1_000, shape: toolUse().shape, callsTool: true }),
+    )
+    const step = rung.step(parsed.data?.resilience.degrade?.[0] as never, asked)
+    expect(step).not.toBeNull()
+    if (step?.do !== 'plan') return
+    const { id, weather, visited } = step.request
+    expect([id, weather]).toEqual([asked.id, asked.weather])
+    expect(visited).toBe(asked.visited)
+    expect(step.request === asked || step.request.original === asked).toBe(true)
+  })
+})
+
+function toolUse() {
+  return MIXES.find((mix) => mix.kind === 'tool-use')!
+}
 
 describe.each(METRICS.map((metric) => [metric.kind, metric] as const))('metric %s', (_name, metric) => {
   test('metric: says what it is, of what it is a share, and what its definition avoids', () => {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import { METRICS } from '../../src/gates/index.ts'
 import { FAULTS, PATTERNS, type FaultKind } from '../../src/provider/index.ts'
-import { resilienceSchema } from '../../src/router/index.ts'
+import { resilienceSchema, RUNGS } from '../../src/router/index.ts'
 import { STRATEGIES } from '../../src/router/strategies/index.ts'
 import { ARRIVALS, MIXES } from '../../src/workload/index.ts'
 import { INCIDENTS, load } from '../scenarios/files.ts'
@@ -47,6 +47,16 @@ const LISTS: Readonly<Record<string, () => string>> = {
         const fields = fieldsOf(schema)
         return [code(name), policyWords(name, schema), fields.map(code).join(', ')]
       }),
+    ),
+  rungs: () =>
+    table(
+      ['rung', 'what it does', 'can be taken after', 'an example'],
+      RUNGS.map(({ kind, summary, after, example }) => [
+        code(kind),
+        summary,
+        after.map(code).join(', '),
+        code(example),
+      ]),
     ),
   incidents: () =>
     table(

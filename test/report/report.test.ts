@@ -102,6 +102,13 @@ Fingerprint: c0ffee
     expect(text).toContain('1m30s of 6m')
     expect(text).toContain('inconclusive, as the scenario expects (stopped at 1m30s)')
   })
+  test('markdown: requests that were degraded, are told by workflow and rung', () => {
+    const rungs = [{ workflow: 'chat', rung: 2, requests: 40, ok: 38 }]
+    const page = markdown.render(sample({ counts: { ...sample().counts, rungs } }), envelope)
+    expect(page).toContain('### Degraded\n\n| workflow | rung | requests | ok |')
+    expect(page).toContain('| chat | 2 | 40 | 38 |')
+  })
+
   test('markdown: hostile names, are text and nothing else', () => {
     const text = markdown.render(hostile(), envelope)
     const [page = '', command = ''] = text.split('### Reproduce')

@@ -97,6 +97,7 @@ export function sample(more: Partial<RunResult> = {}): RunResult {
       entries: 50_000,
       lateSignals: 3,
       outcomes: { ok: 7196, failed: 4 },
+      rungs: [],
     },
     reproduce: 'squall run scenarios/primary-outage.yaml --seed 7',
     notes: [],

@@ -91,6 +91,12 @@ describe('budget', () => {
     expect(seen('seen')).toEqual(['a'])
   })
 
+  test('unsettled: a bill over nothing for an answer that was seen, is none', () => {
+    const it = new Lab(offers('a'), budgeted({ per_tenant: { limit: usd(300 * TOKEN) } }))
+    it.hear(it.ask({ inputTokens: 100, maxTokens: 100 }), ...OPEN, tokens(50), usage(0, 0), DONE)
+    expect(it.went(it.ask({ inputTokens: 100, maxTokens: 100 }))).toEqual([])
+  })
+
   test('budget: an endpoint without a published price, is never asked', () => {
     const fleet = offers({ provider: 'a', price_published: false }, 'b')
     const it = new Lab(fleet, budgeted({ per_request: { max_cost: '$100' } }))

@@ -7,7 +7,7 @@ import { METRICS } from '../../gates/index.ts'
 import { DIALECTS } from '../../protocol/dialects/index.ts'
 import { CATALOGUE, PATTERNS, type NamedFault, type Pattern } from '../../provider/index.ts'
 import { REPORT_FORMATS } from '../../report/index.ts'
-import { policySchema } from '../../router/index.ts'
+import { policySchema, RUNGS } from '../../router/index.ts'
 import { STRATEGIES } from '../../router/strategies/index.ts'
 import { loadScenario, readYaml } from '../../scenario/index.ts'
 import { ARRIVALS, MIXES } from '../../workload/index.ts'
@@ -41,6 +41,7 @@ export const TOPICS = {
     summary: 'how endpoints are ordered: `provider.sort`, `resilience.balance`',
     items: () => STRATEGIES.map(strategyItem),
   },
+  rungs: { summary: 'what to do with less: `degrade`', items: () => RUNGS.map(rungItem) },
   dialects: {
     summary: 'what endpoints speak: `dialect`',
     items: () => DIALECTS.map(({ id, summary }) => ({ name: id, summary, facts: {} })),
@@ -189,6 +190,10 @@ function faultItem({ kind, variant }: NamedFault): Item {
       example: `{ at: 60s, for: 120s, on: { provider: openai }, ${fields({ fault: variant.id, ...variant.ask })} }`,
     },
   }
+}
+
+function rungItem({ kind, summary, after, example }: (typeof RUNGS)[number]): Item {
+  return { name: kind, summary, facts: { after, example } }
 }
 
 /** `fault: outage, mode: refuse`: keys and values as they stand in a line of YAML. */
