@@ -48,6 +48,9 @@ export class Planner {
   private readonly partition: 'model' | 'none'
   /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
   private readonly isPlain: boolean
+  /** The order depends on prices and names alone: one plan for all requests that the same endpoints may serve. */
+  private readonly isFixed: boolean
+  private readonly fixed = new WeakMap<readonly number[], Plan>()
   private readonly rule: number
   private readonly arrangement: Arrangement
   /** Whether the order is drawn by load, which knows of slow starts. */
@@ -74,14 +77,14 @@ export class Planner {
     const unsorted = balance ? BALANCES[balance.by] : isAlone ? SORTS.price : priceWeighted
     this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : unsorted
     this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
-    this.isPlain =
-      half.models.length === 1 &&
-      order.length === 0 &&
-      half.provider.allow_fallbacks !== false &&
+    const isUnmoved =
       half.provider.preferred_max_latency == null &&
       half.provider.preferred_min_throughput == null &&
       !arrangement.stickiness &&
       (this.isBalanced || !arrangement.breaker?.slow_start)
+    this.isPlain =
+      isUnmoved && half.models.length === 1 && order.length === 0 && half.provider.allow_fallbacks !== false
+    this.isFixed = isUnmoved && !arrangement.spill_over && this.strategy === SORTS.price
   }
 
   /** Whether plans depend on measured latency or throughput, so that somebody has to measure. */
@@ -98,8 +101,22 @@ export class Planner {
   plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
     const { eligible, funnel } = this.eligibility(request)
     const context = { offers: this.offers, belief, rng, now }
+    if (this.isFixed) {
+      let plan = this.fixed.get(eligible)
+      if (!plan) this.fixed.set(eligible, (plan = this.arrange(eligible, funnel, request, context)))
+      return plan
+    }
     if (this.isPlain) return { rule: this.rule, funnel, order: this.strategy.rank(eligible, context) }
+    return this.arrange(eligible, funnel, request, context)
+  }
 
+  private arrange(
+    eligible: readonly number[],
+    funnel: readonly FunnelStep[],
+    request: ChatRequest,
+    context: RankContext,
+  ): Plan {
+    const { belief, now } = context
     const groups = this.spilled(this.groupsOf(eligible), context)
     const ranked = groups.flatMap((group) => this.strategy.rank(group, context))
     const stuck = this.stuckFirst(ranked, groups[0] ?? [], request, belief, now)
