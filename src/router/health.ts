@@ -211,7 +211,8 @@ export class Health implements Measured {
     out: Out<unknown>,
   ): void {
     const { breaker, sharers, ejection, host } = this.guard(policy, attempt.endpoint)
-    if (breaker !== null) {
+    // While a probe is out, it alone decides; panic may have sent others.
+    if (breaker !== null && (attempt.isProbe || breaker.state !== 'half_open')) {
       const { startedAt, firstContentAt } = attempt
       const from = breaker.state
       if (breaker.report(isFailure, startedAt, now, firstContentAt === null ? null : firstContentAt - startedAt)) {

@@ -893,6 +893,7 @@ export class RequestLife {
     this.endAttempt(attempt, isCommitted ? 'truncated' : 'failed', why, why.status, now, out)
     this.holdAt = NEVER
     if (isCommitted) {
+      this.forward(attempt, now, out) // What came with the end, the caller sees as well.
       this.closeTruncated(why, now, out)
       return
     }
