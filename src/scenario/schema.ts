@@ -58,33 +58,41 @@ export const targetSchema = z
 export type Target = z.infer<typeof targetSchema>
 
 const lineFields = {
-  id: id
-    .optional()
-    .meta({ description: 'Name of this line; keys its random draws. Default: its kind and place in the timeline.' }),
-  at: duration({ max: DURATION_MAX_MS }).meta({ description: 'When it starts.', examples: ['60s'] }),
-  for: duration({ min: 1, max: DURATION_MAX_MS }).meta({ description: 'How long it lasts.', examples: ['120s'] }),
+  id: id.optional().meta({
+    id: 'line_id',
+    description: 'Name of this line; keys its random draws. Default: its kind and place in the timeline.',
+  }),
+  at: duration({ max: DURATION_MAX_MS }).meta({ id: 'line_at', description: 'When it starts.', examples: ['60s'] }),
+  for: duration({ min: 1, max: DURATION_MAX_MS }).meta({
+    id: 'line_for',
+    description: 'How long it lasts.',
+    examples: ['120s'],
+  }),
   on: targetSchema,
   probability: ratio()
     .default(1)
-    .meta({ description: 'Share of the attempts that it strikes.', examples: ['30%'] }),
+    .meta({ id: 'line_probability', description: 'Share of the attempts that it strikes.', examples: ['30%'] }),
   shape: shapeSchema
     .prefault({ kind: 'step' })
-    .meta({ description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
+    .meta({ id: 'line_shape', description: 'Its course over time.', examples: [{ kind: 'ramp' }] }),
   follows: z
     .enum(PATTERNS.map(({ id: name }) => name))
     .optional()
     .meta({
+      id: 'line_follows',
       description: 'When and whom it strikes, as a pattern of the catalogue. What the line says itself goes before.',
       examples: ['pattern.flap'],
     }),
   per: z.enum(DRAW_PER).default('attempt').meta({
+    id: 'line_per',
     description:
       'What a probability is drawn for: each attempt, each request at all endpoints alike, each session, or each pooled connection.',
   }),
   stagger: duration({ min: 0 })
     .prefault('0s')
-    .meta({ description: 'Each further endpoint is struck so much later.', examples: ['30s'] }),
+    .meta({ id: 'line_stagger', description: 'Each further endpoint is struck so much later.', examples: ['30s'] }),
   exclusive_group: id.optional().meta({
+    id: 'line_exclusive_group',
     description: 'Of the faults at work in a group, one is drawn per attempt.',
     examples: ['errors'],
   }),
@@ -93,8 +101,9 @@ const lineFields = {
     .positive()
     .max(1_000_000)
     .optional()
-    .meta({ description: 'Its weight in that draw. Default: 1.', examples: [3] }),
+    .meta({ id: 'line_weight', description: 'Its weight in that draw. Default: 1.', examples: [3] }),
   min_hits: count({ min: 0 }).default(1).meta({
+    id: 'line_min_hits',
     description:
       'Strikes below this make the verdict inconclusive: a drill must prove that it drilled. 0: it need not strike.',
   }),
