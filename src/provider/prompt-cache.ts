@@ -1,7 +1,8 @@
 /**
  * The prompt cache of an endpoint: the conversations whose beginning it has read lately and need not read again. It
- * knows a conversation by its key and by how many tokens of it were asked last; a later turn finds as much of that as it
- * begins with. One that is not asked for within `ttl` is forgotten, and so is the one asked for longest ago when there
+ * knows a conversation by its key and by the longest of its turns that it was asked; a later turn finds as much of that
+ * as it begins with, and a turn that comes again (a retry, a task begun anew) has been read as a whole. One that is not
+ * asked for within `ttl` is forgotten, and so is the one asked for longest ago when there
  * are more than `sessions`. A known beginning below `min_prefix` is no help.
  *
  * | parameter    | default | source                                                                               |
@@ -14,6 +15,7 @@ import type { Millis } from '../base/index.ts'
 import type { PromptCacheSpec, SessionTurn } from '../protocol/index.ts'
 
 interface Known {
+  readonly turn: number
   readonly tokens: number
   readonly usedAt: Millis
 }
@@ -36,13 +38,15 @@ export class PromptCache {
    * Read a prompt of so many tokens, of which at most `prefixTokens` are those of the turn before. Returns how many of
    * them were known; from now on all of it is.
    */
-  read({ key }: SessionTurn, prefixTokens: number, inputTokens: number, now: Millis): number {
+  read({ key, turn }: SessionTurn, prefixTokens: number, inputTokens: number, now: Millis): number {
     this.forgetOld(now)
     const known = this.known.get(key)
+    const isRepeated = known !== undefined && turn <= known.turn
     this.known.delete(key)
-    this.known.set(key, { tokens: inputTokens, usedAt: now })
+    this.known.set(key, isRepeated ? { ...known, usedAt: now } : { turn, tokens: inputTokens, usedAt: now })
     if (this.known.size > this.spec.sessions) this.forgetFirst()
-    const shared = known === undefined ? 0 : Math.min(known.tokens, prefixTokens, inputTokens)
+    const most = isRepeated ? inputTokens : Math.min(prefixTokens, inputTokens)
+    const shared = Math.min(known?.tokens ?? 0, most)
     return shared >= this.spec.min_prefix ? shared : 0
   }
 

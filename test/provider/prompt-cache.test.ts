@@ -19,6 +19,15 @@ describe('prompt cache', () => {
     expect(cache.read(turn(2, 1), 2_100, 2_500, 2_000)).toBe(0) // Somebody else's.
   })
 
+  test('a turn that comes again, was read as a whole; what came after it is not forgotten', () => {
+    const cache = new PromptCache(SPEC)
+    cache.read(turn(1), 0, 2_000, 0)
+    expect(cache.read(turn(1), 0, 2_000, 1)).toBe(2_000)
+    cache.read(turn(1, 1), 2_100, 2_500, 2)
+    expect(cache.read(turn(1), 0, 2_000, 3)).toBe(2_000)
+    expect(cache.read(turn(1, 2), 2_600, 3_000, 4)).toBe(2_500)
+  })
+
   test('a known beginning below the minimum, is no help', () => {
     const cache = new PromptCache(SPEC)
     cache.read(turn(1), 0, 1_023, 0)
