@@ -84,7 +84,17 @@ export interface Garbled {
   readonly pattern: GarbledPattern | WirePattern
 }
 
-export const GARBLED_PATTERNS = ['html_page', 'broken_json', 'empty_body', 'not_sse'] as const
+export const GARBLED_PATTERNS = [
+  'html_page',
+  'broken_json',
+  'empty_body',
+  'not_sse',
+  // A parser cannot tell these from the ones before.
+  'missing_choices', //  good JSON without an answer in it
+  'trailing_garbage', // good JSON, and more
+  'nan_literal', //      JSON with a word that JSON does not have
+  'giant_frame', //      an event that is too long to be one
+] as const
 export type GarbledPattern = (typeof GARBLED_PATTERNS)[number]
 
 /**

@@ -11,8 +11,8 @@ import type { Millis, Rng } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
 import type { Script, Service } from './service.ts'
 
-/** From the connection up to the content, and to what is said and charged of it. The order in which they are asked. */
-export const LAYERS = ['transport', 'http', 'limit', 'latency', 'quality', 'stream', 'body', 'books'] as const
+/** From the connection up to the content, to what is said and charged of it, and to how it is written. The order in which they are asked. */
+export const LAYERS = ['transport', 'http', 'limit', 'latency', 'quality', 'stream', 'body', 'books', 'wire'] as const
 export type Layer = (typeof LAYERS)[number]
 
 /** What a hook may look at. */

@@ -275,7 +275,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (isServed) {
       sharing.remove(job.slot, now)
       job.state = 'serving'
-      job.startedAt = now - (job.cues[0]?.afterMs ?? 0)
+      const first = job.cues.find(({ signal }) => signal.type !== 'quirk') // What is said about the bytes takes no time.
+      job.startedAt = now - (first?.afterMs ?? 0)
     }
     this.wakeNext(sharing, now)
     return isServed

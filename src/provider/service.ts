@@ -62,7 +62,7 @@ export interface Script {
 
 /** What an invoice says beyond what was said. */
 export interface Invoice {
-  /** Tokens that nobody has seen, charged as soon as anything was said. Absent: none. */
+  /** Tokens that nobody has seen, charged as soon as anything was said; negative: seen, and free. Absent: none. */
   readonly inputTokens?: number
   readonly outputTokens?: number
   /** Output tokens that are still generated, and charged, after the caller has left. Absent: none. */

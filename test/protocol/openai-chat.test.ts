@@ -8,7 +8,7 @@ import {
   type HeaderBag,
   type WireRequest,
 } from '../../src/protocol/dialects/index.ts'
-import { EVENT_LENGTH_MAX } from '../../src/protocol/dialects/_answer-parser.ts'
+import { EVENT_LENGTH_MAX } from '../../src/protocol/dialects/_wire.ts'
 import { classOfError, partsOfBody } from '../../src/protocol/dialects/_errors.ts'
 import { utf8Bytes } from '../../src/protocol/dialects/_wire.ts'
 import { VOCABULARY } from '../../src/protocol/dialects/openai-chat/errors.ts'

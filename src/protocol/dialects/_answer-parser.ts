@@ -36,6 +36,7 @@ import {
   type Vocabulary,
 } from './_errors.ts'
 import {
+  EVENT_LENGTH_MAX,
   type Fields,
   type HeaderBag,
   headerOf,
@@ -48,8 +49,6 @@ import {
   TokenEstimate,
 } from './_wire.ts'
 
-/** One event, in UTF-16 units. More is not a conversation, but somebody filling our memory. */
-export const EVENT_LENGTH_MAX = 1_048_576
 /** A whole answer, in UTF-16 units: over a million tokens. */
 const WHOLE_LENGTH_MAX = 16 * 1_048_576
 /** What is read of an error's body, in UTF-16 units. */

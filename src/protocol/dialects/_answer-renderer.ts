@@ -10,6 +10,7 @@
  *   not_sse       a line of plain text                     a frame that holds it
  *   broken_json   a frame, or a body, of broken JSON       a frame of broken JSON
  *   empty_body    nothing at all                           a clean cut: no longer empty
+ *   the others    a frame, or a body, of such JSON         a frame of such JSON
  *
  * After any of them the answer ends cleanly. Defects below the dialect (`not_http`, `wrong_encoding`) are the
  * transport's: here they only end the answer.
@@ -35,7 +36,7 @@ import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts
 import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Occasion } from '../natives/index.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import { limitsIn } from './_limits.ts'
-import { PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'
+import { EVENT_LENGTH_MAX, PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'
 
 const NOTHING: Frame = { body: '', end: null }
 const JSON_PING = '\n' // White space before a JSON body keeps the connection alive, as DeepSeek does it.
@@ -51,6 +52,8 @@ export interface AnswerStyle {
   readonly cutWhole: string
   /** A frame whose JSON is broken. */
   readonly brokenFrame: string
+  /** An object that is no answer. */
+  readonly withoutAnswer: string
   /** Odd ways of writing it. */
   readonly quirks: RewritingTable
 }
@@ -260,6 +263,7 @@ export abstract class AnswerRenderer implements Renderer {
     if (isWirePattern(garbled.pattern)) return
     const isInside = this.isStream && (this.hasBody || this.body !== '')
     const bare = (text: string): string => (isInside ? this.frame(text.trim().replaceAll('\n', '')) : text)
+    const bareJson = (json: string): string => (this.isStream ? this.frame(json) : json)
     switch (garbled.pattern) {
       case 'html_page':
         return this.write(bare(PORTAL_PAGE))
@@ -269,6 +273,14 @@ export abstract class AnswerRenderer implements Renderer {
         return this.write(this.isStream ? this.style.brokenFrame : this.style.brokenWhole)
       case 'empty_body':
         return
+      case 'missing_choices':
+        return this.write(bareJson(this.style.withoutAnswer))
+      case 'trailing_garbage':
+        return this.write(bareJson(`${this.style.withoutAnswer} and so on`))
+      case 'nan_literal':
+        return this.write(bareJson('{"logprobs":NaN}'))
+      case 'giant_frame':
+        return this.write(bareJson(`{"padding":"${'x'.repeat(EVENT_LENGTH_MAX)}"}`))
       default:
         assertNever(garbled.pattern)
     }

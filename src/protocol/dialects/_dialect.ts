@@ -12,7 +12,7 @@
  */
 import type { ErrorClass } from '../error-class.ts'
 import { promptTokens, type RequestShape } from '../request.ts'
-import { coalesce, type Content, type Failed, type Signal, type ToolDelta } from '../signal.ts'
+import { coalesce, type Content, type Failed, type Garbled, type Signal, type ToolDelta } from '../signal.ts'
 import type { ToolSpec } from '../tool-call.ts'
 import type { DialectId } from '../catalogue.ts'
 import type { Native } from '../natives/index.ts'
@@ -188,7 +188,7 @@ export function shapeOf(request: WireRequest): RequestShape {
 /**
  * What of a conversation survives the wire: both sides of the law go through this. Beyond `coalesce` it
  *
- *   forgets   `connected`, the words, everything after `garbled`, and a title's wording on an HTML error page;
+ *   forgets   `connected`, the words, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
  *   counts    content and tool calls in `usage`'s output tokens when there is one, else by the bytes of their text;
  *   rounds    a Retry-After to what its form can say (whole seconds, or whole milliseconds; inside a stream: nothing);
  *   and, for an answer in one JSON piece, which has no order of its own, puts reasoning before text before tool calls,
@@ -203,8 +203,17 @@ export function comparable(signals: readonly Signal[], form: 'stream' | 'json' =
   return joined.map((signal) => {
     if (signal.type === 'content') return comparableContent(signal, usage?.outputTokens)
     if (signal.type === 'toolDelta') return comparableTool(signal, usage?.outputTokens)
+    if (signal.type === 'garbled') return { ...signal, pattern: SEEN_AS[signal.pattern] ?? signal.pattern }
     return signal.type === 'failed' ? comparableFailed(signal) : signal
   })
+}
+
+/** What a parser takes a defect for, where it cannot tell. */
+const SEEN_AS: Readonly<Partial<Record<Garbled['pattern'], Garbled['pattern']>>> = {
+  missing_choices: 'broken_json',
+  trailing_garbage: 'broken_json',
+  nan_literal: 'broken_json',
+  giant_frame: 'not_sse',
 }
 
 const ENDS: ReadonlySet<Signal['type']> = new Set(['garbled', 'finished', 'failed', 'closed'])

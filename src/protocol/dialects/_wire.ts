@@ -142,6 +142,9 @@ export function looksLikeHtml(text: string): boolean {
 // ---------------------------------------------------------------------------------------------------------------------
 // JSON
 
+/** One event, in UTF-16 units. More is not a conversation, but somebody filling our memory. */
+export const EVENT_LENGTH_MAX = 1_048_576
+
 export type Fields = Readonly<Record<string, unknown>>
 
 export function recordOf(value: unknown): Fields | null {

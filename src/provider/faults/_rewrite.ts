@@ -1,7 +1,7 @@
 /** Another answer in place of the one that an endpoint was about to give, on the same clock. */
 import { quantize, SECOND, type Millis } from '../../base/index.ts'
 import type { Content, FinishReason, QuirkName, Signal, ToolDelta, Usage } from '../../protocol/index.ts'
-import { carries, CHUNK_MS_MIN, type Cue, type Script } from '../service.ts'
+import { carries, CHUNK_MS_MIN, oddly, type Cue, type Script } from '../service.ts'
 
 /** What is said instead. */
 export interface Instead {
@@ -46,17 +46,8 @@ export function sayInstead(script: Script, instead: Instead): Script {
   const end: Signal[] = instead.ending
     ? [instead.ending]
     : [...(usage ? [{ ...usage, outputTokens: tokens }] : []), { type: 'finished', reason }]
-  return withQuirk(
-    { ...script, cues: [...told, ...content, ...end.map((signal) => ({ afterMs: lastMs, signal }))] },
-    instead.quirk,
-  )
-}
-
-/** The same script, written down in an odd way. */
-export function withQuirk(script: Script, name: QuirkName | undefined): Script {
-  const [first] = script.cues
-  if (name === undefined || first === undefined) return script
-  return { ...script, cues: [{ afterMs: first.afterMs, signal: { type: 'quirk', name } }, ...script.cues] }
+  const said = { ...script, cues: [...told, ...content, ...end.map((signal) => ({ afterMs: lastMs, signal }))] }
+  return instead.quirk === undefined ? said : oddly(said, instead.quirk)
 }
 
 function isError(signal: Signal | undefined): boolean {

@@ -20,6 +20,8 @@ import { modelLifecycle } from './model-lifecycle.ts'
 import { outage } from './outage.ts'
 import { payloadLimit } from './payload-limit.ts'
 import { quality } from './quality.ts'
+import { payload } from './payload.ts'
+import { quirk } from './quirk.ts'
 import { quota } from './quota.ts'
 import { rateLimit } from './rate-limit.ts'
 import { redirect } from './redirect.ts'
@@ -57,6 +59,8 @@ export const FAULTS = [
   modelLifecycle,
   quality,
   stream,
+  payload,
   usage,
   cost,
+  quirk,
 ] as const

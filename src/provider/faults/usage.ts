@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { count, ratio } from '../../base/index.ts'
 import type { Usage } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import type { Invoice, Script } from '../service.ts'
-import { isWhole, withQuirk } from './_rewrite.ts'
+import { oddly, type Invoice, type Script } from '../service.ts'
+import { isWhole } from './_rewrite.ts'
 
 const MODES = [
   'missing',
@@ -145,9 +145,9 @@ export const usage = defineFault({
           case 'negative':
             return retold(script, { ...told, outputTokens: -outputTokens })
           case 'strings':
-            return withQuirk(script, 'usage.strings')
+            return oddly(script, 'usage.strings')
           case 'running_total':
-            return withQuirk(script, 'usage.running_total')
+            return oddly(script, 'usage.running_total')
           case 'cached_double':
             return retold(script, { ...told, inputTokens: inputTokens + fromCache })
           case 'cache_excluded':

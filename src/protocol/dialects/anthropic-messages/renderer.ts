@@ -48,6 +48,7 @@ class MessagesRenderer extends AnswerRenderer {
       jsonType: 'application/json',
       streamType: 'text/event-stream; charset=utf-8',
       idHeader: 'request-id',
+      withoutAnswer: '{"id":"msg_0","content":null}',
       quirks: MESSAGES_QUIRKS,
       brokenFrame:
         'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":\n\n',

@@ -39,6 +39,7 @@ class GeminiRenderer extends AnswerRenderer {
       jsonType: 'application/json; charset=UTF-8',
       streamType: 'text/event-stream',
       idHeader: null,
+      withoutAnswer: '{"responseId":"0","candidates":null}',
       quirks: GEMINI_QUIRKS,
       brokenFrame: 'data: {"candidates": [{"content": {"parts": [{"text": \r\n\r\n',
       brokenWhole: '{"candidates": [{"content": }]}',
@@ -118,7 +119,19 @@ class GeminiRenderer extends AnswerRenderer {
 
   protected streamFailed(failed: Failed): void {
     this.streamUsage()
-    this.write(this.frame(JSON.stringify({ error: errorObject(failed, failed.status) })))
+    const inOwnWords = this.hasChunks && failed.class === 'content_policy' ? null : this.failedAnswer(failed)
+    this.write(this.frame(JSON.stringify(inOwnWords ?? { error: errorObject(failed, failed.status) })))
+  }
+
+  /** What Gemini does not call an error: a call that it could not make, and a prompt that it will not answer. */
+  private failedAnswer({ class: errorClass, status, message }: Failed): object | null {
+    if (status !== null) return null
+    if (errorClass === 'invalid_tool_call') {
+      const candidate = { content: {}, finishReason: 'MALFORMED_FUNCTION_CALL', finishMessage: message, index: 0 }
+      return { candidates: [candidate], ...this.identity() }
+    }
+    if (errorClass !== 'content_policy') return null
+    return { promptFeedback: { blockReason: 'SAFETY', blockReasonMessage: message }, ...this.identity() }
   }
 
   protected streamCut(how: Closed['how']): void {
@@ -132,7 +145,7 @@ class GeminiRenderer extends AnswerRenderer {
   }
 
   protected wholeBody(reason: FinishReason, failed: Failed | null): string {
-    if (failed) return pretty({ error: errorObject(failed, failed.status) })
+    if (failed) return pretty(this.failedAnswer(failed) ?? { error: errorObject(failed, failed.status) })
     const { text, reasoning } = this.whole
     const parts = [
       ...(reasoning === '' ? [] : [partOf('reasoning', reasoning)]),

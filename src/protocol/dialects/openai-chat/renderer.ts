@@ -34,6 +34,7 @@ class ChatRenderer extends AnswerRenderer {
       jsonType: 'application/json',
       streamType: 'text/event-stream; charset=utf-8',
       idHeader: 'x-request-id',
+      withoutAnswer: '{"id":"chatcmpl-0","object":"chat.completion","choices":null}',
       quirks: CHAT_QUIRKS,
       brokenFrame: `${opening},"choices":[{"index":0,"delta":{"content":\n\n`,
       brokenWhole: `${opening},"choices":[{"index":0,"message":{"role":"assistant","content":}}]}`,
