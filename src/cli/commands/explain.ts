@@ -151,8 +151,8 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   )
   return [
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
-    ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
     ...(call.rule === null ? [] : [`  rule ${call.rule + 1} of the policy matched, and chose the models`]),
+    ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
     ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
     ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
     ...(call.attempts.length === 0
