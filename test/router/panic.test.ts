@@ -70,6 +70,19 @@ describe('panic', () => {
     expect(failAll(it)).toEqual(['b'])
   })
 
+  test('panic: what comes of it neither closes nor opens a breaker whose probe is out', () => {
+    const rules = { breaker: { consecutive: 1, open_for: '10s' }, panic: {} }
+    const it = new Lab(offers('a'), inOrder(['a'], rules))
+    it.hear(it.ask(), failed('server_error'))
+    const probe = it.at(10_000).ask()
+    const panicking = it.ask()
+    expect(it.of('attempt.started').map(({ reason }) => reason)).toEqual(['primary', 'probe', 'panic'])
+    it.hear(panicking, failed('server_error'))
+    expect(it.of('health.changed').at(-1)?.to).toBe('half_open')
+    it.hear(probe, ...GOOD)
+    expect(it.of('health.changed').at(-1)?.to).toBe('closed')
+  })
+
   test('last resort: a failure that rules a model out, rules it out in panic too', () => {
     const fleet = offers('a', 'b', { provider: 'c', model: 'm2' })
     const rules = { models: ['m', 'm2'], provider: { order: ['a', 'b'] }, resilience: { ...BREAKER, panic: {} } }
