@@ -1,7 +1,7 @@
 /** Stories about rules: their gates hold with the rules, and would not without them. */
 import { describe, expect, test } from 'vitest'
 import { VirtualRun } from '../../src/runner/virtual-run.ts'
-import type { CompiledScenario } from '../../src/scenario/index.ts'
+import { loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
 import { load } from '../scenarios/files.ts'
 
 const HOUR = 3_600_000
@@ -60,5 +60,37 @@ describe('premium-teams', () => {
       return { ...policy, resilience }
     })
     expect(gatesFailing({ ...scenario, policies })).toContain('finance-spent')
+  })
+})
+
+describe('rungs', () => {
+  const text = (degrade: string): string => `
+name: rungs
+summary: Rungs that promise what the fleet does not have.
+duration: 10s
+fleet:
+  name: two
+  endpoints:
+    - { provider: a, model: m, price: { input: 1, output: 2 } }
+    - { provider: b, model: n, price: { input: 3, output: 4 } }
+policies: { one: { name: one, models: [m], resilience: { degrade: [${degrade}] } } }
+workload: [{ workflow: chat, policy: one, arrivals: { kind: constant, rate: 1/s }, mix: short-chat }]
+gates: [{ id: success, metric: success_rate, assert: ">= 50%" }]
+`
+  const messages = (degrade: string): string[] => {
+    const files = {
+      read: () => ({ ok: true, text: text(degrade) }) as const,
+      resolve: (_from: string, path: string) => path,
+    }
+    const loaded = loadScenario('rungs.yaml', files)
+    return loaded.ok ? [] : loaded.diagnostics.map(({ message }) => message)
+  }
+
+  test.each([
+    ['{ rung: larger_context, models: [n] }', 'no model of this rung has a larger context'],
+    ['{ rung: cheaper_model, models: [n] }', 'dearer than those of the policy'],
+    ['{ rung: cheaper_model, models: [x] }', 'there is no model "x"'],
+  ])('rungs: %s, is a mistake', (degrade, words) => {
+    expect(messages(degrade).join(' ')).toContain(words)
   })
 })
