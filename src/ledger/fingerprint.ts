@@ -1,9 +1,9 @@
 /**
  * The fingerprint of a run: a hash over a binary encoding of its entries. Same scenario, seed and version give the
  * same fingerprint on any machine. The hasher is handed in (node:crypto outside, anything in tests), because pure
- * rooms import no node modules. Numbers are written as little-endian float64, names as indexes.
+ * rooms import no node modules. Numbers are written as little-endian float64, names as indexes, lists as digests.
  */
-import { hashName } from '../base/index.ts'
+import { hashName, mix32 } from '../base/index.ts'
 import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass } from '../protocol/index.ts'
 import {
   ATTEMPT_OUTCOMES,
@@ -35,7 +35,7 @@ export interface Hasher {
 }
 
 const BUFFER_NUMBERS = 8192
-/** The widest entry without its lists, with room to spare; lists flush as they go. */
+/** The widest entry, with room to spare. */
 const ENTRY_NUMBERS_MAX = 32
 
 /** The number of a name. The same name nearly always comes again: the last one is remembered. */
@@ -80,8 +80,8 @@ export class Fingerprint implements Fold {
   private readonly numbers = new Float64Array(BUFFER_NUMBERS)
   private readonly bytes = new Uint8Array(this.numbers.buffer)
   private used = 0
-  private readonly funnels = new Recent<FunnelStep>()
-  private readonly orders = new Recent<Candidate>()
+  private readonly funnels = new ListDigests<FunnelStep>(putFunnel)
+  private readonly orders = new ListDigests<Candidate>(putOrder)
   private readonly hasher: Hasher
   private finished: string | null = null
 
@@ -122,8 +122,7 @@ export class Fingerprint implements Fold {
     this.put2(CALL_ROUTED, entry.at)
     this.put2(entry.request, entry.call)
     this.put2(entry.rule, entry.rung)
-    this.putList(entry.funnel, this.funnels, putFunnel)
-    this.putList(entry.order, this.orders, putOrder)
+    this.put2(this.funnels.digest(entry.funnel), this.orders.digest(entry.order))
   }
 
   private attemptStarted(entry: AttemptStarted): void {
@@ -226,25 +225,6 @@ export class Fingerprint implements Fold {
     this.put(third)
   }
 
-  /** A list that was seen just now, as the same object, is copied; any other is encoded, and remembered. */
-  private putList<T>(
-    list: readonly T[],
-    recent: Recent<T>,
-    encode: (list: readonly T[], numbers: number[]) => void,
-  ): void {
-    let code = recent.find(list)
-    if (code === null) {
-      const numbers: number[] = [list.length]
-      encode(list, numbers)
-      code = Float64Array.from(numbers)
-      recent.add(list, code)
-    }
-    for (let index = 0; index < code.length; index += 1) {
-      if (this.used === BUFFER_NUMBERS) this.flush()
-      this.put(code[index] as number)
-    }
-  }
-
   private makeRoom(): void {
     if (this.used > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX) this.flush()
   }
@@ -255,26 +235,44 @@ export class Fingerprint implements Fold {
   }
 }
 
+/** How many lists are remembered with their digests. */
 const RECENT = 8
 
-/** The last few lists and their encodings. Funnels and orders are mostly the same few objects for millions of calls. */
-class Recent<T> {
+/**
+ * 53 bits for a list. Funnels and orders are mostly the same few objects for millions of calls: each is digested once,
+ * and an entry holds its digest instead of its every number.
+ */
+class ListDigests<T> {
+  private readonly encode: (list: readonly T[], numbers: number[]) => void
   private readonly lists: (readonly T[])[] = []
-  private readonly codes: Float64Array[] = []
+  private readonly digests: number[] = []
   private next = 0
 
-  find(list: readonly T[]): Float64Array | null {
-    const { lists } = this
-    for (let index = 0; index < lists.length; index += 1)
-      if (lists[index] === list) return this.codes[index] as Float64Array
-    return null
+  constructor(encode: (list: readonly T[], numbers: number[]) => void) {
+    this.encode = encode
   }
 
-  add(list: readonly T[], code: Float64Array): void {
-    this.lists[this.next] = list
-    this.codes[this.next] = code
+  digest(list: readonly T[]): number {
+    const { lists, digests } = this
+    for (let index = 0; index < lists.length; index += 1) if (lists[index] === list) return digests[index] as number
+    const numbers: number[] = [list.length]
+    this.encode(list, numbers)
+    const digest = digestOf(numbers)
+    lists[this.next] = list
+    digests[this.next] = digest
     this.next = (this.next + 1) % RECENT
+    return digest
   }
+}
+
+function digestOf(numbers: readonly number[]): number {
+  let high = 0
+  let low = numbers.length
+  for (const word of new Uint32Array(Float64Array.from(numbers).buffer)) {
+    high = mix32(high ^ word)
+    low = mix32((low + high) ^ word)
+  }
+  return (high >>> 0) * 2097152 + (low >>> 11)
 }
 
 function putFunnel(funnel: readonly FunnelStep[], numbers: number[]): void {
