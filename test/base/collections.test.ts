@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EventQueue, Histogram, NEVER, RollingQuantiles, RollingWindow } from '../../src/base/index.ts'
+import { EventQueue, Histogram, NEVER, Rng, RollingQuantiles, RollingWindow, Roster } from '../../src/base/index.ts'
 
 const SEEDED = { seed: 1, numRuns: 300 }
 
@@ -44,6 +44,56 @@ describe('event queue', () => {
       }),
       SEEDED,
     )
+  })
+})
+
+describe('event queue, deadlines', () => {
+  test('event queue: deadlines of more lengths than it has lanes, agree with a sorted list', () => {
+    const rng = Rng.fromSeed(3)
+    const queue = new EventQueue(1)
+    const model: { at: number; order: number; payload: number }[] = []
+    for (let now = 0; now < 4_000; now += 1) {
+      for (const length of [0, 1, 7, 40, 250, 251, NEVER]) {
+        if (!rng.chance(0.4)) continue
+        const order = queue.push(now + length, now)
+        model.push({ at: now + length, order, payload: now })
+      }
+      model.sort((left, right) => (left.at === right.at ? left.order - right.order : left.at - right.at))
+      while (queue.nextAt() <= now) {
+        const { at, order, payload } = model.shift()!
+        expect([queue.nextAt(), queue.peekOrder(), queue.peek(), queue.pop()]).toEqual([at, order, payload, payload])
+      }
+      expect(queue.length).toBe(model.length)
+      expect(queue.nextAt()).toBe(model[0]?.at ?? NEVER)
+    }
+  })
+})
+
+describe('roster', () => {
+  test('roster: wakes moved to and fro, and slots used again, everybody is woken at his last wish', () => {
+    const rng = Rng.fromSeed(4)
+    const roster = new Roster<{ wish: number }>()
+    const here = new Map<number, { wish: number }>()
+    for (let now = 0; now < 2_000; now += 1) {
+      const item = { wish: NEVER }
+      here.set(roster.add(item), item)
+      for (const [slot, one] of here) {
+        if (rng.chance(0.02)) {
+          roster.remove(slot)
+          here.delete(slot)
+        } else if (rng.chance(0.1)) roster.wake(slot, (one.wish = rng.chance(0.1) ? NEVER : now + rng.below(50)))
+      }
+      expect(roster.size).toBe(here.size)
+      expect(roster.nextAt()).toBe(Math.min(NEVER, ...[...here.values()].map(({ wish }) => wish)))
+      let before = 0
+      for (let woken = roster.due(now); woken !== null; woken = roster.due(now)) {
+        expect(woken.wish).toBeGreaterThanOrEqual(before)
+        before = woken.wish
+        woken.wish = NEVER
+      }
+      expect([...here.values()].filter(({ wish }) => wish <= now)).toEqual([])
+    }
+    expect(roster.everybody().length).toBe(here.size)
   })
 })
 
