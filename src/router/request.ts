@@ -121,8 +121,6 @@ export class RequestLife {
   readonly call: Call
   /** What endpoints are asked: the call's own request, or what the ladder has made of it. */
   request: ChatRequest
-  /** The earliest instant for which the router's queue holds an entry of this life; kept by the router. */
-  queuedAt: Millis = NEVER
   private readonly house: House
   private readonly policy: Policy
   private plan: Plan

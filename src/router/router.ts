@@ -1,6 +1,6 @@
 /**
  * The router Machine: all calls in flight, one queue of deadlines, one view of health. It carries events to the life
- * they belong to and keeps the roster honest: for each life it holds a wake no later than its next deadline.
+ * they belong to, and after each tells the roster when that life next wants to be woken.
  */
 import { at, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
@@ -176,7 +176,6 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
 
   private wake(now: Millis, out: Out<RouterCommand>): void {
     for (let life = this.lives.due(now); life !== null; life = this.lives.due(now)) {
-      life.queuedAt = Infinity
       if (life.nextDeadline() <= now) life.wake(now, out)
       this.settle(life)
     }
@@ -189,9 +188,6 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       life.call.slot = -1
       return
     }
-    const due = life.nextDeadline()
-    if (due >= life.queuedAt) return
-    life.queuedAt = due
-    this.lives.wake(life.call.slot, due)
+    this.lives.wake(life.call.slot, life.nextDeadline())
   }
 }
