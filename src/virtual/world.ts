@@ -83,6 +83,16 @@ class Line<T> {
     return item
   }
 
+  /** Take out the first item that matches, if it is still waiting. Lines are short. */
+  withdraw(matches: (item: T) => boolean): boolean {
+    const waiting = Array.from({ length: this.count }, () => this.shift())
+    const place = waiting.findIndex(matches)
+    waiting.forEach((item, index) => {
+      if (index !== place) this.push(item)
+    })
+    return place >= 0
+  }
+
   private grow(): void {
     const { ring, head } = this
     this.ring = [...ring.slice(head), ...ring.slice(0, head), ...ring.map(() => null)]
@@ -268,7 +278,11 @@ export class World {
 
   private cancel(cancel: Cancel, now: Millis): void {
     if (cancel.type === 'attempt.cancel') {
-      this.fleet.handle({ type: 'attempt.cancelled', attempt: cancel.attempt }, now, this.fromFleet)
+      const { attempt } = cancel
+      // One that is taken back at the instant it was sent never left the house.
+      if (this.arrivals.withdraw((arrival) => arrival.type === 'attempt.dispatch' && arrival.attempt === attempt))
+        return
+      this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
       return
     }
     const { call } = cancel
