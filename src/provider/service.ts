@@ -181,8 +181,14 @@ function flow(tokens: number, tokensPerSecond: number, text: string | null): Con
   return said(tokens, everyMs * (chunks - 1), everyMs, text)
 }
 
-function said(tokens: number, forMs: Millis, everyMs: Millis, text: string | null): Content {
-  const run = { type: 'content', channel: 'text', tokens, forMs, everyMs } as const
+function said(
+  tokens: number,
+  forMs: Millis,
+  everyMs: Millis,
+  text: string | null,
+  channel: Content['channel'] = 'text',
+): Content {
+  const run = { type: 'content', channel, tokens, forMs, everyMs } as const
   return text === null ? run : { ...run, text }
 }
 
@@ -300,7 +306,8 @@ export function inChunks(script: Script): Script {
       const from = Math.floor((signal.tokens * index) / chunks)
       const to = Math.floor((signal.tokens * (index + 1)) / chunks)
       const text = signal.text === undefined ? null : slice(signal.text, from, to, signal.tokens)
-      return { afterMs: quantize(cue.afterMs + index * signal.everyMs), signal: said(to - from, 0, 0, text) }
+      const piece = said(to - from, 0, 0, text, signal.channel)
+      return { afterMs: quantize(cue.afterMs + index * signal.everyMs), signal: piece }
     })
   })
   return { ...script, cues: cues.sort((left, right) => left.afterMs - right.afterMs) }

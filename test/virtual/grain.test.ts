@@ -66,6 +66,9 @@ const storms: Readonly<Record<string, readonly ScheduledFault[]>> = {
   feedback: [fault('crowding', 1_000, 9_000, [0], { mode: 'rate', capacity: 5 })],
   queues: [fault('crowding', 1_000, 9_000, [0], { mode: 'queue', capacity: 3 })],
   'so many at once': [fault('concurrency_limit', 1_000, 9_000, [0, 1], { max_in_flight: 3, scope: 'target' })],
+  'reasoning in place of text': [fault('payload', 1_000, 9_000, [0], { mode: 'reasoning_misplaced' })],
+  'events twice': [fault('stream', 1_000, 9_000, [0, 1], { mode: 'duplicate_frame' }, { probability: 0.5 })],
+  'signs of life': [fault('stream', 1_000, 9_000, [0], { mode: 'keepalive_only', ping_every: '300ms' })],
   dripping: [fault('latency', 1_000, 9_000, [0], { mode: 'slow_tokens', factor: 8 }, { probability: 0.5 })],
 }
 
