@@ -77,12 +77,18 @@ interface Active {
   readonly behaviour: FaultBehaviour
   readonly course: Course
   readonly members: readonly Member[]
+  /** Members that it has begun at; one after the other where it is staggered. */
+  reached: number
   isOn: boolean
 }
 
 type GatewayCall = Pick<Call, 'request' | 'number'>
 
-const EDGES = 2
+/** What happens to a fault: it begins, it reaches its next endpoint, it ends. */
+const EDGES = 3
+const BEGINS = 0
+const SPREADS = 1
+const ENDS = 2
 const COURSE_STREAM = 0x6375
 const REQUEST_STREAM = 0x7265
 const SESSION_STREAM = 0x7373
@@ -127,8 +133,10 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     while (this.queue.nextAt() <= now) {
       const edge = this.queue.pop()
       const active = at(this.faults, Math.floor(edge / EDGES))
-      if (edge % EDGES === 0) this.begin(active, now, out)
-      else if (active.isOn) this.end(active, now, out)
+      if (edge % EDGES === BEGINS) this.begin(active, now, out)
+      else if (!active.isOn) continue
+      else if (edge % EDGES === SPREADS) this.spread(active, out)
+      else this.end(active, now, out)
     }
   }
 
@@ -165,7 +173,9 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   /** What a fault that has just started does to an attempt in flight; null for nothing. */
   breaks(fault: number, attempt: AttemptHandle, now: Millis, out: Out<unknown>): 'reset' | 'silence' | null {
     const active = at(this.faults, fault)
-    if (!active.behaviour.inFlight || !active.fault.endpoints.includes(attempt.endpoint)) return null
+    const { stagger, endpoints } = active.fault
+    const place = endpoints.indexOf(attempt.endpoint)
+    if (!active.behaviour.inFlight || place < 0 || (stagger > 0 && place !== active.reached - 1)) return null
     if (!this.strike(active, attempt, now)) return null
     this.fired(active, attempt, now, out)
     return active.behaviour.inFlight
@@ -312,16 +322,25 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     const key = hashName(fault.id)
     const course = courseOf(fault.shape, fault.until - fault.at, this.rng.fork(key, COURSE_STREAM))
     const members = fault.endpoints.map((endpoint) => ({ index: endpoint, spec: at(this.endpoints, endpoint) }))
-    this.faults.push({ index, key, fault, behaviour, course, members, isOn: false })
-    this.queue.push(fault.at, index * EDGES)
-    if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + 1)
+    this.faults.push({ index, key, fault, behaviour, course, members, reached: 0, isOn: false })
+    this.queue.push(fault.at, index * EDGES + BEGINS)
+    if (fault.until !== NEVER) this.queue.push(fault.until, index * EDGES + ENDS)
   }
 
   private begin(active: Active, now: Millis, out: Out<WeatherCommand>): void {
     active.isOn = true
     out.record({ kind: 'fault.started', at: now, fault: active.index })
     this.place(active)
-    if (active.behaviour.inFlight) out.push({ type: 'flight.struck', fault: active.index })
+    if (active.behaviour.inFlight) this.spread(active, out)
+  }
+
+  /** Break what is in flight: at all endpoints, or at the next of them. */
+  private spread(active: Active, out: Out<WeatherCommand>): void {
+    const { index, fault } = active
+    active.reached += 1
+    out.push({ type: 'flight.struck', fault: index })
+    if (fault.stagger === 0 || active.reached >= fault.endpoints.length) return
+    this.queue.push(fault.at + fault.stagger * active.reached, index * EDGES + SPREADS)
   }
 
   private end(active: Active, now: Millis, out: Out<WeatherCommand>): void {

@@ -133,6 +133,19 @@ describe('draws', () => {
   })
 })
 
+test('stagger: what is in flight breaks at each endpoint when its turn comes, and nowhere else', () => {
+  const reset = (stagger: number) => fault('outage', 200, DAY, [0, 1], { mode: 'reset' }, { stagger })
+  const brokenAt = (stagger: number) => {
+    const it = new FleetLab([A, B], [reset(stagger)])
+    const attempts = [0, 1].map((where) => it.at(0).send(where))
+    it.at(10_000)
+    return attempts.map((attempt) => it.said(attempt).at(-1)).map((last) => [last?.signal.type, last?.at])
+  }
+  expect(brokenAt(0)).toEqual([['closed', 200], ['closed', 200]]) // prettier-ignore
+  expect(brokenAt(500)).toEqual([['closed', 200], ['closed', 700]]) // prettier-ignore
+  expect(brokenAt(5_000)).toEqual([['closed', 200], ['finished', 2_050]]) // prettier-ignore
+})
+
 describe('shapes', () => {
   /** The share struck in each of so many stretches. */
   const shares = (shape: Record<string, unknown>, stretches: number, stretchMs: number, count = 200): number[] => {
