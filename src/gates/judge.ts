@@ -213,12 +213,15 @@ export function worstExit(codes: readonly number[]): number {
 function remembering(isLegal: IsLegal): IsLegal {
   let request = -1
   let endpoint = -1
+  let rule = -1
   let rung = 0
   let answer: string | null = null
   return (nextRequest, workflow, nextEndpoint, nextRule, nextRung) => {
-    if (nextRequest === request && nextEndpoint === endpoint && nextRung === rung) return answer
+    const isSame = nextRequest === request && nextEndpoint === endpoint && nextRule === rule && nextRung === rung
+    if (isSame) return answer
     request = nextRequest
     endpoint = nextEndpoint
+    rule = nextRule
     rung = nextRung
     answer = isLegal(nextRequest, workflow, nextEndpoint, nextRule, nextRung)
     return answer

@@ -512,6 +512,13 @@ describe('quality, degradation, availability', () => {
     expect(measure(entries, { metric: 'quality', stat: 'p99' }).value).toBe(0.2)
   })
 
+  test('quality: answers of which the fleet has not told, are no answers that never came', () => {
+    expect(measure([closed(id(0), 1_000)], { metric: 'quality' })).toMatchObject({
+      value: null,
+      note: 'nothing is known of 1 answer',
+    })
+  })
+
   test('quality: of the attempt that reached the caller, and of no other', () => {
     const entries = [
       arrived(id(0), 0),

@@ -1,5 +1,6 @@
 /** Quality: how good the answers were, by what their endpoints declare for the task. */
 import type { RequestClosed } from '../../ledger/index.ts'
+import { countOf } from '../format.ts'
 import type { FoldContext, Metric, Stat } from '../metric.ts'
 
 /** Answers by quality, in thousandths. */
@@ -46,7 +47,12 @@ export const quality: Metric<State, 'request.closed'> = {
   finish(state, stat) {
     const { sum, answers, untold } = state
     const note = untold === 0 ? undefined : { note: `of ${untold} more nothing is known` }
-    if (answers === 0) return { value: null, n: 0, note: 'no request ended ok' }
+    if (answers === 0)
+      return {
+        value: null,
+        n: 0,
+        note: untold === 0 ? 'no request ended ok' : `nothing is known of ${countOf(untold, 'answers')}`,
+      }
     return { value: stat === 'mean' ? sum / answers : reached(state, shareOf(stat)), n: answers, ...note }
   },
 }
