@@ -49,7 +49,7 @@ export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng
     const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, dice))
     return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: NO_DELTAS, billedInputTokens }
   }
-  const cap = Math.min(request.maxTokens ?? Infinity, spec.max_output ?? spec.context_length)
+  const cap = outputMax(request, spec)
   const outputTokens = Math.max(1, Math.min(request.outputTokens, cap))
   return {
     outputTokens,
@@ -58,6 +58,11 @@ export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng
     toolDeltas: NO_DELTAS,
     billedInputTokens,
   }
+}
+
+/** The longest answer that a request can get of an endpoint, in tokens. */
+export function outputMax({ maxTokens }: ChatRequest, spec: EndpointSpec): number {
+  return Math.min(maxTokens ?? Infinity, spec.max_output ?? spec.context_length)
 }
 
 /** One call of one tool, its arguments in a few pieces. */

@@ -28,11 +28,12 @@ import { Limits } from './limits.ts'
 import { PromptCache } from './prompt-cache.ts'
 import { refusalOf } from './refusal.ts'
 import {
+  counting,
   drawService,
   inChunks,
   serviceModel,
+  tokensIn,
   writeScript,
-  carries,
   type Cue,
   type Invoice,
   type Script,
@@ -181,7 +182,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private worksOn(job: Job): boolean {
     const { endpoint, state } = job
     if (endpoint.spec.capacity.abandoned === 'drop') return false
-    return state !== 'waiting' || endpoint.waiting.has(job)
+    if (state === 'waiting') return endpoint.waiting.has(job)
+    return job.next < job.cues.length // What is silent for ever has no end to work towards.
   }
 
   private abandon(job: Job): void {
@@ -309,6 +311,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       if (isOver) return
     }
     if (next < cues.length) this.roster.wake(job.slot, startedAt + (cues[next] as Cue).afterMs)
+    else if (job.isAbandoned) this.leave(job, now, out)
   }
 
   /** The attempt is over, one way or another: charge it, and let the next one in. */
@@ -341,17 +344,20 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     let outputTokens = 0
     let wasAnswered = false
     for (let index = 0; index < job.next; index += 1) {
-      const { signal, afterMs } = cues[index] as Cue
+      const { signal, afterMs, isFree } = cues[index] as Cue
+      if (isFree) continue
       if (signal.type === 'content') outputTokens += tokensSent(signal, now - startedAt - afterMs)
       else if (signal.type === 'toolDelta') outputTokens += signal.tokens
       else if (signal.type === 'accepted') wasAnswered = true
     }
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
     const invoice = isRefused ? null : job.invoice
-    if (invoice !== null && job.next > 0) outputTokens += unseenTokens(invoice, cues, outputTokens)
-    const inputTokens = isRefused ? 0 : job.inputTokens + (invoice?.inputTokens ?? 0)
-    const cached = isRefused ? 0 : job.cachedTokens
-    const written = isRefused ? 0 : job.writtenTokens
+    if (invoice !== null) outputTokens = invoicedTokens(invoice, job, outputTokens)
+    const count = (tokens: number): number =>
+      isRefused ? 0 : invoice?.countFactor === undefined ? tokens : counting(tokens, invoice.countFactor)
+    const inputTokens = count(job.inputTokens)
+    const cached = count(job.cachedTokens)
+    const written = count(job.writtenTokens)
     const isFree = inputTokens + outputTokens === 0
     const cost = isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written)
     const charged: FleetCharged = {
@@ -391,12 +397,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 }
 
-/** Tokens that nobody has seen: hidden ones, and what is still generated for a caller who has left. */
-function unseenTokens(invoice: Invoice, cues: readonly Cue[], said: number): number {
-  const { outputTokens = 0, tailTokens = 0 } = invoice
-  if (tailTokens === 0) return outputTokens
-  const whole = cues.reduce((sum, { signal }) => sum + (carries(signal) ? signal.tokens : 0), 0)
-  return outputTokens + Math.min(tailTokens, Math.max(0, whole - said))
+/** Output tokens on the invoice: what was said, what is still generated for a caller who has left, and hidden ones. */
+function invoicedTokens(invoice: Invoice, { cues, next }: Job, said: number): number {
+  const { outputTokens: hidden = 0, tailTokens = 0, countFactor = 1 } = invoice
+  const tail = tailTokens === 0 ? 0 : Math.min(tailTokens, Math.max(0, tokensIn(cues) - said))
+  return counting(said + tail, countFactor) + (next > 0 ? hidden : 0)
 }
 
 function promptCacheOf({ prompt_cache: asked, price }: EndpointSpec): PromptCache | null {

@@ -46,6 +46,8 @@ export interface Cue {
   /** After the start of service. */
   readonly afterMs: Millis
   readonly signal: Signal
+  /** Said, and not charged. Absent: charged. */
+  readonly isFree?: true
 }
 
 /** What an attempt will say, and when: cues in order of time. A script without an end leaves the connection open. */
@@ -62,9 +64,10 @@ export interface Script {
 
 /** What an invoice says beyond what was said. */
 export interface Invoice {
-  /** Tokens that nobody has seen, charged as soon as anything was said; negative: seen, and free. Absent: none. */
-  readonly inputTokens?: number
+  /** Output tokens that nobody has seen, charged as soon as anything was said. Absent: none. */
   readonly outputTokens?: number
+  /** Tokens on the invoice for each that was read or said. Absent: 1. */
+  readonly countFactor?: number
   /** Output tokens that are still generated, and charged, after the caller has left. Absent: none. */
   readonly tailTokens?: number
   /** Of the true price. Absent: 1. */
@@ -192,6 +195,29 @@ function said(
   return text === null ? run : { ...run, text }
 }
 
+/** Whether a script still comes to its proper end. What is broken already is not broken again, or made whole. */
+export function isWhole(script: Script): boolean {
+  return script.cues.at(-1)?.signal.type === 'finished'
+}
+
+/** The script with more on its invoice, beside what is there already. */
+export function alsoCharged(script: Script, { outputTokens, countFactor, tailTokens, priceFactor }: Invoice): Script {
+  const { invoice = {} } = script
+  const charged: Invoice = {
+    ...invoice,
+    ...(outputTokens !== undefined && { outputTokens: (invoice.outputTokens ?? 0) + outputTokens }),
+    ...(tailTokens !== undefined && { tailTokens: (invoice.tailTokens ?? 0) + tailTokens }),
+    ...(countFactor !== undefined && { countFactor: (invoice.countFactor ?? 1) * countFactor }),
+    ...(priceFactor !== undefined && { priceFactor: (invoice.priceFactor ?? 1) * priceFactor }),
+  }
+  return { ...script, invoice: charged }
+}
+
+/** So many tokens, as somebody counts them who counts `factor` for each. */
+export function counting(tokens: number, factor: number): number {
+  return Math.round(tokens * factor)
+}
+
 /** Break a script off after a share of its content, and end it with the given Signals (none: silence). */
 export function breakAfter(script: Script, share: number, ending: readonly Signal[]): Script {
   const cues: Cue[] = []
@@ -226,6 +252,11 @@ export function breakAfter(script: Script, share: number, ending: readonly Signa
   return { ...script, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
 }
 
+/** Tokens that a script will have generated in the end. */
+export function tokensIn(cues: readonly Cue[]): number {
+  return cues.reduce((sum, { signal, isFree }) => sum + (carries(signal) && !isFree ? signal.tokens : 0), 0)
+}
+
 /** Whether a Signal carries tokens. */
 export function carries(signal: Signal): signal is Content | ToolDelta {
   return signal.type === 'content' || signal.type === 'toolDelta'
@@ -252,6 +283,11 @@ export function sayTokens(script: Script, tokens: number, reason: FinishReason, 
   const forMs = everyMs * (Math.max(1, Math.ceil(tokens / perChunk)) - 1)
   const kept = [...before, { afterMs, signal: said(tokens, forMs, forMs > 0 ? everyMs : 0, text) }]
   return withEnd(script, kept, quantize(afterMs + forMs), reason)
+}
+
+/** The same up to a limit: whoever has more to say stops there, and says so. */
+export function sayUpTo(script: Script, tokens: number, max: number): Script {
+  return tokens > max ? sayTokens(script, max, 'length') : sayTokens(script, tokens, 'stop')
 }
 
 function withEnd(script: Script, cues: readonly Cue[], endMs: Millis, reason: FinishReason): Script {

@@ -131,6 +131,20 @@ describe('rate limits', () => {
     ])
   })
 
+  test('quota of money: what is read from the cache costs what it costs there', () => {
+    const price = { input: 1, output: 1, cache_read: 0.1 }
+    const spec = endpoint('a', { latency: EXACT, price, prompt_cache: { min_prefix: 1 } })
+    // 1,040 tokens, then 900 of them from the cache: 1,040,000 and 230,000 nano-dollars, each more of the second kind.
+    const it = new FleetLab([spec], [fault('quota', 0, LONG, [0], { dollars: 0.0016, period: '24h' })])
+    const fates = [0, 1, 2, 3, 4].map((turn) => {
+      const session = { key: 1, turn, prefixTokens: turn === 0 ? 0 : 900 }
+      const attempt = it.at(turn * 10_000).send(0, question({ session, inputTokens: 1_000 }))
+      it.at(turn * 10_000 + 9_999)
+      return it.types(attempt).at(-1)
+    })
+    expect(fates).toEqual(['finished', 'finished', 'finished', 'finished', 'failed'])
+  })
+
   test('quota of money: trips in the middle of a stream, and after it', () => {
     // 100 tokens in and 40 out at 1 and 2 dollars a million: 180 millionths a request.
     const it = lab('quota', { dollars: 0.00027, shown_as: 'spend_cap', status: 402 })

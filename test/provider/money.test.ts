@@ -68,6 +68,47 @@ describe('cost', () => {
     expect(under('cost', { mode: 'billed_after_cancel', tokens }).charged?.outputTokens).toBe(40)
   })
 
+  test('billed_after_cancel: nothing was said yet, and the tail is charged all the same', () => {
+    expect(under('cost', { mode: 'billed_after_cancel', tokens: 8 }, 50).charged?.outputTokens).toBe(8)
+  })
+
+  test('an event that comes twice: whoever left before, pays for what was said before', () => {
+    expect(under('stream', { mode: 'duplicate_frame' }, 1_100).charged?.outputTokens).toBe(21)
+    expect(under('stream', { mode: 'duplicate_frame' }).charged?.outputTokens).toBe(40)
+  })
+
+  test('another count: whoever left in the middle, pays for half an answer by it', () => {
+    expect(under('usage', { mode: 'tokenizer_drift', factor: 2 }, 1_100).charged).toMatchObject({
+      inputTokens: 200,
+      outputTokens: 42,
+    })
+  })
+
+  test('another model at another price, and a price that changes: one on top of the other', () => {
+    const it = new FleetLab(
+      [A],
+      [
+        fault('model_lifecycle', 0, LONG, [0], { mode: 'masked', price_factor: 2 }),
+        fault('cost', 0, LONG, [0], { mode: 'price_change', factor: 3 }),
+      ],
+    )
+    it.at(0).send(0, question())
+    it.at(LONG - 1)
+    expect(it.of('fleet.charged')[0]?.cost).toBe(6 * (100_000 + 80_000))
+  })
+
+  test('another count of a prompt that is mostly cached: never less than nothing', () => {
+    const spec = endpoint('a', { price: { input: 1, output: 2, cache_read: 0.1 }, prompt_cache: { min_prefix: 1 } })
+    const it = new FleetLab([spec], [fault('usage', 0, LONG, [0], { mode: 'tokenizer_drift', factor: 0.1 })])
+    for (const turn of [0, 1]) {
+      const session = { key: 1, turn, prefixTokens: turn * 900 }
+      it.at(turn * 100_000).send(0, question({ session, inputTokens: 1_000, stream: false }))
+    }
+    it.at(LONG - 1)
+    expect(it.of('fleet.charged')[1]).toMatchObject({ inputTokens: 100, outputTokens: 4, cachedInputTokens: 90 })
+    expect(it.of('fleet.charged')[1]?.cost).toBe(10 * 1_000 + 90 * 100 + 4 * 2_000)
+  })
+
   test('lost_response: generated and charged in full, and nothing comes', () => {
     const { signals, charged } = under('cost', { mode: 'lost_response' })
     expect(signals.map(({ type }) => type)).toEqual(['connected', 'closed'])

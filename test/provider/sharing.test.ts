@@ -1,7 +1,7 @@
 /** Endpoints that share their slots, and endpoints that go on working for callers who have left. */
 import { describe, expect, test } from 'vitest'
 import { Sharing } from '../../src/provider/sharing.ts'
-import { endpoint, FleetLab, question } from './lab.ts'
+import { endpoint, fault, FleetLab, question } from './lab.ts'
 
 describe('processor sharing', () => {
   test('alone: as fast as the work is long', () => {
@@ -60,6 +60,23 @@ describe('an endpoint that works for callers who have left', () => {
     it.at(50).cancel(left).at(1_000)
     expect(it.said(stayed).at(-1)).toMatchObject({ at: 300 })
   })
+
+  test.each(['waited for in silence', 'silenced in flight'])(
+    'abandoned: finish, one that is %s is dropped when its caller leaves, and its slot is free',
+    (how) => {
+      const storm =
+        how === 'silenced in flight'
+          ? fault('outage', 20, 30, [0], { mode: 'blackhole' })
+          : fault('stream', 0, 30, [0], { mode: 'stall', after: 0 })
+      const it = new FleetLab([endpoint('a', { capacity: { ...capacity, abandoned: 'finish' } })], [storm])
+      const [left, stayed] = [it.at(0).send(0, question()), it.at(40).send(0, asked())]
+      it.at(how === 'silenced in flight' ? 50 : 150)
+        .cancel(left)
+        .at(1_000)
+      expect(it.said(stayed).at(-1)).toMatchObject({ at: how === 'silenced in flight' ? 150 : 250 })
+      expect(it.fleet.inFlight).toBe(0)
+    },
+  )
 
   test('abandoned: drop, the default, its slot is free at once', () => {
     const it = new FleetLab([endpoint('a', { capacity })])

@@ -15,11 +15,6 @@ export interface Instead {
   readonly takesItsTime?: true
 }
 
-/** Whether a script still comes to its proper end: nothing has broken it yet. */
-export function isWhole(script: Script): boolean {
-  return script.cues.at(-1)?.signal.type === 'finished'
-}
-
 /** The script with other content. Its usage counts the new content; an ending that is an error has none. */
 export function sayInstead(script: Script, instead: Instead): Script {
   const { stream, cues } = script

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { ratio } from '../../base/index.ts'
 import { defineFault } from '../fault.ts'
 import { turnAway } from '../refusal.ts'
-import { endAfter, sayTokens } from '../service.ts'
+import { endAfter, isWhole, sayTokens, type Script } from '../service.ts'
 
 const REFUSAL = 'I can’t help with that.'
 const REFUSAL_TOKENS = 7
@@ -97,14 +97,19 @@ export const contentPolicy = defineFault({
       case 'moderation':
         return { onAdmit: (strike) => turnAway(strike, 'content_policy', { status: 403 }) }
       case 'stream_filter':
-        return { onScript: (script) => endAfter(script, after, 'content_filter') }
+        return { onScript: whole((script) => endAfter(script, after, 'content_filter')) }
       case 'refusal':
       case 'stop_reason': {
         const reason = mode === 'refusal' ? 'stop' : 'content_filter'
-        return { onScript: (script) => ({ ...sayTokens(script, REFUSAL_TOKENS, reason, REFUSAL), quality: 0 }) }
+        return { onScript: whole((script) => ({ ...sayTokens(script, REFUSAL_TOKENS, reason, REFUSAL), quality: 0 })) }
       }
       case 'no_content':
-        return { onScript: (script) => ({ ...sayTokens(script, 0, 'content_filter'), quality: 0 }) }
+        return { onScript: whole((script) => ({ ...sayTokens(script, 0, 'content_filter'), quality: 0 })) }
     }
   },
 })
+
+/** Only of answers that nothing has broken yet. */
+function whole(change: (script: Script) => Script) {
+  return (script: Script): Script | null => (isWhole(script) ? change(script) : null)
+}

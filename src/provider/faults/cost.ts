@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { count } from '../../base/index.ts'
 import { CUT_RESET, type Usage } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import { carries, type Script } from '../service.ts'
-import { isWhole, sayInstead } from './_rewrite.ts'
+import { alsoCharged, isWhole, tokensIn, type Script } from '../service.ts'
+import { sayInstead } from './_rewrite.ts'
 
 export const cost = defineFault({
   kind: 'cost',
@@ -85,16 +85,18 @@ export const cost = defineFault({
   begin({ mode, factor, tokens, within_limit: isCapped }) {
     return {
       onScript(script, { attempt }) {
-        if (mode === 'price_change') return { ...script, invoice: { ...script.invoice, priceFactor: factor } }
-        if (mode === 'billed_after_cancel') return { ...script, invoice: { ...script.invoice, tailTokens: tokens } }
+        if (mode === 'price_change') return alsoCharged(script, { priceFactor: factor })
+        if (mode === 'billed_after_cancel') return alsoCharged(script, { tailTokens: tokens })
         if (!isWhole(script)) return null
-        const outputTokens = tokensOf(script)
+        const outputTokens = tokensIn(script.cues)
         switch (mode) {
           case 'billed_empty':
-            return charged(toldInFull(sayInstead(script, { signals: [], reason: 'stop' }), outputTokens), outputTokens)
+            return alsoCharged(toldInFull(sayInstead(script, { signals: [], reason: 'stop' }), outputTokens), {
+              outputTokens,
+            })
           case 'lost_response': {
             const endMs = script.cues.at(-1)?.afterMs ?? 0
-            return charged({ ...script, cues: [{ afterMs: endMs, signal: CUT_RESET }] }, outputTokens)
+            return alsoCharged({ ...script, cues: [{ afterMs: endMs, signal: CUT_RESET }] }, { outputTokens })
           }
           case 'runaway': {
             const isPlain = script.cues.every(
@@ -115,14 +117,6 @@ export const cost = defineFault({
     }
   },
 })
-
-function tokensOf(script: Script): number {
-  return script.cues.reduce((sum, { signal }) => sum + (carries(signal) ? signal.tokens : 0), 0)
-}
-
-function charged(script: Script, outputTokens: number): Script {
-  return { ...script, invoice: { ...script.invoice, outputTokens } }
-}
 
 function toldInFull(script: Script, outputTokens: number): Script {
   const cues = script.cues.map((cue) =>

@@ -8,6 +8,7 @@ import { ACCEPTED, classOfStatus, CONNECTED, type Failed, type Signal } from '..
 import { EDGES } from '../../protocol/natives/index.ts'
 import { defineFault, type FaultVariant, type Strike } from '../fault.ts'
 import { strikeError } from '../refusal.ts'
+import { isWhole } from '../service.ts'
 
 const STATUSES = [
   400, 401, 402, 403, 404, 408, 409, 413, 422, 425, 429, 498, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530,
@@ -202,10 +203,10 @@ export const httpError = defineFault({
   begin({ delay, ...said }) {
     if (delay === 0) return { onAdmit: (strike) => ({ signals: [CONNECTED, ...signalsOf(strike, said)] }) }
     return {
-      onScript: (script, strike) => ({
-        ...script,
-        cues: signalsOf(strike, said).map((signal) => ({ afterMs: delay, signal })),
-      }),
+      onScript: (script, strike) =>
+        isWhole(script)
+          ? { ...script, cues: signalsOf(strike, said).map((signal) => ({ afterMs: delay, signal })) }
+          : null,
     }
   },
 })

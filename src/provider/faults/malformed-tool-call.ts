@@ -6,8 +6,8 @@ import { z } from 'zod'
 import type { RequestShape } from '../../protocol/index.ts'
 import { assert } from '../../base/index.ts'
 import { defineFault, type FaultVariant, type Strike } from '../fault.ts'
-import { carries, type Script } from '../service.ts'
-import { isWhole, sayInstead } from './_rewrite.ts'
+import { carries, isWhole, type Script } from '../service.ts'
+import { sayInstead } from './_rewrite.ts'
 import { PATTERN_NAMES, PATTERNS, patternOf, type DataAnswer } from './malformed/index.ts'
 
 /** The token limit where nobody sets one: what the floods of the catalogue ran to. */

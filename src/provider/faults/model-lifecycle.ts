@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ratio } from '../../base/index.ts'
 import { defineFault } from '../fault.ts'
 import { turnAway } from '../refusal.ts'
+import { alsoCharged } from '../service.ts'
 
 /** 2026-12-31, as an RFC 8594 Sunset header writes it. */
 const SUNSET = 'Thu, 31 Dec 2026 23:59:59 GMT'
@@ -109,11 +110,10 @@ export const modelLifecycle = defineFault({
       case 'alias_shift':
       case 'masked':
         return {
-          onScript: (script) => ({
-            ...script,
-            quality: (script.quality ?? 1) * quality,
-            ...(priceFactor !== 1 && { invoice: { ...script.invoice, priceFactor } }),
-          }),
+          onScript(script) {
+            const worse = { ...script, quality: (script.quality ?? 1) * quality }
+            return priceFactor === 1 ? worse : alsoCharged(worse, { priceFactor })
+          },
         }
     }
   },

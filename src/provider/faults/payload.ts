@@ -5,8 +5,8 @@
 import { z } from 'zod'
 import { ACCEPTED, CUT_CLEAN, type GarbledPattern, type Signal } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import { breakAfter, carries, oddly, type Script } from '../service.ts'
-import { isWhole, sayInstead } from './_rewrite.ts'
+import { breakAfter, carries, isWhole, oddly, type Script } from '../service.ts'
+import { sayInstead } from './_rewrite.ts'
 
 const PROSE = 'I can only describe that in words: it is about an order, and it is not urgent.'
 const CHARACTERS_PER_TOKEN = 4

@@ -8,8 +8,9 @@
  */
 import { z } from 'zod'
 import { ratio } from '../../base/index.ts'
+import { outputMax } from '../answer.ts'
 import { defineFault } from '../fault.ts'
-import { endAfter, sayTokens, type Script } from '../service.ts'
+import { endAfter, isWhole, sayTokens, sayUpTo, type Script } from '../service.ts'
 
 const LEFT = {
   repetition: 0.1,
@@ -127,7 +128,9 @@ export const quality = defineFault({
   begin({ mode, quality: left = LEFT[mode], after }) {
     const worse = (script: Script, by = left): Script => ({ ...script, quality: (script.quality ?? 1) * by })
     return {
-      onScript(script, { attempt: { request }, rng }) {
+      onScript(script, { attempt: { request }, endpoint, rng }) {
+        if (!isWhole(script)) return null
+        const max = outputMax(request, endpoint)
         switch (mode) {
           case 'wrong_script':
           case 'misroute':
@@ -138,11 +141,13 @@ export const quality = defineFault({
           case 'short_stop':
             return isPlain(script) ? worse(endAfter(script, after, 'stop')) : null
           case 'repetition':
-            return isPlain(script) ? worse(sayTokens(script, request.maxTokens ?? LOOP_TOKENS, 'length')) : null
+            return isPlain(script)
+              ? worse(sayTokens(script, Math.min(max, request.maxTokens ?? LOOP_TOKENS), 'length'))
+              : null
           case 'stub':
             return worse(sayTokens(script, STUB_TOKENS, 'stop', STUB))
           case 'cross_talk':
-            return worse(sayTokens(script, 1 + rng.below(2 * request.outputTokens), 'stop'))
+            return worse(sayUpTo(script, 1 + rng.below(2 * request.outputTokens), max))
         }
       },
     }

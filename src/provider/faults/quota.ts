@@ -8,7 +8,7 @@ import { costOf, type PriceBook } from '../../protocol/index.ts'
 import { defineFault, type Strike } from '../fault.ts'
 import { turnAway, strikeError } from '../refusal.ts'
 import { PerScope, scopeParam } from '../scope.ts'
-import { breakAfter, type Script } from '../service.ts'
+import { breakAfter, isWhole, type Script } from '../service.ts'
 
 const NANO = 1e9
 
@@ -131,7 +131,7 @@ export const quota = defineFault({
           const cost = costIn(script, strike.endpoint.price)
           const left = capacity - spent.cost
           spent.cost += Math.min(cost, left)
-          if (shownAs !== 'spend_cap' || cost <= left || !script.stream) return null
+          if (shownAs !== 'spend_cap' || cost <= left || !script.stream || !isWhole(script)) return null
           const failed = strikeError(strike, errorClass, { status: null, where: 'stream' })
           return breakAfter(script, Math.max(0, left / cost), [failed])
         },
@@ -142,7 +142,10 @@ export const quota = defineFault({
 
 function costIn({ cues }: Script, price: PriceBook): number {
   for (const { signal } of cues)
-    if (signal.type === 'usage') return costOf(price, signal.inputTokens, signal.outputTokens)
+    if (signal.type === 'usage') {
+      const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = signal
+      return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
+    }
   return 0
 }
 

@@ -13,7 +13,7 @@ import { hinted, hintParams } from '../hint.ts'
 import { Bucket } from '../limits.ts'
 import { strikeError, turnAway } from '../refusal.ts'
 import { PerScope, scopeParam } from '../scope.ts'
-import { breakAfter } from '../service.ts'
+import { breakAfter, isWhole } from '../service.ts'
 
 /** A quota that shrinks in the middle of traffic is all but used up: so much of a window is left. */
 const INITIAL_SHARE = 1 / 12
@@ -175,7 +175,7 @@ export const rateLimit = defineFault({
     if (mode === 'in_stream') {
       return {
         onScript: (script, strike) =>
-          script.stream
+          script.stream && isWhole(script)
             ? breakAfter(script, strike.rng.next(), [
                 strikeError(strike, 'rate_limited', { status: null, where: 'stream' }),
               ])
@@ -226,6 +226,7 @@ export const rateLimit = defineFault({
 /** What a request takes from each of LIMITS. */
 function wantedBy({ request }: AttemptHandle, isCachedExempt: boolean): readonly number[] {
   const output = request.maxTokens ?? 0
-  const input = request.inputTokens - (isCachedExempt ? (request.session?.prefixTokens ?? 0) : 0)
+  // A prompt that was compressed may be shorter than what the turn before sent.
+  const input = Math.max(0, request.inputTokens - (isCachedExempt ? (request.session?.prefixTokens ?? 0) : 0))
   return [1, request.inputTokens + output, input, output]
 }

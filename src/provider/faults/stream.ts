@@ -7,8 +7,7 @@ import { z } from 'zod'
 import { duration, ratio, type Millis } from '../../base/index.ts'
 import { CUT_CLEAN, CUT_RESET, PING, type Failed, type GarbledPattern, type Signal } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import { breakAfter, carries, inChunks, oddly, type Cue, type Script } from '../service.ts'
-import { isWhole } from './_rewrite.ts'
+import { breakAfter, carries, inChunks, isWhole, oddly, type Cue, type Script } from '../service.ts'
 
 const MODES = [
   'cut',
@@ -189,6 +188,7 @@ function played(
   silenceMs: Millis | null,
   pingEveryMs: Millis,
 ): Script | null {
+  if (!isWhole(script)) return null
   switch (mode) {
     case 'cut':
       return breakAfter(script, after, [script.stream ? CUT_CLEAN : CUT_RESET])
@@ -209,7 +209,7 @@ function played(
     case 'giant_frame':
       return script.stream ? breakAfter(script, after, [garbled('giant_frame')]) : null
   }
-  if (!script.stream || !isWhole(script)) return null
+  if (!script.stream) return null
   switch (mode) {
     case 'missing_finish':
       return oddly(unfinished(script), 'sse.missing_finish')
@@ -243,7 +243,7 @@ function garbled(pattern: GarbledPattern): Signal {
 function pausedAfter(script: Script, share: number, silenceMs: Millis): Script {
   const { cues } = inChunks(script)
   const carrying = cues.filter(({ signal }) => carries(signal))
-  const from = carrying[Math.floor(carrying.length * share)]?.afterMs ?? Infinity
+  const from = carrying[Math.floor(carrying.length * share)]?.afterMs ?? cues.at(-1)?.afterMs ?? 0
   const later = cues.map((cue) => (cue.afterMs >= from ? { ...cue, afterMs: cue.afterMs + silenceMs } : cue))
   return { ...script, cues: later }
 }
@@ -267,9 +267,9 @@ function unfinished(script: Script): Script {
 function saidTwice(script: Script): Script | null {
   const place = script.cues.findLastIndex(({ signal }) => carries(signal))
   const cue = script.cues[place]
-  if (!cue || !carries(cue.signal)) return null
-  const cues = [...script.cues.slice(0, place), cue, ...script.cues.slice(place)]
-  return { ...script, cues, invoice: { ...script.invoice, outputTokens: -cue.signal.tokens } }
+  if (!cue) return null
+  const again: Cue = { ...cue, isFree: true }
+  return { ...script, cues: [...script.cues.slice(0, place + 1), again, ...script.cues.slice(place + 1)] }
 }
 
 /** The words of the last two pieces exchanged; null where nobody would notice. */

@@ -4,9 +4,13 @@
  */
 import { z } from 'zod'
 import { PARAMETERS } from '../../protocol/index.ts'
+import { outputMax } from '../answer.ts'
 import { defineFault } from '../fault.ts'
 import { turnAway } from '../refusal.ts'
-import { sayTokens } from '../service.ts'
+import { isWhole, sayUpTo } from '../service.ts'
+
+/** Parameters of which it can be seen that they had no effect. */
+const SEEN = ['tools', 'tool_choice', 'response_format', 'structured_outputs']
 
 export const unsupportedParameter = defineFault({
   kind: 'unsupported_parameter',
@@ -44,6 +48,13 @@ export const unsupportedParameter = defineFault({
       seen: 'BerriAI/litellm#31722',
     },
   ],
+  misfit: ({ parameter, mode }) =>
+    mode === 'ignore' && !SEEN.includes(parameter)
+      ? {
+          message: `nobody would see that ${parameter} was ignored`,
+          fix: `choose one of ${SEEN.join(', ')}, or "mode: refuse"`,
+        }
+      : null,
   label: ({ parameter, mode }) => `${parameter}, ${mode}d`,
   begin({ parameter, mode }) {
     if (mode === 'refuse') {
@@ -56,10 +67,13 @@ export const unsupportedParameter = defineFault({
       }
     }
     return {
-      onScript(script, { attempt }) {
-        const asked = attempt.request.shape.parameters.includes(parameter)
-        const isFree = script.cues.every(({ signal }) => signal.type !== 'toolDelta' && !('text' in signal))
-        return asked && !isFree ? sayTokens(script, Math.max(1, attempt.request.outputTokens), 'stop') : null
+      onScript(script, { attempt: { request }, endpoint }) {
+        if (!isWhole(script) || !request.shape.parameters.includes(parameter)) return null
+        const isAboutTools = parameter === 'tools' || parameter === 'tool_choice'
+        const isMeant = script.cues.some(({ signal }) =>
+          isAboutTools ? signal.type === 'toolDelta' : signal.type === 'content' && signal.text !== undefined,
+        )
+        return isMeant ? sayUpTo(script, Math.max(1, request.outputTokens), outputMax(request, endpoint)) : null
       },
     }
   },

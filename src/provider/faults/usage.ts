@@ -4,10 +4,9 @@
  */
 import { z } from 'zod'
 import { count, ratio } from '../../base/index.ts'
-import type { Usage } from '../../protocol/index.ts'
+import { cacheShares, type Usage } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import { oddly, type Invoice, type Script } from '../service.ts'
-import { isWhole } from './_rewrite.ts'
+import { alsoCharged, counting, isWhole, oddly, type Invoice, type Script } from '../service.ts'
 
 const MODES = [
   'missing',
@@ -130,7 +129,6 @@ export const usage = defineFault({
   ] satisfies readonly FaultVariant[],
   label: ({ mode }) => mode,
   begin({ mode, streams_only: streamsOnly, cached, tokens, factor }) {
-    const more = (of: number): number => Math.round(of * (factor - 1))
     return {
       onScript(script) {
         const told = isWhole(script) ? usageOf(script) : null
@@ -155,12 +153,14 @@ export const usage = defineFault({
           case 'reasoning_hidden':
             return retold(script, { ...told, outputTokens: outputTokens + tokens }, { outputTokens: tokens })
           case 'tokenizer_drift': {
-            const invoice = { inputTokens: more(inputTokens), outputTokens: more(outputTokens) }
-            const counted = {
-              inputTokens: inputTokens + invoice.inputTokens,
-              outputTokens: outputTokens + invoice.outputTokens,
+            const { cachedInputTokens = 0, writtenInputTokens = 0 } = told
+            const counted: Usage = {
+              type: 'usage',
+              inputTokens: counting(inputTokens, factor),
+              outputTokens: counting(outputTokens, factor),
+              ...cacheShares(counting(cachedInputTokens, factor), counting(writtenInputTokens, factor)),
             }
-            return retold(script, { ...told, ...counted }, invoice)
+            return retold(script, counted, { countFactor: factor })
           }
         }
       },
@@ -177,5 +177,6 @@ function retold(script: Script, told: Usage | null, invoice?: Invoice): Script {
   const cues = script.cues.flatMap((cue) =>
     cue.signal.type === 'usage' ? (told ? [{ ...cue, signal: told }] : []) : [cue],
   )
-  return { ...script, cues, ...(invoice && { invoice: { ...script.invoice, ...invoice } }) }
+  const said = { ...script, cues }
+  return invoice ? alsoCharged(said, invoice) : said
 }
