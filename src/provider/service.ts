@@ -248,7 +248,9 @@ export function breakAfter(script: Script, share: number, ending: readonly Signa
     cues.push(cue)
     endMs = Math.max(endMs, cue.afterMs + (signal.type === 'content' ? signal.forMs : 0))
   }
-  const said = script.stream ? cues : cues.filter((cue) => cue.signal.type !== 'accepted')
+  // Whatever cannot be read came under a head; what never came had none.
+  const hasHead = script.stream || ending[0]?.type === 'garbled'
+  const said = hasHead ? cues : cues.filter((cue) => cue.signal.type !== 'accepted')
   return { ...script, cues: [...said, ...ending.map((signal) => ({ afterMs: endMs, signal }))] }
 }
 
