@@ -12,6 +12,7 @@ import {
   fstatSync,
   globSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -86,6 +87,22 @@ function similarFile(path: string): string {
   const folder = dirname(path)
   const similar = isFolder(folder) ? didYouMean(basename(path), readdirSync(folder)) : undefined
   return similar === undefined ? '' : `; did you mean "${similar}"?`
+}
+
+/**
+ * Make a folder, and those above it that are missing. One at a time: the `recursive` of `mkdirSync` never returns on a file
+ * system that says of every new folder that there is no such one, like /proc.
+ */
+export function makeFolder(path: string): void {
+  const missing = [path]
+  for (let above = dirname(path); !existsSync(above); above = dirname(above)) missing.push(above)
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(folder)) throw error
+    }
+  }
 }
 
 /** A path as messages show it: relative to `cwd`, with slashes. */

@@ -52,12 +52,16 @@ function setUp(program: Command, { stdout, stderr }: Surroundings): void {
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
       getOutHelpWidth: () => stdout.columns ?? 80,
+      outputError: (text, write) => write(text.replace(UNKNOWN_CHOICE, "error: there is no $2 '$1'; allowed: ")),
       getErrHelpWidth: () => stderr.columns ?? 80,
     })
     .showHelpAfterError('(add --help for the options and examples)')
     .exitOverride()
     .addHelpText('after', EXAMPLES)
 }
+
+/** Commander's words for an argument that is none of its choices. */
+const UNKNOWN_CHOICE = /^error: command-argument value '(.*)' is invalid for argument '(.*)'\. Allowed choices are /
 
 const EXAMPLES = `
 Examples:

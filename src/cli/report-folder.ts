@@ -20,7 +20,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { RunResult } from '../gates/index.ts'
 import { REPORT_FORMATS } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
-import { shownPath } from './files.ts'
+import { makeFolder, shownPath } from './files.ts'
 import { VERSION } from './version.ts'
 
 export const LEDGER_FILE = 'ledger.jsonl.gz'
@@ -42,7 +42,7 @@ export class ReportFolder {
     this.out = resolve(cwd, out)
     this.name = `${scenario}-${seed}-${stampOf(begunAt)}`
     try {
-      mkdirSync(this.out, { recursive: true })
+      makeFolder(this.out)
       this.draft = join(this.out, `.partial-${this.name}-${randomBytes(4).toString('hex')}`)
       mkdirSync(this.draft)
     } catch (error) {

@@ -42,6 +42,7 @@ export function loadAll(shell: Shell, paths: readonly string[], policies: readon
   const warnings: Diagnostic[] = []
   const diagnostics: Diagnostic[] = []
   const scenarios: CompiledScenario[] = []
+  const refused: string[] = []
   for (const path of paths) {
     const kind = kindOfFile(resolve(cwd, path))
     if (kind !== null && kind !== 'scenario') {
@@ -49,13 +50,21 @@ export function loadAll(shell: Shell, paths: readonly string[], policies: readon
       continue
     }
     const loaded = loadScenario(path, scenarioFiles(cwd), policies)
-    if (!loaded.ok) diagnostics.push(...loaded.diagnostics)
-    else {
+    if (!loaded.ok) {
+      diagnostics.push(...loaded.diagnostics)
+      refused.push(path)
+    } else {
       scenarios.push(loaded.scenario)
       warnings.push(...loaded.warnings)
     }
   }
-  if (diagnostics.length > 0) throw new Failure(EXIT.usage, formatAll(diagnostics, 'nothing ran'))
+  if (diagnostics.length > 0) {
+    // A policy from outside meets the fleet of each scenario, and not every fleet has its models.
+    const some = policies.length > 0 && refused.length > 0 && scenarios.length > 0
+    const count = `${refused.length} of ${paths.length} scenarios do not take this policy; leave them out`
+    const advice = some ? `\n${count}:\n  ${refused.join('\n  ')}` : ''
+    throw new Failure(EXIT.usage, `${formatAll(diagnostics, 'nothing ran')}${advice}`)
+  }
   for (const warning of sortDiagnostics(warnings)) shell.err(headline(warning))
   return scenarios
 }

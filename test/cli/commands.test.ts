@@ -115,6 +115,40 @@ test('list faults: kind or row, what a client sees and every parameter that is l
   }
 })
 
+test('list: words after a topic, leave what has all of them in its name or its texts', async () => {
+  const named = async (...words: string[]) => {
+    const { out } = await squall(ROOT, ['list', 'faults', ...words, '--json'])
+    return (JSON.parse(out) as { name: string }[]).map(({ name }) => name)
+  }
+  expect(await named('sse.missing_done')).toEqual(['sse.missing_done'])
+  expect(await named('429', 'QUOTA')).toContain('rl.monthly_quota_as_429')
+  expect(await named('429', 'quota')).not.toContain('http.masked_status.404_as_429')
+  expect((await squall(ROOT, ['list', 'faults', 'zebra'])).out).toMatch(/^none of \d+ faults has "zebra"\n$/)
+})
+
+test('list: an unknown topic, is told with those there are', async () => {
+  const { code, err } = await squall(ROOT, ['list', 'fautls'])
+  expect(code).toBe(2)
+  expect(err).toMatch(/^error: there is no topic 'fautls'; allowed: scenarios, /)
+})
+
+test('run: a report folder that the system will not make, exit code 5 and no endless attempt', async () => {
+  const folder = shippedFolder()
+  const { code, err } = await squall(folder, ['run', 'scenarios/primary-outage.yaml', '--out', '/proc/nowhere/reports'])
+  expect(code).toBe(5)
+  expect(err).toContain('Choose another folder with --out')
+})
+
+test('run: a policy whose models some fleets do not have, says which scenarios do not take it', async () => {
+  const policy = 'scenarios/policies/support-chat.yaml'
+  const { code, err } = await squall(shippedFolder(), ['run', 'scenarios/incidents', '--policy', policy])
+  expect(code).toBe(2)
+  expect(err).toMatch(
+    /\d+ of \d+ scenarios do not take this policy; leave them out:\n {2}scenarios\/incidents\/anthropic-/,
+  )
+  expect(err).not.toContain('  scenarios/incidents/openai-')
+})
+
 test('list scenarios: the stories in the folder, and those that are broken as such', async () => {
   const folder = folderWith({ 'scenarios/a.yaml': story(), 'scenarios/b.yaml': 'name: [' })
   const { code, out } = await squall(folder, ['list', 'scenarios'])

@@ -38,7 +38,7 @@ async function explainRequest(shell: Shell, evidence: Evidence, name: string, is
   if (story === null)
     throw new Failure(
       EXIT.usage,
-      `there is no request ${plain(name)} in this run; there are ${await rangesOf(evidence)}`,
+      `there is no request ${plain(name)} in this run; there are ${await rangesOf(evidence)}, not every number among them`,
     )
   if (isJson) shell.json({ squall: VERSION, scenario: report.scenario, seed: report.seed, ...story })
   else shell.out(storyText(shell, story, `${report.scenario} · seed ${report.seed}`))

@@ -1,9 +1,9 @@
 /** `squall init`: a folder of scenarios to begin with. What is there already is left as it is. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { EXIT, Failure, systemMessage } from '../exit.ts'
-import { shownPath } from '../files.ts'
+import { makeFolder, shownPath } from '../files.ts'
 import { SCENARIO_FOLDER } from '../scenarios.ts'
 import type { Shell } from '../shell.ts'
 import { EXAMPLE_FLEET, EXAMPLE_POLICY, EXAMPLE_SCENARIO } from '../templates.ts'
@@ -47,7 +47,7 @@ async function scaffold(shell: Shell, dir: string, isJson: boolean): Promise<num
 /** Write a file that is not there yet. False: it is, and stays. */
 function writeNew(path: string, text: string): boolean {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     writeFileSync(path, text, { flag: 'wx' })
     return true
   } catch (error) {

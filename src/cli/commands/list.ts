@@ -61,12 +61,20 @@ export const list: CommandFile = {
       .command('list')
       .description('show what can be used in a scenario')
       .addArgument(new Argument('[topic]', 'of what').choices(TOPIC_NAMES))
+      .argument('[words...]', 'only what has all of these words, in its name or in what is told of it')
       .option('--json', 'print JSON: the topics, or a list of what is in one')
-      .action((topic: TopicName | undefined, { json = false }: { json?: boolean }) =>
-        act((shell) => (topic === undefined ? listTopics(shell, json) : listItems(shell, topic, json))),
+      .addHelpText('after', EXAMPLES)
+      .action((topic: TopicName | undefined, words: readonly string[], { json = false }: { json?: boolean }) =>
+        act((shell) => (topic === undefined ? listTopics(shell, json) : listItems(shell, topic, words, json))),
       )
   },
 }
+
+const EXAMPLES = `
+Examples:
+  squall list faults 429 quota          the faults that have to do with both
+  squall list faults sse.missing_done   one of them
+  squall list metrics cost`
 
 async function listTopics(shell: Shell, isJson: boolean): Promise<number> {
   const topics = TOPIC_NAMES.map((name) => {
@@ -79,17 +87,26 @@ async function listTopics(shell: Shell, isJson: boolean): Promise<number> {
       shell.out(`${shell.paint('bold', topic.padEnd(11))} ${String(names.length).padStart(3)}  ${summary}`)
       if (names.length > 0) shell.out(fold(names.join(', '), shell.columns, ' '.repeat(17)))
     }
-    shell.out('\nMore on each: squall list <topic>')
+    shell.out('\nMore on each: squall list <topic>, or squall list <topic> <words> for those that have them')
   }
   return EXIT.ok
 }
 
-async function listItems(shell: Shell, topic: TopicName, isJson: boolean): Promise<number> {
-  const items: readonly Item[] = TOPICS[topic].items(shell.cwd)
+async function listItems(shell: Shell, topic: TopicName, words: readonly string[], isJson: boolean): Promise<number> {
+  const all: readonly Item[] = TOPICS[topic].items(shell.cwd)
+  const items = all.filter((item) => words.every((word) => tells(item, word.toLowerCase())))
   if (isJson) shell.json(items)
+  else if (items.length === 0 && all.length > 0)
+    shell.out(`none of ${all.length} ${topic} has ${words.map((word) => `"${plain(word)}"`).join(' and ')}`)
   else if (items.length === 0) shell.out(`there are no ${topic} here. To begin with an example: squall init`)
   else shell.out(items.map((item) => card(shell, item)).join('\n\n'))
   return EXIT.ok
+}
+
+/** Whether a word stands in the name or the texts; in lists of parameters it would say little. */
+function tells({ name, summary, facts }: Item, word: string): boolean {
+  const texts = Object.values(facts).filter((value) => typeof value === 'string')
+  return [name, summary, ...texts].some((text) => text.toLowerCase().includes(word))
 }
 
 /** The name and its sentence, then the facts below each other. */

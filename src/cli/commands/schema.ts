@@ -1,9 +1,10 @@
 /** `squall schema`: the JSON Schemas that editors check scenarios, fleets and policies with. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { jsonSchema, type SchemaName } from '../../scenario/index.ts'
 import { EXIT, Failure, systemMessage } from '../exit.ts'
+import { makeFolder } from '../files.ts'
 import { SCENARIO_FOLDER } from '../scenarios.ts'
 import type { Shell } from '../shell.ts'
 import type { CommandFile } from './_command.ts'
@@ -39,7 +40,7 @@ async function printSchema(shell: Shell, name: SchemaName): Promise<number> {
 async function writeSchemas(shell: Shell): Promise<number> {
   const folder = resolve(shell.cwd, SCHEMA_FOLDER)
   try {
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     for (const name of SCHEMA_NAMES) {
       const path = join(folder, `${name}.schema.json`)
       writeFileSync(`${path}.new`, schemaText(name))
