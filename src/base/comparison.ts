@@ -24,7 +24,11 @@ export function ratioComparison(): z.ZodType<Band, string> {
 
 /** A comparison with a whole number: `"> 100000"`, `"1000..8000"`. */
 export function countComparison(): z.ZodType<Band, string> {
-  return comparison('a whole number', (text) => parseCount(Number(text)), ['> 100000', '1000..8000'])
+  const read = (text: string): Parsed<number> =>
+    /^[-+]?\d/.test(text) && Number.isNaN(Number(text))
+      ? refuse(`${JSON.stringify(text)} is not a number; write it in digits, like 2000`)
+      : parseCount(Number(text))
+  return comparison('a whole number', read, ['> 100000', '1000..8000'])
 }
 
 const COMPARED = /^(<=|>=|<|>)\s*(\S+)$/

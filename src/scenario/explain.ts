@@ -91,7 +91,8 @@ function explainValue(issue: Issue, input: unknown, scope: Scope): Words {
         message: `found ${describe(input)}`,
         allowed: typeName(issue.expected),
         fix:
-          formFix(issue.expected, input) ?? (isTop(issue) ? 'begin with keys, like "name: primary-outage"' : undefined),
+          formFix(issue.expected, input) ??
+          (isTop(issue) ? 'begin with keys, like "name: primary-outage"' : mappingFix(issue, scope)),
       }
     case 'invalid_value':
       return {
@@ -127,6 +128,12 @@ function explainValue(issue: Issue, input: unknown, scope: Scope): Words {
   }
 }
 
+/** One value where a mapping is wanted: what the mapping looks like. */
+function mappingFix(issue: z.core.$ZodIssueInvalidType, scope: Scope): string | undefined {
+  const example = issue.expected === 'object' ? exampleAt(scope, issue.path) : undefined
+  return example && `write one like ${example}`
+}
+
 /** Whether the whole file is of the wrong form. */
 function isTop({ path, code }: Issue): boolean {
   return path.length === 0 && code === 'invalid_type'
@@ -136,33 +143,60 @@ function explainMissing(issue: Issue, path: Path, scope: Scope): Mistake {
   const key = String(path.at(-1))
   const example = exampleAt(scope, issue.path)
   const allowed = allowedBy(issue)
-  return { path, isMissing: true, message: `missing key "${key}"`, allowed, fix: example && `add "${key}: ${example}"` }
+  return {
+    path,
+    isMissing: true,
+    message: `missing key "${key}"`,
+    allowed,
+    fix: example && addition(`${key}: ${example}`),
+  }
+}
+
+function addition(line: string): string {
+  return line.includes('"') ? `add ${line}` : `add "${line}"`
 }
 
 function explainUnknownKeys(issue: z.core.$ZodIssueUnrecognizedKeys, path: Path, scope: Scope): Mistake[] {
   const input = valueAt(scope.value, issue.path)
   const layers = schemasAt(scope.schema, issue.path, scope.value)
-  const shapes = layers
+  const objects = layers
     .flatMap((layer) => alternatives(layer, input))
     .flatMap((layer) => {
       const { def } = (layer as z.core.$ZodTypes)._zod
-      return def.type === 'object' ? [Object.keys(def.shape)] : []
+      return def.type === 'object' ? [def.shape] : []
     })
+  const shapes = objects.map((shape) => Object.keys(shape))
   // Where a union leaves several, the one that is meant has the most of the keys that are there.
   const written = new Set(typeof input === 'object' && input !== null ? Object.keys(input) : [])
   const overlaps = shapes.map((keys) => keys.filter((key) => written.has(key)).length)
   const known = [...new Set(shapes.filter((_, index) => overlaps[index] === Math.max(...overlaps)).flat())]
+  const within = keysWithin(objects)
   return issue.keys.map((key) => {
     const similar = didYouMean(key, known)
+    const home = [...(within.get(key) ?? [])].join(' or ')
+    const fix = home === '' ? similar && `did you mean "${similar}"?` : `write it in ${home}`
     return {
       path: [...path, key],
       isKey: true,
       message: `unknown key ${quote(key)}`,
       allowed: known.length > 0 ? shortList(known) : undefined,
-      fix: similar && `did you mean "${similar}"?`,
+      fix,
       meant: similar && z.core.toDotPath([...path, similar]),
     }
   })
+}
+
+/** What may stand one level further in, and under which keys: it is easily written one level too high. */
+function keysWithin(shapes: readonly Readonly<Record<string, Schema>>[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const homes = new Map<string, Set<string>>()
+  for (const [name, schema] of shapes.flatMap((shape) => Object.entries(shape))) {
+    for (const layer of alternatives(schema, undefined)) {
+      const { def } = (layer as z.core.$ZodTypes)._zod
+      const keys = def.type === 'object' ? Object.keys(def.shape) : []
+      for (const key of keys) homes.set(key, (homes.get(key) ?? new Set()).add(name))
+    }
+  }
+  return homes
 }
 
 /** Explains the alternative that fits best; when none comes close, says what all of them are. */

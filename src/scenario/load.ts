@@ -55,6 +55,7 @@ export function loadScenario(file: string, files: Files, instead: readonly strin
       inclusions.refuse(
         ['policies'],
         `there is no policy "${name}" to play "${text.slice(name.length + 1)}" instead of`,
+        `name one of its own: ${Object.keys(scenario.policies).join(', ')}`,
       )
   }
 

@@ -143,13 +143,17 @@ function asKind(line: unknown, context: z.RefinementCtx): unknown {
   const pattern = 'follows' in line ? PATTERNS.find(({ id: name }) => name === line.follows) : undefined
   if (named) return { ...named.variant?.line, ...named.variant?.with, ...pattern?.with, ...line }
   const meant = didYouMean(line.fault, FAULT_NAMES)
+  const asPattern = PATTERNS.find(({ id: name }) => name === line.fault || name === `pattern.${line.fault}`)
+  const fix = asPattern
+    ? `${asPattern.id} says when and whom, and a fault says what: write "fault: outage, mode: refuse, follows: ${asPattern.id}"`
+    : meant && `did you mean "${meant}"?`
   context.addIssue({
     code: 'custom',
     path: ['fault'],
     message: `unknown fault ${JSON.stringify(line.fault)}`,
     params: {
       allowed: `${FAULTS.map(({ kind }) => kind).join(', ')}, or a row of \`squall list faults\``,
-      fix: meant && `did you mean "${meant}"?`,
+      fix,
     },
   })
   return z.NEVER

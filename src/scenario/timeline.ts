@@ -143,7 +143,10 @@ function nobody(target: Target, endpoints: readonly EndpointSpec[]): Omit<Misfit
     for (const key of ['provider', 'model', 'region', 'group', 'key', 'endpoint'] as const) {
       const name = target[key]
       const known = [...new Set(values[key])]
-      if (name !== undefined && !known.includes(name)) return unknown(key, name, known, 'the fleet')
+      if (name === undefined || known.includes(name)) continue
+      const stranger = unknown(key, name, known, 'the fleet')
+      if (key !== 'group' || stranger.fix !== undefined) return stranger
+      return { ...stranger, fix: `give those that share it "groups: [${name}]" in the fleet file` }
     }
   }
   return { needs: 'fleet', message: 'no endpoint of the fleet matches all of these', fix: 'drop a key of the selector' }

@@ -141,7 +141,7 @@ describe('one mistake', () => {
 
   test('diagnostics: a missing key at the top, is placed at the start and shows an example', () => {
     expect(complaints('a: 1', z.object({ name: slug.meta({ examples: [{ a: ['x y', 1] }] }) }))).toEqual([
-      '1:1 name: missing key "name"; allowed: text; add "name: { a: ["x y", 1] }".',
+      '1:1 name: missing key "name"; allowed: text; add name: { a: ["x y", 1] }.',
     ])
   })
 
