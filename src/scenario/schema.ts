@@ -143,7 +143,8 @@ function asKind(line: unknown, context: z.RefinementCtx): unknown {
   const pattern = 'follows' in line ? PATTERNS.find(({ id: name }) => name === line.follows) : undefined
   if (named) return { ...named.variant?.line, ...named.variant?.with, ...pattern?.with, ...line }
   const meant = didYouMean(line.fault, FAULT_NAMES)
-  const asPattern = PATTERNS.find(({ id: name }) => name === line.fault || name === `pattern.${line.fault}`)
+  const patternNames = [line.fault, `pattern.${line.fault}`]
+  const asPattern = PATTERNS.find(({ id: name }) => patternNames.includes(name))
   const fix = asPattern
     ? `${asPattern.id} says when and whom, and a fault says what: write "fault: outage, mode: refuse, follows: ${asPattern.id}"`
     : meant && `did you mean "${meant}"?`
