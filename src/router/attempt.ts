@@ -1,8 +1,10 @@
 /**
- * One try at one endpoint, as the router sees it: its four clocks, what has come of it so far, and what is kept back
- * from the caller. It decides nothing; the life it belongs to does (request.ts).
+ * One try at one endpoint, as the router sees it: its four clocks, what has come of it so far, what is kept back from
+ * the caller, and the books it stands in (ledger, health, budgets). It decides nothing; the race it runs in does
+ * (race.ts).
  */
 import { NEVER, type Millis } from '../base/index.ts'
+import type { AttemptOutcome, AttemptReason, Out } from '../ledger/index.ts'
 import {
   lastChunkMs,
   nextVisit,
@@ -10,24 +12,37 @@ import {
   type AttemptHandle,
   type ChatRequest,
   type Content,
+  type ErrorClass,
   type Signal,
   type ToolDelta,
   type Usage,
 } from '../protocol/index.ts'
+import type { Turn } from './door.ts'
+import type { Failure } from './failures.ts'
+import type { RouterCommand } from './messages.ts'
 import type { Reservation } from './policies/budget.ts'
+import { attemptDeadline, firstTokenMs } from './policies/timeouts.ts'
 import type { RequestLife } from './request.ts'
 
 /** How an attempt comes about. */
 export interface Start {
   readonly endpoint: number
+  /** Place of its candidate in the plan. */
   readonly position: number
+  readonly reason: AttemptReason
+  /** How many times its candidate had been asked before, in a row, and how long was waited before this time, in ms. */
   readonly retry: number
+  readonly waitedMs: Millis
   readonly isProbe: boolean
+  /** What the retry budget charged for it; -1 when it was not charged. */
   readonly price: number
+  /** What it waits for before it may begin; null for nothing. */
+  readonly turn: Turn | null
 }
 
 export class Attempt implements AttemptHandle {
   readonly life: RequestLife
+  readonly start: Start
   readonly request: ChatRequest
   readonly call: number
   readonly number: number
@@ -35,15 +50,6 @@ export class Attempt implements AttemptHandle {
   readonly visit: number
   slot = -1
   readonly startedAt: Millis
-  readonly isProbe: boolean
-  /** Place of its candidate in the plan. */
-  readonly position: number
-  /** How many times its candidate had been asked before, in a row. */
-  readonly retry: number
-  /** What the retry budget charged for it; -1 when it was not charged. */
-  readonly price: number
-  /** What is put aside for it; null without a budget. */
-  reservation: Reservation | null = null
   isOver = false
   wasAccepted = false
   firstContentAt: Millis | null = null
@@ -59,23 +65,47 @@ export class Attempt implements AttemptHandle {
   firstTokenAt: Millis = NEVER
   idleAt: Millis = NEVER
   attemptAt: Millis = NEVER
+  /** What is put aside for it; null without a budget. */
+  private reservation: Reservation | null = null
 
-  constructor(life: RequestLife, number: number, { endpoint, position, retry, isProbe, price }: Start, now: Millis) {
+  constructor(life: RequestLife, number: number, start: Start, now: Millis) {
     this.life = life
+    this.start = start
     this.request = life.request
     this.call = life.call.number
     this.number = number
-    this.endpoint = endpoint
-    this.visit = nextVisit(this.request, endpoint)
+    this.endpoint = start.endpoint
+    this.visit = nextVisit(this.request, start.endpoint)
     this.startedAt = now
-    this.isProbe = isProbe
-    this.position = position
-    this.retry = retry
-    this.price = price
   }
 
   nextDeadline(): Millis {
     return Math.min(this.connectAt, this.firstTokenAt, this.idleAt, this.attemptAt)
+  }
+
+  /** The clock that has run out; null for none. */
+  overdue(now: Millis): ErrorClass | null {
+    if (now >= this.connectAt) return 'connect_timeout'
+    if (now >= this.firstTokenAt) return 'first_token_timeout'
+    if (now >= this.idleAt) return 'idle_timeout'
+    return now >= this.attemptAt ? 'attempt_timeout' : null
+  }
+
+  /** Send it. `hasNext`: somebody else could be asked after it, and needs time for that. */
+  begin(hasNext: boolean, now: Millis, out: Out<RouterCommand>): void {
+    const { life, request, call, number, endpoint, start } = this
+    const { desk, spending, totalAt } = life
+    const { timeouts } = desk.resilience
+    this.connectAt = now + timeouts.connect
+    this.attemptAt = attemptDeadline(timeouts, hasNext, totalAt, now)
+    // Without streaming there is no first token to see before the answer is whole.
+    if (request.stream) this.firstTokenAt = now + firstTokenMs(timeouts, request.inputTokens)
+    if (spending !== null) this.reservation = spending.reserve(request, endpoint, now)
+    desk.health.started(endpoint)
+    if (start.isProbe) desk.health.beginProbe(desk.policy, endpoint, now, out)
+    const { reason } = start
+    out.record({ kind: 'attempt.started', at: now, request: request.id, call, attempt: number, endpoint, reason })
+    out.push({ type: 'attempt.dispatch', attempt: this })
   }
 
   /** Content keeps a stream alive: count it, and set the idle clock by when the run will have ended. */
@@ -105,9 +135,44 @@ export class Attempt implements AttemptHandle {
     const place = this.held.lastIndexOf(run)
     if (place >= 0) this.held[place] = { ...run, tokens, forMs: 0, everyMs: 0 }
   }
-}
 
-/** The life an attempt belongs to; undefined for attempts that are not the router's. */
-export function lifeOf(attempt: AttemptHandle): RequestLife | undefined {
-  return attempt instanceof Attempt ? attempt.life : undefined
+  /** End it before its own end. Nobody is blamed: what our own deadline cut off may have been in time. */
+  cancel(why: Failure, now: Millis, out: Out<RouterCommand>): void {
+    this.settleRun(now)
+    out.push({ type: 'attempt.cancel', attempt: this })
+    this.end('cancelled', why, null, now, out)
+  }
+
+  /** It is over, whatever came of it; `why` is null when it went well. */
+  end(outcome: AttemptOutcome, why: Failure | null, status: number | null, now: Millis, out: Out<RouterCommand>): void {
+    this.isOver = true
+    const { life, start, endpoint, startedAt, firstContentAt, outputTokens } = this
+    const { desk } = life
+    const errorClass = why?.class ?? null
+    out.record({
+      kind: 'attempt.ended',
+      at: now,
+      request: this.request.id,
+      call: this.call,
+      attempt: this.number,
+      endpoint,
+      outcome,
+      errorClass,
+      status,
+      startedAt,
+      firstContentAt,
+      outputTokens,
+      committed: life.race.committed === this,
+    })
+    if (start.price >= 0) desk.allowance.returned(endpoint)
+    if (this.reservation !== null) life.spending?.settle(this, this.reservation, why)
+    desk.health.ended(desk.policy, this, errorClass, now)
+    if (outcome === 'cancelled') {
+      if (start.isProbe) desk.health.abandonProbe(desk.policy, endpoint, startedAt)
+      return
+    }
+    const isRetryable = errorClass !== null && desk.reactions[errorClass].retryHere
+    desk.allowance.reported(endpoint, isRetryable, start.price)
+    desk.health.report(desk.policy, this, why, now, out)
+  }
 }

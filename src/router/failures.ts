@@ -6,7 +6,7 @@ import type { Millis } from '../base/index.ts'
 import type { CallFailure, ErrorClass } from '../protocol/index.ts'
 import { REACTIONS, STATUS_OF } from './reactions.ts'
 
-/** Why an attempt failed. */
+/** Why an attempt failed, or why none was made. */
 export interface Failure {
   readonly class: ErrorClass
   readonly status: number | null
@@ -18,32 +18,32 @@ export function failure(errorClass: ErrorClass, message: string): Failure {
   return { class: errorClass, status: null, retryAfterMs: null, message }
 }
 
+/** What the router itself decides. */
+export const OUT_OF_TIME = failure('deadline_exceeded', 'the time for this request is over')
+export const SHED = failure('shed', 'turned away to keep the load down')
+export const TOO_DEAR = failure('budget_exceeded', 'no endpoint that is left can be paid for')
+export const HELD_BACK = failure(
+  'circuit_open',
+  'every eligible endpoint is held back by its circuit breaker or a cooldown',
+)
+
 /** The status a caller is told: the upstream's own, unless that is no error (a redirect, say). */
 export function statusOf(why: Failure): number {
   return why.status !== null && why.status >= 400 ? why.status : STATUS_OF[why.class]
 }
 
-export class Failures {
-  last: Failure | null = null
-  private count = 0
-  private areAllRateLimits = true
-  private areAllTransient = true
-  private shortestHintMs: Millis | null = null
-
-  add(why: Failure): void {
-    this.last = why
-    this.count += 1
-    if (why.class !== 'rate_limited') this.areAllRateLimits = false
-    if (REACTIONS[why.class].health !== 'failure' || statusOf(why) < 500) this.areAllTransient = false
-    if (why.retryAfterMs !== null) this.shortestHintMs = Math.min(this.shortestHintMs ?? Infinity, why.retryAfterMs)
+/** The answer for a call that ends for this reason, after these failures of attempts. */
+export function answerOf(why: Failure, failures: readonly Failure[]): CallFailure {
+  const { class: errorClass, message } = why
+  const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
+  if (failures.length < 2 || why !== failures.at(-1)) return answer
+  if (failures.every((one) => one.class === 'rate_limited')) {
+    const hints = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
+    return { ...answer, retryAfterMs: hints.length === 0 ? null : Math.min(...hints) }
   }
+  return failures.every(isTransient) ? { ...answer, status: 503 } : answer
+}
 
-  /** The answer for a call that ends for this reason. */
-  answer(why: Failure): CallFailure {
-    const { class: errorClass, message } = why
-    const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
-    if (why !== this.last || this.count < 2) return answer
-    if (this.areAllRateLimits) return { ...answer, retryAfterMs: this.shortestHintMs }
-    return this.areAllTransient ? { ...answer, status: 503 } : answer
-  }
+function isTransient(why: Failure): boolean {
+  return REACTIONS[why.class].health === 'failure' && statusOf(why) >= 500
 }

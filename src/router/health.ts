@@ -6,11 +6,11 @@
 import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
 import type { ErrorClass, Offer } from '../protocol/index.ts'
-import { doorsOf, type Door, type Turn } from './door.ts'
+import { doorsOf, type Turn } from './door.ts'
 import type { Attempt } from './attempt.ts'
+import type { Failure } from './failures.ts'
 import { guardsOf, type Guard, type HealthCause } from './guard.ts'
 import { LoadBook } from './policies/balance.ts'
-import type { Admission } from './policies/breaker.ts'
 import { cooldownMs } from './policies/cooldown.ts'
 import type { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
@@ -48,19 +48,6 @@ interface EjectionNews {
   readonly until: Millis | null
 }
 
-/** What came of one attempt, for the books of health. */
-export interface AttemptReport {
-  readonly endpoint: number
-  /** null: it went well. */
-  readonly errorClass: ErrorClass | null
-  readonly retryAfterMs: Millis | null
-  readonly startedAt: Millis
-  readonly firstContentAt: Millis | null
-  readonly outputTokens: number
-  /** Whether it was the probe of a half-open breaker. */
-  readonly isProbe: boolean
-}
-
 export class Health implements Measured {
   /** Calls that wait at a door and were let go on, in order; whoever carries events to calls empties it. */
   readonly woken: Turn[] = []
@@ -69,7 +56,8 @@ export class Health implements Measured {
   /** Attempts in flight, by endpoint. */
   private readonly inFlight: Float64Array
   private readonly known: readonly Known[]
-  private readonly guards: readonly (readonly Guard[])[]
+  /** What stands between each policy and each endpoint, by policy and endpoint. */
+  readonly guards: readonly (readonly Guard[])[]
   private readonly offers: readonly Offer[]
   private readonly policies: readonly Policy[]
   private readonly loads: readonly LoadBook[]
@@ -120,16 +108,6 @@ export class Health implements Measured {
     return at(this.known, endpoint).throughput?.quantile(now, 1 - q) ?? null
   }
 
-  /** Whether an attempt may go to the endpoint now, under the given policy. */
-  admits(policy: number, endpoint: number, now: Millis): Admission {
-    return this.guard(policy, endpoint).admits(now)
-  }
-
-  /** Why an endpoint is held back, and until when. */
-  heldBack(policy: number, endpoint: number, now: Millis): { cause: HealthCause; until: Millis | null } {
-    return this.guard(policy, endpoint).heldBack(now)
-  }
-
   /** How risky an endpoint is that is held back; less is better. */
   risk(policy: number, endpoint: number, now: Millis): number {
     const { results } = at(this.known, endpoint)
@@ -145,11 +123,6 @@ export class Health implements Measured {
     for (const ejection of this.ejections) while (ejection.sweepAt <= now) ejection.sweep()
     this.sweepAt = this.nextSweepAt()
     this.tellEjections(null, now, out)
-  }
-
-  /** Limits of our own at an endpoint; null for none. */
-  door(policy: number, endpoint: number): Door | null {
-    return this.guard(policy, endpoint).door
   }
 
   /** An attempt is on its way. */
@@ -184,8 +157,10 @@ export class Health implements Measured {
     this.guard(policy, endpoint).breaker?.abandonProbe(startedAt)
   }
 
-  report(policy: number, attempt: AttemptReport, now: Millis, out: Out<unknown>): void {
-    const { endpoint, errorClass } = attempt
+  /** An attempt came to an end of its own; `why` is null when it went well. */
+  report(policy: number, attempt: Attempt, why: Failure | null, now: Millis, out: Out<unknown>): void {
+    const { endpoint } = attempt
+    const errorClass = why?.class ?? null
     this.sweep(now, out)
     const known = at(this.known, endpoint)
     const isFailure = errorClass !== null && REACTIONS[errorClass].health === 'failure'
@@ -195,34 +170,35 @@ export class Health implements Measured {
         known.results.add(now, FAILED)
         known.failedAt = now
       } else this.measure(known, attempt, now)
-      this.reportToGuard(policy, attempt, isFailure, now, out)
-    } else if (attempt.isProbe) this.abandonProbe(policy, endpoint, attempt.startedAt)
+      this.reportToGuard(policy, attempt, errorClass, isFailure, now, out)
+    } else if (attempt.start.isProbe) this.abandonProbe(policy, endpoint, attempt.startedAt)
     if (errorClass !== null && this.loads.length > 0 && (isFailure || REACTIONS[errorClass].cooldown !== 'none')) {
       for (const load of this.loads) load.failed(endpoint, now - attempt.startedAt, now)
     }
-    if (errorClass !== null) this.coolDown(policy, attempt, errorClass, now, out)
+    if (why !== null) this.coolDown(policy, endpoint, why, now, out)
   }
 
   private reportToGuard(
     policy: number,
-    attempt: AttemptReport,
+    attempt: Attempt,
+    errorClass: ErrorClass | null,
     isFailure: boolean,
     now: Millis,
     out: Out<unknown>,
   ): void {
     const { breaker, sharers, ejection, host } = this.guard(policy, attempt.endpoint)
     // While a probe is out, it alone decides; panic may have sent others.
-    if (breaker !== null && (attempt.isProbe || breaker.state !== 'half_open')) {
+    if (breaker !== null && (attempt.start.isProbe || breaker.state !== 'half_open')) {
       const { startedAt, firstContentAt } = attempt
       const from = breaker.state
       if (breaker.report(isFailure, startedAt, now, firstContentAt === null ? null : firstContentAt - startedAt)) {
         const until = breaker.state === 'open' ? breaker.openUntil : null
-        for (const sharer of sharers) record(out, now, policy, sharer, from, breaker.state, until, attempt.errorClass)
+        for (const sharer of sharers) record(out, now, policy, sharer, from, breaker.state, until, errorClass)
       }
     }
     if (ejection === null) return
     ejection.report(host, isFailure, now)
-    this.tellEjections(attempt.errorClass, now, out)
+    this.tellEjections(errorClass, now, out)
   }
 
   private tellEjections(cause: ErrorClass | null, now: Millis, out: Out<unknown>): void {
@@ -238,20 +214,15 @@ export class Health implements Measured {
     return this.ejections.reduce((earliest, { sweepAt }) => Math.min(earliest, sweepAt), NEVER)
   }
 
-  private coolDown(
-    policy: number,
-    attempt: AttemptReport,
-    errorClass: ErrorClass,
-    now: Millis,
-    out: Out<unknown>,
-  ): void {
+  private coolDown(policy: number, endpoint: number, why: Failure, now: Millis, out: Out<unknown>): void {
+    const { class: errorClass, retryAfterMs } = why
     const rules = at(this.policies, policy).resilience.cooldown
     const { cooldown: scope } = REACTIONS[errorClass]
     if (!rules || scope === 'none') return
-    const until = now + cooldownMs(rules, errorClass, attempt.retryAfterMs)
-    const { provider } = at(this.offers, attempt.endpoint)
+    const until = now + cooldownMs(rules, errorClass, retryAfterMs)
+    const { provider } = at(this.offers, endpoint)
     for (const offer of this.offers) {
-      const isMeant = scope === 'endpoint' ? offer.index === attempt.endpoint : offer.provider === provider
+      const isMeant = scope === 'endpoint' ? offer.index === endpoint : offer.provider === provider
       const guard = this.guard(policy, offer.index)
       if (!isMeant || guard.coolUntil >= until) continue
       guard.coolUntil = until
@@ -259,7 +230,7 @@ export class Health implements Measured {
     }
   }
 
-  private measure(known: Known, attempt: AttemptReport, now: Millis): void {
+  private measure(known: Known, attempt: Attempt, now: Millis): void {
     if (known.ttft === null || known.throughput === null || attempt.firstContentAt === null) return
     known.ttft.record(now, attempt.firstContentAt - attempt.startedAt)
     const seconds = (now - attempt.startedAt) / SECOND

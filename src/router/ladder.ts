@@ -15,7 +15,7 @@
  * Rungs are counted from 1; 0 means that the answer is what was asked for. Success is told per rung and never lumped.
  */
 import { z } from 'zod'
-import { at, count } from '../base/index.ts'
+import { at, count, type Millis } from '../base/index.ts'
 import type { ChatRequest, Offer } from '../protocol/index.ts'
 import type { Failure } from './failures.ts'
 import { Planner, type Arrangement, type Plan } from './plan.ts'
@@ -66,7 +66,7 @@ interface Rung {
 }
 
 /** A rung that applies: its number from 1, how many attempts it may make, and what it does. */
-export interface Descent {
+export interface Landing {
   readonly rung: number
   readonly attempts: number
   readonly step: Step
@@ -97,7 +97,7 @@ export class Ladder {
   }
 
   /** The next rung below `rung` that applies to a plan that ended so; null when there is none. */
-  below(rung: number, end: PlanEnd, request: ChatRequest): Descent | null {
+  below(rung: number, end: PlanEnd, request: ChatRequest): Landing | null {
     for (let place = rung; place < this.rungs.length; place += 1) {
       const { line, kind, after } = at(this.rungs, place)
       const step = after.includes(end) ? kind.step(line, request) : null
@@ -107,7 +107,7 @@ export class Ladder {
   }
 
   /** Who plans for a rung, for a request whose rule is known. */
-  planner(rule: number, { rung, step }: Descent): Planner {
+  planner(rule: number, { rung, step }: Landing): Planner {
     const key = rung * this.halves.length + rule - NO_RULE
     let planner = this.planners.get(key)
     if (!planner) {
@@ -115,6 +115,42 @@ export class Ladder {
       this.planners.set(key, planner)
     }
     return planner
+  }
+}
+
+/** One call's way down the ladder of its policy. */
+export class Descent {
+  /** The rung that it stands on; null above the first. */
+  private landing: Landing | null = null
+  /** On a rung that waits: until when. */
+  private waitUntil: Millis = 0
+  private readonly ladder: Ladder
+
+  constructor(ladder: Ladder) {
+    this.ladder = ladder
+  }
+
+  /** Number of the rung that it stands on; 0 above the first. */
+  get rung(): number {
+    return this.landing?.rung ?? 0
+  }
+
+  /** Where to go on after a plan that ended so: here, if there is time for another look; or below. null: nowhere. */
+  next(end: PlanEnd, request: ChatRequest, now: Millis): Landing | null {
+    let { landing } = this
+    if (landing !== null && end !== 'deadline' && this.canWait(landing.step, now)) return landing
+    for (;;) {
+      landing = this.ladder.below(this.rung, end, request)
+      if (landing === null) return null
+      this.landing = landing
+      if (landing.step.do !== 'wait') return landing
+      this.waitUntil = now + landing.step.upToMs
+      if (this.canWait(landing.step, now)) return landing
+    }
+  }
+
+  private canWait(step: Step, now: Millis): boolean {
+    return step.do === 'wait' && now + step.everyMs <= this.waitUntil
   }
 }
 

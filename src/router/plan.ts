@@ -36,6 +36,8 @@ const QUANTILES = [
 /** What of a policy's resilience half has a say in the order. */
 export type Arrangement = Partial<Pick<Resilience, 'balance' | 'stickiness' | 'breaker' | 'spill_over'>>
 
+/** The stream of a call's plans. */
+export const PLAN_STREAM = 0x706c
 const SLOW_START_STREAM = 0x7373
 const SPILL_STREAM = 0x7370
 

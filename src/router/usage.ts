@@ -2,12 +2,23 @@
  * The router's books: what a provider says of its tokens is believed only as far as it can be true. What cannot be true,
  * and what was not said at all, is estimated from what the router itself has counted, and flagged.
  */
-import type { Usage } from '../protocol/index.ts'
+import { costOf, type NanoDollars, type Offer, type Usage } from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 
 /** What was told of an answer that came to its end, if it can be true; otherwise null. */
 export function believable({ usage, request, outputTokens }: Attempt): Usage | null {
   return usage !== null && canBeTrue(usage, request.inputTokens, outputTokens) ? usage : null
+}
+
+/** What an answer costs at the published prices. */
+export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>): NanoDollars {
+  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
+  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
+}
+
+/** What the caller pays for a whole answer: by what was told of it, or else by what was seen of it. */
+export function billOf({ usage, request, outputTokens }: Attempt, offer: Offer): NanoDollars {
+  return costOfUsage(offer, usage ?? { inputTokens: request.inputTokens, outputTokens })
 }
 
 /** Whole numbers, none of them negative; no zero for what was there; and no more from a cache than there was. */

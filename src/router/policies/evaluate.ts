@@ -15,8 +15,8 @@
  * Where all of them fail, the rest of the plan is gone through as usual.
  */
 import { z } from 'zod'
-import { count, duration } from '../../base/index.ts'
-import { costOf, qualityFor, type NanoDollars, type Offer, type Usage } from '../../protocol/index.ts'
+import { count, duration, NEVER, type Millis } from '../../base/index.ts'
+import { qualityFor, type NanoDollars, type Offer } from '../../protocol/index.ts'
 
 const weight = z.number().min(0).max(1_000)
 
@@ -43,26 +43,25 @@ export type EvaluatePolicy = z.infer<typeof evaluateSchema>
 const CENT: NanoDollars = 10_000_000
 
 /** How good a whole answer is by the policy's own measure; higher is better. */
-export function scoreOf({ score }: EvaluatePolicy, offer: Offer, task: string, cost: NanoDollars): number {
+function scoreOf({ score }: EvaluatePolicy, offer: Offer, task: string, cost: NanoDollars): number {
   return score.quality * qualityFor(offer, task) - (score.cost * cost) / CENT
-}
-
-/** What an answer costs, at the published prices. */
-export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>): NanoDollars {
-  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
-  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
 }
 
 /** An evaluation under way: whoever has answered best so far, and what the answers have cost. */
 export class Contest<Entrant> {
   best: Entrant | null = null
   billed: NanoDollars = 0
+  /** When it is decided with what has come by then; NEVER for no limit. */
+  decideAt: Millis
   private bestScore = -Infinity
   private answers = 0
   private quorum: number
+  private readonly policy: EvaluatePolicy
 
-  constructor(policy: EvaluatePolicy, asked: number) {
+  constructor(policy: EvaluatePolicy, asked: number, now: Millis) {
+    this.policy = policy
     this.quorum = Math.min(policy.quorum ?? asked, asked)
+    this.decideAt = policy.up_to === undefined ? NEVER : now + policy.up_to
   }
 
   get isDecided(): boolean {
@@ -72,10 +71,12 @@ export class Contest<Entrant> {
   /** Wait for no more than the first answer. */
   hurry(): void {
     this.quorum = 1
+    this.decideAt = NEVER
   }
 
   /** One more answer. Returns the one that is beaten by it, or beats it; null for the first. Earlier wins a tie. */
-  enter(entrant: Entrant, score: number, cost: NanoDollars): Entrant | null {
+  enter(entrant: Entrant, offer: Offer, task: string, cost: NanoDollars): Entrant | null {
+    const score = scoreOf(this.policy, offer, task, cost)
     this.answers += 1
     this.billed += cost
     if (this.best !== null && score <= this.bestScore) return entrant

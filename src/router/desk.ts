@@ -1,0 +1,63 @@
+/**
+ * The desk of one policy: what it says about trying, and the books that all its calls share. A life is handled at one
+ * desk from beginning to end.
+ */
+import { at, type Rng } from '../base/index.ts'
+import type { ErrorClass, Offer } from '../protocol/index.ts'
+import { Allowance } from './allowance.ts'
+import type { Guard } from './guard.ts'
+import type { Health } from './health.ts'
+import { Ladder } from './ladder.ts'
+import { BudgetBook } from './policies/budget.ts'
+import { Intake } from './policies/shedding.ts'
+import type { Policy, Resilience } from './policy.ts'
+import { reactionsOf, type Reaction } from './reactions.ts'
+import { halfOfRule } from './rules.ts'
+import type { Belief } from './strategy.ts'
+
+/** What all desks share. */
+export interface House {
+  readonly offers: readonly Offer[]
+  readonly health: Health
+  readonly rng: Rng
+}
+
+export class Desk {
+  /** Index of the policy. */
+  readonly policy: number
+  readonly resilience: Resilience
+  readonly offers: readonly Offer[]
+  readonly health: Health
+  readonly rng: Rng
+  /** What the policy believes of endpoints, and what stands between it and each of them. */
+  readonly belief: Belief
+  readonly guards: readonly Guard[]
+  /** What each class of error means for it. */
+  readonly reactions: Readonly<Record<ErrorClass, Reaction>>
+  /** The extra attempts it may make. */
+  readonly allowance: Allowance
+  /** What to do with less; null for nothing. */
+  readonly ladder: Ladder | null
+  /** What may be spent; null for no budget. */
+  readonly budget: BudgetBook | null
+  /** Its calls under way, where they are limited. */
+  readonly intake: Intake | null
+
+  constructor(policy: Policy, index: number, { offers, health, rng }: House) {
+    const { resilience } = policy
+    const { budget, degrade, shedding } = resilience
+    this.policy = index
+    this.resilience = resilience
+    this.offers = offers
+    this.health = health
+    this.rng = rng
+    this.belief = at(health.beliefs, index)
+    this.guards = at(health.guards, index)
+    this.reactions = reactionsOf(resilience.reactions)
+    this.allowance = new Allowance(policy, offers.length)
+    const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
+    this.ladder = degrade ? new Ladder(degrade, halves, offers, resilience) : null
+    this.budget = budget ? new BudgetBook(budget, offers) : null
+    this.intake = shedding ? new Intake(shedding) : null
+  }
+}

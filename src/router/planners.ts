@@ -1,0 +1,56 @@
+/**
+ * Who plans for a call of one policy: the planner of the request half that came with it, of the rule that matches it, or
+ * of the policy's own request half.
+ */
+import { at, type Millis } from '../base/index.ts'
+import type { Call, Offer } from '../protocol/index.ts'
+import { Planner } from './plan.ts'
+import type { BudgetBook } from './policies/budget.ts'
+import { providerPreferencesSchema, type Policy } from './policy.ts'
+import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
+
+/** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
+const FOREIGN_MAX = 256
+
+export class Planners {
+  private readonly policy: Policy
+  private readonly offers: readonly Offer[]
+  private readonly own: Planner
+  /** null for a policy without rules. */
+  private readonly rules: RuleBook | null
+  private readonly byRule: readonly Planner[]
+  private readonly foreign = new Map<string, Planner>()
+
+  constructor(policy: Policy, offers: readonly Offer[], workflows: readonly string[]) {
+    const { rules, resilience } = policy
+    this.policy = policy
+    this.offers = offers
+    this.own = new Planner(policy, offers, NO_RULE, resilience)
+    this.rules = rules.length === 0 ? null : new RuleBook(rules, workflows)
+    this.byRule = rules.map((rule, index) => new Planner(halfOfRule(rule, policy), offers, index, resilience))
+  }
+
+  /** Whether somebody has to measure latency and throughput for the plans of the policy. */
+  get needStatistics(): boolean {
+    return [this.own, ...this.byRule].some((planner) => planner.needsStatistics)
+  }
+
+  of({ request, half }: Call, budget: BudgetBook | null, now: Millis): Planner {
+    if (half !== null) return this.plannerOfHalf(half)
+    if (this.rules === null) return this.own
+    const rule = this.rules.match(request, budget === null ? 1 : budget.left(request, now))
+    return rule === NO_RULE ? this.own : at(this.byRule, rule)
+  }
+
+  private plannerOfHalf(half: NonNullable<Call['half']>): Planner {
+    const key = JSON.stringify(half)
+    let planner = this.foreign.get(key)
+    if (!planner) {
+      const provider = providerPreferencesSchema.parse(half.provider)
+      planner = new Planner({ models: half.models, provider }, this.offers, NO_RULE, this.policy.resilience)
+      if (this.foreign.size >= FOREIGN_MAX) this.foreign.delete([...this.foreign.keys()][0] as string)
+      this.foreign.set(key, planner)
+    }
+    return planner
+  }
+}

@@ -1,0 +1,53 @@
+/** What the attempts of one call have cost or may still cost, where its policy has a budget (policies/budget.ts). */
+import { at, type Millis } from '../base/index.ts'
+import { costOf, type ChatRequest, type ErrorClass, type Offer, type Usage } from '../protocol/index.ts'
+import type { Attempt } from './attempt.ts'
+import type { Failure } from './failures.ts'
+import type { BudgetBook, Reservation } from './policies/budget.ts'
+import { believable, costOfUsage } from './usage.ts'
+
+export class Spending {
+  /** Somebody was passed over because he could not be paid for. */
+  isShort = false
+  /** In nano-dollars. */
+  private committed = 0
+  private readonly book: BudgetBook
+  private readonly offers: readonly Offer[]
+
+  constructor(book: BudgetBook, offers: readonly Offer[]) {
+    this.book = book
+    this.offers = offers
+  }
+
+  /** Whether one more attempt can be paid for, whatever it comes to. */
+  covers(request: ChatRequest, endpoint: number, now: Millis): boolean {
+    return this.book.covers(request, endpoint, this.committed, now)
+  }
+
+  /** Put the money for an attempt aside. */
+  reserve(request: ChatRequest, endpoint: number, now: Millis): Reservation {
+    const reservation = this.book.reserve(request, endpoint, now)
+    this.committed += reservation.amount
+    return reservation
+  }
+
+  /** What was put aside and not spent is given back. Errors are free; of the rest only a bill says what it came to. */
+  settle(attempt: Attempt, reservation: Reservation, why: Failure | null): void {
+    const { endpoint, request, wasAccepted, outputTokens } = attempt
+    const offer = at(this.offers, endpoint)
+    const usage = believable(attempt)
+    const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
+    const bill =
+      usage === null || !isPlausible(usage, outputTokens) ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
+    const seen = costOf(offer.price, request.inputTokens, outputTokens)
+    this.committed += this.book.settle(reservation, bill, seen) - reservation.amount
+  }
+}
+
+/** Nothing was sent that could be billed. */
+const NEVER_SENT: ReadonlySet<ErrorClass> = new Set(['connect_refused', 'connect_timeout', 'connection_reset'])
+
+/** A bill over nothing, or less than nothing, is none: what was put aside is kept. */
+function isPlausible({ inputTokens, outputTokens }: Usage, seen: number): boolean {
+  return inputTokens > 0 && outputTokens >= 0 && (outputTokens > 0 || seen === 0)
+}
