@@ -353,11 +353,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
     const invoice = isRefused ? null : job.invoice
     if (invoice !== null) outputTokens = invoicedTokens(invoice, job, outputTokens)
-    const count = (tokens: number): number =>
-      isRefused ? 0 : invoice?.countFactor === undefined ? tokens : counting(tokens, invoice.countFactor)
-    const inputTokens = count(job.inputTokens)
-    const cached = count(job.cachedTokens)
-    const written = count(job.writtenTokens)
+    const factor = isRefused ? 0 : (invoice?.countFactor ?? 1)
+    const inputTokens = counting(job.inputTokens, factor)
+    const cached = counting(job.cachedTokens, factor)
+    const written = counting(job.writtenTokens, factor)
     const isFree = inputTokens + outputTokens === 0
     const cost = isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written)
     const charged: FleetCharged = {

@@ -1,4 +1,5 @@
 /** What every row of the fault catalogue owes: its name, its words, and that it does what it says. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { hashName, Rng } from '../../src/base/index.ts'
@@ -97,6 +98,16 @@ test('rows: every name is of the taxonomy, and there once', () => {
   const names = [...CATALOGUE, ...PATTERNS].map((row) => ('id' in row ? row.id : (row.variant?.id ?? row.kind.kind)))
   expect(new Set([...FAULT_NAMES, ...names]).size).toBe(FAULT_NAMES.length + PATTERNS.length)
   expect(new Set(names).size).toBe(names.length)
+})
+
+test('taxonomy: what the catalogue does not play, is left out for a reason, and nothing else is', () => {
+  const played = [
+    ...ROWS.map(({ variant }) => variant.id.split('.').slice(0, 2).join('.')),
+    ...PATTERNS.map(({ id }) => id),
+  ]
+  const note = readFileSync('src/decisions/2026-11-20-faults-left-out.md', 'utf8')
+  const leftOut = [...note.matchAll(/^\| `([a-z0-9_.]+)` \| .{20,} \| .+ \|$/gm)].map(([, name]) => name)
+  expect([...new Set(played), ...leftOut].sort()).toEqual([...TAXONOMY].sort())
 })
 
 describe.each(ROWS.map((row) => [row.variant.id, row] as const))('row %s', (_id, { kind, variant }) => {
