@@ -17,7 +17,7 @@
  *
  * Errors, request ids and rate limits are written as the endpoint's native does it, where the context has one.
  */
-import { assertNever } from '../../base/index.ts'
+import { assertNever, type Millis } from '../../base/index.ts'
 import {
   isWirePattern,
   type Accepted,
@@ -33,7 +33,7 @@ import {
 import type { QuirkName } from '../quirk.ts'
 import { QuirkPen, type RewritingTable } from './_quirks.ts'
 import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
-import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Occasion } from '../natives/index.ts'
+import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Native, type Occasion } from '../natives/index.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import { limitsIn } from './_limits.ts'
 import { EVENT_LENGTH_MAX, PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'
@@ -301,11 +301,11 @@ export abstract class AnswerRenderer implements Renderer {
 
   private answerError(failed: Failed): void {
     const { native, id } = this.context
-    const edge = edgeOf(failed)
+    const edge = edgeOf(failed, native)
     const isOwn = native !== undefined && isProviderClass(failed.class)
     const inner = failed.status ?? (isOwn ? native.says[failed.class as 'overloaded'].status : this.statusOf(failed))
     const status = this.isErrorWith200 ? 200 : inner
-    const hint = native && failed.retryAfterMs !== null ? this.nativeHint(failed) : this.hintHeaders(failed)
+    const hint = failed.retryAfterMs === null ? {} : this.hintOf(failed, failed.retryAfterMs, edge !== null)
     const speaker =
       edge !== null
         ? edgeHeaders(edge, id)
@@ -321,10 +321,12 @@ export abstract class AnswerRenderer implements Renderer {
     this.end = 'clean'
   }
 
-  private nativeHint(failed: Failed): Readonly<Record<string, string>> {
-    const { retryAfterMs, retryAfterForm = 'seconds' } = failed
-    if (edgeOf(failed) !== null || !isProviderClass(failed.class)) return this.hintHeaders(failed)
-    return this.context.native?.hint(retryAfterMs ?? 0, retryAfterForm, this.occasion()) ?? {}
+  /** When to come back: as the native says it; in headers, where the body is not the native's own. */
+  private hintOf(failed: Failed, ms: Millis, isEdge: boolean): Readonly<Record<string, string>> {
+    const { native } = this.context
+    const form = failed.retryAfterForm ?? 'seconds'
+    if (isEdge || failed.written !== undefined) return retryAfterHeaders(ms, form, this.context.createdAtSeconds)
+    return native && isProviderClass(failed.class) ? native.hint(ms, form, this.occasion()) : this.hintHeaders(failed)
   }
 
   /** The body of an error in the words of whoever answers: the native, or the dialect itself. */
@@ -351,9 +353,11 @@ export abstract class AnswerRenderer implements Renderer {
 
 const HOST = 'api.provider.example'
 
-function edgeOf({ html, written }: Failed): EdgeId | null {
+/** Who answers in the provider's place; null: nobody. */
+function edgeOf({ html, written, class: errorClass }: Failed, native: Native | undefined): EdgeId | null {
   if (written !== undefined) return written === 'empty' || written === 'nested' ? null : written
-  return html ? 'cloudflare' : null
+  if (html) return 'cloudflare'
+  return isProviderClass(errorClass) ? (native?.edges?.[errorClass] ?? null) : null
 }
 
 /** An error that quotes another as text, as gateways do that do not read what they pass on (gemini-balance-lite#7). */

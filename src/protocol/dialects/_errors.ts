@@ -68,8 +68,10 @@ const PHRASES: readonly (readonly [phrase: RegExp, statuses: readonly number[], 
     [400, 403],
     'content_policy',
   ],
-  [/model not exist|does not exist or you do not have access/i, [400], 'not_found'],
-  [/API key not valid/i, [400], 'authentication'],
+  [/model not exist|does not exist or you(?:r team)? do(?:es)? not have access/i, [400, 429], 'not_found'],
+  [/too many requests for model/i, [500, 502, 503], 'rate_limited'],
+  [/model is currently at capacity/i, [], 'overloaded'],
+  [/API key not valid|incorrect API key/i, [400], 'authentication'],
   [/payload size exceeds/i, [400], 'payload_too_large'],
 ]
 

@@ -7,6 +7,7 @@ import type { NativeId } from '../catalogue.ts'
 import type { ErrorClass } from '../error-class.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import type { Failed, RetryAfterForm } from '../signal.ts'
+import type { EdgeId } from './_edges.ts'
 
 /** What a provider can answer with. The other classes are the gateway's own, or no answers at all. */
 export const PROVIDER_CLASSES = [
@@ -82,6 +83,8 @@ export interface Native {
   /** Words that it uses for anything. */
   readonly vague: Partial<Record<ErrorClass, string>>
   readonly jsonType: string
+  /** Classes that are never its own words, but the page of an edge in front of it. Absent: none. */
+  readonly edges?: Partial<Record<ProviderClass, EdgeId>>
   body(failed: Failed & { readonly class: ProviderClass }, status: number, occasion: Occasion): string
   /** Headers of any answer, and of errors (`failed` is null for the others). */
   headers(occasion: Occasion, failed: Failed | null): Readonly<Record<string, string>>

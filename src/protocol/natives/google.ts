@@ -6,7 +6,6 @@
  */
 import type { Failed } from '../signal.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
-import { edgeBody } from './_edges.ts'
 import { noLimits, type Native, type Occasion, type ProviderClass, type Saying } from './_native.ts'
 
 interface Said extends Saying {
@@ -40,7 +39,7 @@ const says: Readonly<Record<ProviderClass, Said>> = {
     () =>
       'An internal error has occurred. Please retry or report in https://developers.generativeai.google/guide/troubleshooting',
   ),
-  bad_gateway: said(502, 'UNAVAILABLE', () => 'Error 502 (Server Error)!!1'),
+  bad_gateway: said(502, 'UNKNOWN', () => 'Error 502 (Server Error)!!1'),
   gateway_timeout: said(504, 'DEADLINE_EXCEEDED', () => 'Deadline expired before operation could complete.'),
   authentication: said(400, INVALID, () => 'API key not valid. Please pass a valid API key.', 'API_KEY_INVALID'),
   payment_required: said(
@@ -97,15 +96,14 @@ export const google: Native = {
   },
   vague: { server_error: 'INTERNAL UNKNOWN', invalid_request: 'INVALID_ARGUMENT FAILED_PRECONDITION' },
   jsonType: 'application/json; charset=UTF-8',
-  body(failed, status, occasion) {
-    if (failed.class === 'bad_gateway') return edgeBody('google_front_end', status, google.host, occasion.id)
+  edges: { bad_gateway: 'google_front_end' },
+  body(failed, status) {
     const { word } = says[failed.class]
     const details = detailsOf(failed)
     const error = { code: status, message: failed.message, status: word, ...(details.length > 0 && { details }) }
     return `${JSON.stringify({ error }, null, 2)}\n`
   },
-  headers: (_occasion, failed) => ({
-    ...(failed?.class === 'bad_gateway' && { 'content-type': 'text/html; charset=UTF-8' }),
+  headers: () => ({
     server: 'scaffolding on HTTPServer2',
     'server-timing': 'gfet4t7; dur=212',
     vary: 'Origin, X-Origin, Referer',

@@ -16,6 +16,16 @@ const STATUSES = [
 
 const ERRORS = ['rate_limited', 'overloaded', 'server_error', 'context_length', 'not_found', 'authentication'] as const
 
+/** Statuses under which the words of every provider still tell what it is: its usual ones, and those that mask it. */
+const TOLD_UNDER: Readonly<Record<(typeof ERRORS)[number], readonly number[]>> = {
+  rate_limited: [429, 500, 502, 503],
+  overloaded: [503, 529],
+  server_error: [500],
+  context_length: [400, 403, 422, 500, 502, 503],
+  not_found: [400, 404, 429],
+  authentication: [401],
+}
+
 const VARIANTS: readonly FaultVariant[] = [
   {
     id: 'http.5xx',
@@ -192,10 +202,25 @@ export const httpError = defineFault({
   example: '{ at: 60s, for: 30s, on: { provider: openai }, fault: http_error, status: 502, body: cloudflare }',
   ramps: 'share',
   variants: VARIANTS,
-  misfit: ({ with_200: isMasked, body }) =>
-    isMasked && body !== 'native'
-      ? { message: 'a 200 has the native body', fix: 'leave out "body", or "with_200"' }
-      : null,
+  misfit({ with_200: isMasked, body, status, error }) {
+    if (isMasked && body !== 'native') {
+      return { message: 'a 200 has the native body', fix: 'leave out "body", or "with_200"' }
+    }
+    if (isMasked && (error === undefined || error === 'authentication' || error === 'server_error')) {
+      return { message: 'under a 200 only words tell the error', fix: 'add "error: overloaded"' }
+    }
+    if (error === undefined) return null
+    if (body !== 'native' && body !== 'nested') {
+      return { message: 'whoever answers in the place of the provider does not know its error', fix: 'give a "status"' }
+    }
+    const told = TOLD_UNDER[error]
+    return status !== undefined && !told.includes(status)
+      ? {
+          message: `not every provider's words tell ${error} under a ${status}`,
+          fix: `choose one of ${told.join(', ')}`,
+        }
+      : null
+  },
   label: ({ status, error, with_200: isMasked }) =>
     isMasked
       ? `200 with ${error ?? status ?? 503}`

@@ -12,6 +12,12 @@ import { breakAfter, isWhole, type Script } from '../service.ts'
 
 const NANO = 1e9
 
+const USED_UP = {
+  rate_limit: 'You have reached your rate limit.',
+  no_credit: 'You exceeded your current quota.',
+  spend_cap: 'You exceeded your current quota.',
+} as const
+
 interface Spent {
   requests: number
   cost: number
@@ -89,10 +95,14 @@ export const quota = defineFault({
       seen: 'Gitlawb/openclaude#1263, OpenRouter guardrails',
     },
   ],
-  misfit: ({ requests, dollars }) =>
-    requests === undefined && dollars === undefined
-      ? { message: 'a quota is of requests or of dollars', fix: 'add "requests: 1000"' }
-      : null,
+  misfit({ requests, dollars, shown_as: shownAs, status }) {
+    if (requests === undefined && dollars === undefined) {
+      return { message: 'a quota is of requests or of dollars', fix: 'add "requests: 1000"' }
+    }
+    return shownAs === 'rate_limit' && (status ?? 429) !== 429
+      ? { message: `a rate limit is a 429, and ${status} means something else`, fix: 'say "shown_as: no_credit"' }
+      : null
+  },
   label: ({ requests, dollars, period }) =>
     [
       ...(requests === undefined ? [] : [`${requests} requests`]),
@@ -112,7 +122,7 @@ export const quota = defineFault({
       return {
         ...(status !== undefined && { status }),
         ...(tell === 'header' && { retryAfterMs: Math.ceil(leftMs / 1_000) * 1_000 }),
-        ...(tell === 'text' && { message: `You exceeded your current quota. It resets in ${inHours(leftMs)}.` }),
+        ...(tell === 'text' && { message: `${USED_UP[shownAs]} It resets in ${inHours(leftMs)}.` }),
       }
     }
     const errorClass = shownAs === 'rate_limit' ? 'rate_limited' : 'payment_required'
