@@ -53,9 +53,11 @@ The preferred provider goes dark for two minutes.
 
 squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
+7196 ok, 4 failed
+
 ### Why
 
-- gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &#60; 2s
+- gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for < 2s
 - fault slow never struck
 - gate tools: tool_call_validity has no value: no answer carried or needed a tool call
 
@@ -63,9 +65,9 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
 | gate | of | observed | asserted | n | cause |
 |---|---|---:|---:|---:|---|
-| ✗ failover | time_to_failover, provider openai | **3.25s** | &#60; 2s | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for &#60; 2s |
-| ? tools | tool_call_validity | no value | &#62;= 99% | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
-| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | &#62;= 99.5% | 2400 |  |
+| ✗ failover | time_to_failover, provider openai | **3.25s** | < 2s | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
+| ? tools | tool_call_validity | no value | >= 99% | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
+| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | >= 99.5% | 2400 |  |
 
 ### Windows
 
@@ -105,15 +107,15 @@ Fingerprint: c0ffee
   test('markdown: requests that were degraded, are told by workflow and rung', () => {
     const rungs = [{ workflow: 'chat', rung: 2, requests: 40, ok: 38 }]
     const page = markdown.render(sample({ counts: { ...sample().counts, rungs } }), envelope)
-    expect(page).toContain('### Degraded\n\n| workflow | rung | requests | ok |')
+    expect(page).toContain('### Degraded\n\n| workflow | rung of its ladder | requests | ok |')
     expect(page).toContain('| chat | 2 | 40 | 38 |')
   })
 
   test('markdown: hostile names, are text and nothing else', () => {
     const text = markdown.render(hostile(), envelope)
     const [page = '', command = ''] = text.split('### Reproduce')
-    expect(page).not.toMatch(/<|@team|(?<!&)#1|\]\(|http:\/\/|`|::/)
-    expect(page).toContain('&#60;script&#62;')
+    expect(page).not.toMatch(/<(?![ =])|@team|(?<!&)#1|\]\(|http:\/\/|`|::/)
+    expect(page).toContain('&#60;script>')
     for (const line of page.split('\n').filter((each) => each.startsWith('| '))) {
       expect(line.split('|').length - 1).toBeOneOf([6, 7, 8, 10])
     }
