@@ -1,7 +1,9 @@
 /**
- * router: the routing core. One Machine holds every call in flight; a call's life is in request.ts, the funnel of who
- * may serve it in eligibility.ts, the order in which they are tried in strategies/, what a failure means in
- * reactions.ts, what is believed about endpoints in health.ts, and the decisions about trying in policies/.
+ * router: the routing core. One Machine (router.ts) holds every call in flight. A call's life is in request.ts: read
+ * that first. Whom it asks next is decided in chooser.ts, what is under way for it runs in race.ts, and the books that
+ * the calls of one policy share lie at its desk (desk.ts). The funnel of who may serve it is in eligibility.ts, the order
+ * in which they are tried in plan.ts and strategies/, what a failure means in reactions.ts, what is believed about
+ * endpoints in health.ts, and the decisions about trying in policies/.
  * It imports base, the Signals and error classes of protocol, and the entry types of ledger. It never sees a provider,
  * a dialect, a socket or a clock; it cannot tell virtual time from live.
  */

@@ -33,14 +33,23 @@ export * from './preferences.ts'
 const ATTEMPTS_DEFAULT = 8
 
 export const resilienceSchema = z.strictObject({
-  timeouts: timeoutsSchema.prefault({}),
-  retry: retrySchema.prefault({}),
+  timeouts: timeoutsSchema
+    .prefault({})
+    .meta({ description: 'How long anything may take.', examples: [{ first_token: '10s', total: '90s' }] }),
+  retry: retrySchema.prefault({}).meta({
+    description: 'Asking the same endpoint again. Absent: the next endpoint is asked at once.',
+    examples: [{ attempts: 1, base: '250ms' }],
+  }),
   retry_budget: retryBudgetSchema
     .optional()
     .meta({ description: 'Absent: extra attempts are limited per request only.', examples: [{ kind: 'ratio' }] }),
-  hedge: hedgeSchema.optional().meta({ description: 'Absent: nobody is asked twice at once.' }),
+  hedge: hedgeSchema
+    .optional()
+    .meta({ description: 'Absent: nobody else is asked while an answer is awaited.', examples: [{ after: 'p95' }] }),
   reactions: reactionsSchema.optional(),
-  breaker: breakerSchema.optional().meta({ description: 'Absent: no circuit breaker.' }),
+  breaker: breakerSchema
+    .optional()
+    .meta({ description: 'Absent: no circuit breaker.', examples: [{ consecutive: 5, open_for: '15s' }] }),
   outlier_ejection: outlierEjectionSchema
     .optional()
     .meta({ description: 'Absent: endpoints are not compared with each other.', examples: [{ consecutive: 5 }] }),
@@ -67,11 +76,17 @@ export const resilienceSchema = z.strictObject({
   shedding: sheddingSchema
     .optional()
     .meta({ description: 'Absent: nobody is turned away for load.', examples: [{ max_in_flight: 500 }] }),
-  cooldown: cooldownSchema
-    .optional()
-    .meta({ description: 'Absent: no cooldown after rate limits and account errors.' }),
-  commit: commitSchema.prefault({}),
-  validation: validationSchema.prefault({}),
+  cooldown: cooldownSchema.optional().meta({
+    description: 'Absent: no cooldown after rate limits and account errors.',
+    examples: [{ rate_limited: '10s' }],
+  }),
+  commit: commitSchema
+    .prefault({})
+    .meta({ description: 'When the caller sees content.', examples: [{ at: 'hold', hold_for: '1s' }] }),
+  validation: validationSchema.prefault({}).meta({
+    description: 'What answers must be before the caller sees them. Absent: they go through untouched.',
+    examples: [{ tool_calls: 'heal', empty_completion: 'fall_back' }],
+  }),
   evaluate: evaluateSchema
     .optional()
     .meta({ description: 'Absent: one answer is enough.', examples: [{ score: { quality: 1, cost: 0.1 } }] }),
@@ -92,12 +107,22 @@ export const policySchema = z
       .string()
       .min(1)
       .max(64)
-      .meta({ examples: ['support-chat'] }),
-    summary: z.string().max(500).optional(),
+      .meta({ description: 'Its name in scenarios and reports.', examples: ['support-chat'] }),
+    summary: z
+      .string()
+      .max(500)
+      .optional()
+      .meta({ description: 'One sentence for people.', examples: ['Answers in a second, or a cheaper model does.'] }),
     models: modelList,
-    provider: providerPreferencesSchema.prefault({}),
+    provider: providerPreferencesSchema.prefault({}).meta({
+      description: 'Which providers may be asked, and in which order: OpenRouter’s own fields.',
+      examples: [{ order: ['openai', 'azure'], data_collection: 'deny' }],
+    }),
     rules: ruleList,
-    resilience: resilienceSchema.prefault({}),
+    resilience: resilienceSchema.prefault({}).meta({
+      description: 'What happens when providers do not do what they should. Absent: what OpenRouter does.',
+      examples: [{ retry: { attempts: 1 }, breaker: { consecutive: 5 } }],
+    }),
     schema_version: schemaVersion,
   })
   .refine(

@@ -8,24 +8,32 @@ import { QUANTIZATIONS } from '../protocol/index.ts'
 export const MODELS_MAX = 3
 
 const slugs = z.array(z.string().min(1).max(64)).max(1_000).nullish()
-const price = z
-  .union([
-    z.number().min(0),
-    z
-      .string()
-      .regex(/^\d+(\.\d+)?$/)
-      .transform(Number),
-  ])
-  .nullish()
+const price = (of: string, example: number) =>
+  z
+    .union([
+      z.number().min(0),
+      z
+        .string()
+        .regex(/^\d+(\.\d+)?$/)
+        .transform(Number),
+    ])
+    .nullish()
+    .meta({ description: `USD per ${of}, at most.`, examples: [example] })
 const sortBy = z.enum(['price', 'throughput', 'latency'])
+const percentile = (requests: string) =>
+  z
+    .number()
+    .min(0)
+    .nullish()
+    .meta({ description: `What ${requests} requests must keep.`, examples: [2] })
 const percentiles = z
   .union([
     z.number().min(0),
     z.strictObject({
-      p50: z.number().min(0).nullish(),
-      p75: z.number().min(0).nullish(),
-      p90: z.number().min(0).nullish(),
-      p99: z.number().min(0).nullish(),
+      p50: percentile('half of all'),
+      p75: percentile('three in four'),
+      p90: percentile('nine in ten'),
+      p99: percentile('99 of 100'),
     }),
   ])
   .nullish()
@@ -53,7 +61,16 @@ export const providerPreferencesSchema = z.strictObject({
     .nullish()
     .meta({ description: 'Allowed weight formats.', examples: [['fp8']] }),
   sort: z
-    .union([sortBy, z.strictObject({ by: sortBy.nullish(), partition: z.enum(['model', 'none']).nullish() })])
+    .union([
+      sortBy,
+      z.strictObject({
+        by: sortBy.nullish().meta({ description: 'What is compared.' }),
+        partition: z
+          .enum(['model', 'none'])
+          .nullish()
+          .meta({ description: '`model`: model by model, in the order of `models`. `none`: all models in one list.' }),
+      }),
+    ])
     .nullish()
     .meta({ description: 'Strict order instead of load balancing.', examples: ['price'] }),
   preferred_min_throughput: percentiles.meta({
@@ -65,7 +82,11 @@ export const providerPreferencesSchema = z.strictObject({
     examples: [2],
   }),
   max_price: z
-    .strictObject({ prompt: price, completion: price, request: price })
+    .strictObject({
+      prompt: price('million input tokens', 1),
+      completion: price('million output tokens', 4),
+      request: price('request', 0.01),
+    })
     .nullish()
     .meta({
       description: 'USD per million tokens (request: USD); dearer endpoints are never used.',

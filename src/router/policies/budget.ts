@@ -29,7 +29,7 @@ const allotment = (whose: string) =>
         .meta({ description: 'Length of a window.', examples: ['1h'] }),
     })
     .optional()
-    .meta({ examples: [{ limit: '$10', window: '1h' }] })
+    .meta({ description: `What ${whose} may spend.`, examples: [{ limit: '$10', window: '1h' }] })
 
 export const budgetSchema = z
   .strictObject({
@@ -42,7 +42,8 @@ export const budgetSchema = z
           .optional()
           .meta({ description: 'Attempts of one request, those on rungs of the ladder included.', examples: [6] }),
       })
-      .optional(),
+      .optional()
+      .meta({ description: 'What one request may cost.', examples: [{ max_cost: '$0.05', max_attempts: 6 }] }),
     per_workflow: allotment('a workflow'),
     per_tenant: allotment('a tenant'),
     input_margin: ratio()

@@ -14,7 +14,10 @@ import { z } from 'zod'
 import { duration, NEVER, type Millis } from '../../base/index.ts'
 
 export const commitSchema = z.strictObject({
-  at: z.enum(['on_headers', 'on_first_content', 'hold', 'on_finish']).default('on_first_content'),
+  at: z
+    .enum(['on_headers', 'on_first_content', 'hold', 'on_finish'])
+    .default('on_first_content')
+    .meta({ description: 'From when on the caller sees content, and no other endpoint can take over.' }),
   hold_for: duration({ min: 1, max: 60_000 })
     .prefault('1s')
     .meta({ description: 'With `hold`: how long a stream must flow before it is shown.', examples: ['1s'] }),

@@ -26,7 +26,8 @@ export const evaluateSchema = z.strictObject({
       quality: weight.default(1).meta({ description: 'Weight of the declared quality, 0 to 1.', examples: [1] }),
       cost: weight.default(0).meta({ description: 'Weight of the cost, per US cent.', examples: [0.1] }),
     })
-    .prefault({}),
+    .prefault({})
+    .meta({ description: 'What makes an answer the best.', examples: [{ quality: 1, cost: 0.1 }] }),
   quorum: count({ min: 1, max: 10 })
     .optional()
     .meta({ description: 'Decide when so many have answered. Default: all that were asked.', examples: [2] }),
