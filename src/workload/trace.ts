@@ -93,6 +93,7 @@ function readRows(
   const inputs = new Float64Array(rows.length)
   const outputs = new Float64Array(rows.length)
   let origin: number | null = null
+  let isDated: boolean | null = null
   let before = -1
   rows.forEach(({ line, cells }, index) => {
     const cellOf = (column: ColumnName): Cell => cells[places[column]] ?? endOf(cells)
@@ -103,7 +104,10 @@ function readRows(
     const instant = INSTANT.exec(clock.text)
     const seconds = instant ? secondsOf(instant) : NUMBER.test(clock.text) ? Number(clock.text) : NaN
     if (Number.isNaN(seconds)) complain(clock, problemOf('time', clock.text), CLOCK)
-    else {
+    else if (isDated !== null && isDated !== (instant !== null)) {
+      complain(clock, `${clock.text} is another kind of time than the first line's`, CLOCK)
+    } else {
+      isDated = instant !== null
       if (instant) origin ??= seconds
       const time = seconds - (instant ? (origin ?? 0) : 0)
       if (time > SECONDS_MAX) complain(clock, `${clock.text} s is more than a year after the start`, CLOCK)
@@ -204,12 +208,15 @@ function cellsOf(line: string): Cell[] {
 }
 
 const DAY_SECONDS = 86_400
+const SHORT_MONTHS = [4, 6, 9, 11]
 
 /** Seconds of an instant since the year 2000 began, near enough for exact differences; NaN for no such instant. */
 function secondsOf([, year, month, day, hour, minute, second]: RegExpExecArray): number {
   const [y, m, d] = [Number(year), Number(month), Number(day)]
   const [h, min, s] = [Number(hour), Number(minute), Number(second)]
-  if (m < 1 || m > 12 || d < 1 || d > 31 || h > 23 || min > 59 || s >= 61) return NaN
+  const isLeapYear = (y % 4 === 0 && y % 100 !== 0) || y % 400 === 0
+  const monthDays = m === 2 ? (isLeapYear ? 29 : 28) : SHORT_MONTHS.includes(m) ? 30 : 31
+  if (m < 1 || m > 12 || d < 1 || d > monthDays || h > 23 || min > 59 || s >= 61) return NaN
   // A year that begins in March ends with its leap day, and 2,000 years are five times as many days as 400.
   const marchYear = (m > 2 ? y : y - 1) - 2_000
   const leapDays = Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400)

@@ -44,6 +44,16 @@ describe('reading a trace', () => {
     expect([...inputs]).toEqual([374, 396])
   })
 
+  test.each(['2023-02-29', '2023-04-31', '2100-02-29'])('%s, a day that never was, is no instant', (day) => {
+    expect(mistakes(`${day} 00:00:00,1,1`)).toMatchObject([{ line: 1, col: 1 }])
+    expect(mistakes('2024-02-29 00:00:00,1,1')).toEqual([])
+  })
+
+  test('instants and seconds in one trace, are a mistake where the second kind begins', () => {
+    expect(mistakes('2023-11-16 18:17:03,1,1\n5,1,1\n')).toMatchObject([{ line: 2, col: 1 }])
+    expect(mistakes('0,1,1\n2023-11-16 18:17:03,1,1\n')).toMatchObject([{ line: 2, col: 1 }])
+  })
+
   test('a leap day, and the turn of a year and a century, are counted', () => {
     const days = (from: string, to: string): number =>
       read(`${from} 00:00:00,1,1\n${to} 00:00:00,1,1`).times[1]! / 86_400_000
