@@ -2,7 +2,7 @@
  * The names behind the numbers: endpoints, workflows, windows, faults of one run. Written once at the head of a stored
  * ledger, so that entries can stay small and a reader needs nothing else.
  */
-import { NEVER, type Millis } from '../base/index.ts'
+import type { Millis } from '../base/index.ts'
 import { ordinalOf, workflowOf, type RequestId } from '../protocol/index.ts'
 
 export interface EndpointName {
@@ -52,16 +52,4 @@ export function requestName(directory: Directory, id: RequestId): string {
 /** Index of the window an instant falls into; -1 for none. Windows do not overlap. */
 export function windowAt(directory: Directory, at: Millis): number {
   return directory.windows.findIndex((window) => at >= window.from && at < window.to)
-}
-
-/** Whether an instant lies before, during or after the scripted faults. `during` reaches from the first to the last. */
-export function phaseAt(directory: Directory, at: Millis): 'before' | 'during' | 'after' {
-  let first = NEVER
-  let last = 0
-  for (const fault of directory.faults) {
-    first = Math.min(first, fault.at)
-    last = Math.max(last, fault.until)
-  }
-  if (at < first) return 'before'
-  return at < last ? 'during' : 'after'
 }

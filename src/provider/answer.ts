@@ -90,7 +90,7 @@ function tokensOf(text: string): number {
 }
 
 /** A small instance of a JSON Schema (the subset that tool schemas use); every property is given. */
-export function instanceOf(schema: JsonSchema, rng: Rng, depth = 0): unknown {
+function instanceOf(schema: JsonSchema, rng: Rng, depth = 0): unknown {
   if (schema.enum && schema.enum.length > 0) return schema.enum[rng.below(schema.enum.length)]
   switch (schema.type) {
     case 'string':

@@ -350,7 +350,7 @@ const GATEWAY_DOWN: CallFailure = {
 }
 
 /** What a caller makes of a gateway that answers with an error of its own, or not at all. */
-export function gatewayFailure(signal: Extract<Signal, { type: 'failed' | 'closed' }>): CallFailure {
+function gatewayFailure(signal: Extract<Signal, { type: 'failed' | 'closed' }>): CallFailure {
   if (signal.type === 'closed' || signal.status === null) return GATEWAY_DOWN
   const { status, retryAfterMs, message } = signal
   return { class: status >= 500 ? 'gateway_down' : signal.class, status, retryAfterMs, message }

@@ -4,7 +4,6 @@ import {
   encodeEntry,
   encodeHead,
   Log,
-  phaseAt,
   requestName,
   windowAt,
   type Directory,
@@ -82,10 +81,9 @@ describe('stored ledger', () => {
 })
 
 describe('directory', () => {
-  test('names: of requests, windows and phases', () => {
+  test('names: of requests and windows', () => {
     expect(requestName(DIRECTORY, requestId(1, 17))).toBe('agent/17')
     expect([0, 9_999, 10_000, 20_000, 30_000].map((at) => windowAt(DIRECTORY, at))).toEqual([0, 0, -1, 1, -1])
-    expect([0, 19_999, 20_000].map((at) => phaseAt(DIRECTORY, at))).toEqual(['before', 'before', 'during'])
   })
 })
 

@@ -117,7 +117,7 @@ export function noLimits(): Record<string, string> {
 }
 
 /** A duration as Go writes it: `174ms`, `8.64s`, `6m0s`, `2h0m0s`. */
-export function goDuration(ms: Millis): string {
+function goDuration(ms: Millis): string {
   const whole = Math.round(ms)
   if (whole < 1000) return `${whole}ms`
   const hours = Math.floor(whole / 3_600_000)

@@ -130,7 +130,7 @@ export const openai: Native = {
 }
 
 /** The `error` object. */
-export function openaiError(message: string, { type, param, code }: Omit<Said, keyof Saying>): object {
+function openaiError(message: string, { type, param, code }: Omit<Said, keyof Saying>): object {
   return { message, type, param, code }
 }
 
