@@ -22,7 +22,7 @@ import { scopeKey } from './scope.ts'
 /** Why an endpoint is not asked, for the sake of its load. */
 export type LoadCause = Extract<SkipCause, 'throttled' | 'full' | 'paced'>
 
-/** A call that waits at a door. */
+/** A call that waits at a door (chooser.ts asks there, request.ts waits). */
 export class Turn implements Waiter {
   readonly life: RequestLife
   readonly priority: number
@@ -69,26 +69,30 @@ export class Door {
       const turn = new Turn(life, this, 'queued', now + this.limiter.waitMs)
       return this.limiter.enqueue(turn) ? turn : 'full'
     }
-    const waitMs = this.pacer?.waitMs(life.request, now) ?? 0
-    if (this.pacer !== null && waitMs > this.pacer.maxWaitMs) {
-      this.limiter?.release()
-      return 'paced'
-    }
-    this.pacer?.reserve(life.request, now)
+    const waitMs = this.pace(life.request, now)
+    if (waitMs === null) return 'paced'
     return waitMs === 0 ? null : new Turn(life, this, 'paced', now + waitMs)
   }
 
   /** A slot was granted: go on to the pacer. null: come in. A cause: not here, and the slot is free again. */
   goOn(turn: Turn, now: Millis): Turn | LoadCause | null {
-    const waitMs = this.pacer?.waitMs(turn.need, now) ?? 0
-    if (this.pacer !== null && waitMs > this.pacer.maxWaitMs) {
-      this.limiter?.release()
-      return 'paced'
-    }
-    this.pacer?.reserve(turn.need, now)
+    const waitMs = this.pace(turn.need, now)
+    if (waitMs === null) return 'paced'
     turn.state = 'paced'
     turn.until = now + waitMs
     return waitMs === 0 ? null : turn
+  }
+
+  /** With a slot in hand, take a turn: how long until then, in ms. null: too long, and the slot is free again. */
+  private pace(need: Need, now: Millis): Millis | null {
+    if (this.pacer === null) return 0
+    const waitMs = this.pacer.waitMs(need, now)
+    if (waitMs > this.pacer.maxWaitMs) {
+      this.limiter?.release()
+      return null
+    }
+    this.pacer.reserve(need, now)
+    return waitMs
   }
 
   /** Whoever came in does not send anything after all. */
