@@ -110,8 +110,7 @@ export class Chooser {
     if (admission === false && reason !== 'panic') return guard.heldBack(now).cause
     if (!this.canPay(endpoint, now)) return 'budget'
     if (admission === 'probe') return { ...start, isProbe: true, reason: 'probe', turn: null }
-    const onward = this.failed === null ? 'primary' : 'next_endpoint'
-    return { ...start, isProbe: false, reason: reason === 'probe' ? onward : reason, turn: null }
+    return { ...start, isProbe: false, reason: reason === 'probe' ? this.onward(endpoint) : reason, turn: null }
   }
 
   /** For an evaluation: the candidate at this position, if it is the first of its model that can be asked at once. */

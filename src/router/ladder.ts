@@ -65,9 +65,10 @@ interface Rung {
   readonly after: readonly PlanEnd[]
 }
 
-/** A rung that applies: its number from 1, how many attempts it may make, and what it does. */
+/** A rung that applies: its number from 1, what it can follow, how many attempts it may make, and what it does. */
 export interface Landing {
   readonly rung: number
+  readonly after: readonly PlanEnd[]
   readonly attempts: number
   readonly step: Step
 }
@@ -101,7 +102,7 @@ export class Ladder {
     for (let place = rung; place < this.rungs.length; place += 1) {
       const { line, kind, after } = at(this.rungs, place)
       const step = after.includes(end) ? kind.step(line, request) : null
-      if (step !== null) return { rung: place + 1, attempts: line.attempts, step }
+      if (step !== null) return { rung: place + 1, after, attempts: line.attempts, step }
     }
     return null
   }
@@ -138,7 +139,7 @@ export class Descent {
   /** Where to go on after a plan that ended so: here, if there is time for another look; or below. null: nowhere. */
   next(end: PlanEnd, request: ChatRequest, now: Millis): Landing | null {
     let { landing } = this
-    if (landing !== null && end !== 'deadline' && this.canWait(landing.step, now)) return landing
+    if (landing !== null && landing.after.includes(end) && this.canWait(landing.step, now)) return landing
     for (;;) {
       landing = this.ladder.below(this.rung, end, request)
       if (landing === null) return null

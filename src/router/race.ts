@@ -128,7 +128,9 @@ export class Race {
       case 'accepted':
         attempt.connectAt = NEVER
         attempt.wasAccepted = true
-        if (commit.at === 'on_headers' && attempt.request.stream) this.commit(attempt, now, out)
+        if (commit.at === 'on_headers' && attempt.request.stream && this.contest === null) {
+          this.commit(attempt, now, out)
+        }
         return
       case 'ping':
       case 'quirk':

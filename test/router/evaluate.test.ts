@@ -49,6 +49,14 @@ describe('evaluate', () => {
     expect(it.sent('client.end')).toHaveLength(1)
   })
 
+  test('evaluate: headers are not an answer, whatever the commit point', () => {
+    const it = lab({}, { commit: { at: 'on_headers' } })
+    const call = it.ask()
+    for (const provider of ['plain', 'fair', 'good']) answer(it, call, provider)
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', servedBy: 0 })
+    expect(it.of('attempt.ended').every(({ outcome }) => outcome === 'ok')).toBe(true)
+  })
+
   test.each([
     [{}, 'chat', 0],
     [{ score: { cost: 0.05 } }, 'chat', 1], // 0.9 − 0.3, 0.8 − 0.03, 0.6 − 0.003

@@ -152,6 +152,16 @@ describe('degradation ladder', () => {
     expect(it.at(100_000).router.inFlight).toBe(0)
   })
 
+  test('queue: who waited and was served, breaks off after the commit: it is truncated, and waits for nothing', () => {
+    const it = lab([{ rung: 'queue', up_to: '10s', every: '1s' }])
+    const call = it.ask()
+    it.hear(call, failed('server_error'))
+    it.at(1_000).hear(call, ...OPEN, tokens(7))
+    it.at(1_020).hear(call, CUT_CLEAN)
+    expect(it.end(call)).toMatchObject({ outcome: 'truncated', errorClass: 'stream_cut', rung: 1, billed: 0 })
+    expect(it.sent('client.fail')).toMatchObject([{ committed: true }])
+  })
+
   test('partial_answer: broken after the commit, closed where it stands, as partial and not as ok', () => {
     const it = lab([{ rung: 'cheaper_model', models: ['small'] }, { rung: 'partial_answer' }])
     const call = it.ask()
