@@ -6,12 +6,14 @@ import { NEVER, type Millis } from '../base/index.ts'
 import {
   windowAt,
   requestName,
+  rungName,
   type AttemptReason,
   type Directory,
   type Entry,
   type EntryOf,
   type SkipCause,
 } from '../ledger/index.ts'
+import { workflowOf } from '../protocol/index.ts'
 
 export interface Story {
   readonly request: string
@@ -40,7 +42,7 @@ export interface CallStory {
   /** Index of the rule of the policy that chose the models; null where none matched. */
   readonly rule: number | null
   /** Rungs of the degradation ladder it went down, counted from 1, each with its own order. */
-  readonly rungs: readonly { readonly rung: number; readonly at: Millis; readonly order: readonly string[] }[]
+  readonly rungs: readonly { readonly rung: string; readonly at: Millis; readonly order: readonly string[] }[]
   readonly funnel: readonly { readonly step: string; readonly left: number; readonly removed: readonly string[] }[]
   readonly order: readonly { readonly endpoint: string; readonly score: number; readonly reason: string }[]
   readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: SkipCause }[]
@@ -127,7 +129,11 @@ function callStory(directory: Directory, entries: readonly Entry[], call: number
     rule: routed === undefined || routed.rule < 0 ? null : routed.rule,
     rungs: of(entries, 'call.routed')
       .filter((entry) => entry.call === call && entry.rung > 0)
-      .map(({ rung, at, order }) => ({ rung, at, order: order.map(({ endpoint }) => name(endpoint)) })),
+      .map(({ request, rung, at, order }) => ({
+        rung: rungName(directory, workflowOf(request), rung),
+        at,
+        order: order.map(({ endpoint }) => name(endpoint)),
+      })),
     funnel: (routed?.funnel ?? []).map(({ step, left, removed }) => ({ step, left, removed: removed.map(name) })),
     order: (routed?.order ?? []).map(({ endpoint, score, reason }) => ({ endpoint: name(endpoint), score, reason })),
     skipped: of(entries, 'candidate.skipped')

@@ -87,6 +87,8 @@ export interface ProviderRow {
 export interface RungRow {
   readonly workflow: string
   readonly rung: number
+  /** `2 fail_safely`. */
+  readonly name: string
   readonly requests: number
   readonly ok: number
 }

@@ -1,6 +1,7 @@
 /** Plain counts of a run: what every endpoint was asked and did, how often every fault struck, how requests ended. */
 import type { Millis } from '../base/index.ts'
 import {
+  rungName,
   REQUEST_OUTCOMES,
   type Directory,
   type Entry,
@@ -107,6 +108,7 @@ export class Tally implements Fold {
       byRung.map((counted, rung) => ({
         workflow: this.directory.workflows[workflow] ?? 'outside',
         rung,
+        name: rungName(this.directory, workflow, rung),
         ...counted,
       })),
     )

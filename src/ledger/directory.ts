@@ -39,6 +39,8 @@ export interface Directory {
   readonly durationMs: Millis
   readonly endpoints: readonly EndpointName[]
   readonly workflows: readonly string[]
+  /** By workflow: the rungs of its policy's ladder, in order. Absent: no ladders. */
+  readonly ladders?: readonly (readonly string[])[]
   readonly windows: readonly WindowName[]
   /** Grows during a run when a fault is started by hand. */
   readonly faults: FaultName[]
@@ -47,6 +49,12 @@ export interface Directory {
 /** `support-chat/17`: how a request is written for people, and on the command line. */
 export function requestName(directory: Directory, id: RequestId): string {
   return `${directory.workflows[workflowOf(id)] ?? '?'}/${ordinalOf(id)}`
+}
+
+/** `2 fail_safely`: a rung of a workflow's ladder, for people. */
+export function rungName(directory: Directory, workflow: number, rung: number): string {
+  const name = directory.ladders?.[workflow]?.[rung - 1]
+  return name === undefined ? String(rung) : `${rung} ${name}`
 }
 
 /** Index of the window an instant falls into; -1 for none. Windows do not overlap. */

@@ -128,13 +128,13 @@ function providersTable({ providers }: RunResult): string[] {
 /** Success is told per rung and never lumped: a degraded answer is not what was asked for. */
 function rungsTable({ counts: { rungs } }: RunResult): string[] {
   if (rungs.length === 0) return []
-  const rows = rungs.map(({ workflow, rung, requests, ok }) => [
+  const rows = rungs.map(({ workflow, name, requests, ok }) => [
     cell(workflow),
-    String(rung),
+    cell(name),
     String(requests),
     String(ok),
   ])
-  return table('### Degraded', ['workflow', '>rung of its ladder', '>requests', '>ok'], rows, BUDGETS.rungs)
+  return table('### Degraded', ['workflow', 'rung of its ladder', '>requests', '>ok'], rows, BUDGETS.rungs)
 }
 
 /** The commonest first. */

@@ -87,6 +87,8 @@ export function compile(parts: Parts): Compiled {
   const workflows = (rng: Rng) => drafts.map((draft) => draft.begin(rng))
   const workflowPolicies = drafts.map(({ policy }) => policy)
 
+  const ladders = drafts.map(({ policy }) => (policies[policy]?.resilience.degrade ?? []).map(({ rung }) => rung))
+
   const compiled: CompiledScenario = {
     file,
     instead,
@@ -107,7 +109,7 @@ export function compile(parts: Parts): Compiled {
     gates: scenario.gates,
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
-    directory: () => directoryOf(scenario, endpoints, windows, timeline),
+    directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),
     isLegal: legality(policies, workflowPolicies, endpoints),
   }
   const warnings = () => {
@@ -133,6 +135,7 @@ function directoryOf(
   endpoints: readonly EndpointSpec[],
   windows: readonly WindowName[],
   timeline: readonly ScheduledFault[],
+  ladders: readonly (readonly string[])[],
 ): Directory {
   return {
     scenario: scenario.name,
@@ -140,6 +143,7 @@ function directoryOf(
     durationMs: scenario.duration,
     endpoints: endpoints.map((spec) => ({ id: endpointId(spec), provider: spec.provider, model: spec.model })),
     workflows: scenario.workload.map(({ workflow }) => workflow),
+    ...(ladders.some((rungs) => rungs.length > 0) && { ladders }),
     windows,
     faults: timeline.map((fault, index) => faultName(fault, endpoints, scenario.timeline[index]?.min_hits ?? 1)),
   }

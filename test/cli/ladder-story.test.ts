@@ -20,7 +20,7 @@ test('story: a request that a rule routed and that went down the ladder, tells b
   expect(story?.calls[0]).toMatchObject({
     rule: 1,
     order: [{ endpoint: 'a:m' }],
-    rungs: [{ rung: 2, at: 400, order: ['b:n'] }],
+    rungs: [{ rung: '2', at: 400, order: ['b:n'] }],
   })
   expect(story?.outcome).toMatchObject({ rung: 2 })
 })

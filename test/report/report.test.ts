@@ -105,10 +105,10 @@ Fingerprint: c0ffee
     expect(text).toContain('inconclusive, as the scenario expects (stopped at 1m30s)')
   })
   test('markdown: requests that were degraded, are told by workflow and rung', () => {
-    const rungs = [{ workflow: 'chat', rung: 2, requests: 40, ok: 38 }]
+    const rungs = [{ workflow: 'chat', rung: 2, name: '2 fail_safely', requests: 40, ok: 38 }]
     const page = markdown.render(sample({ counts: { ...sample().counts, rungs } }), envelope)
     expect(page).toContain('### Degraded\n\n| workflow | rung of its ladder | requests | ok |')
-    expect(page).toContain('| chat | 2 | 40 | 38 |')
+    expect(page).toContain('| chat | 2 fail_safely | 40 | 38 |')
   })
 
   test('markdown: hostile names, are text and nothing else', () => {
