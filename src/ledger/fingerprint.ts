@@ -1,7 +1,8 @@
 /**
  * The fingerprint of a run: a hash over a binary encoding of its entries. Same scenario, seed and version give the
  * same fingerprint on any machine. The hasher is handed in (node:crypto outside, anything in tests), because pure
- * rooms import no node modules. Numbers are written as little-endian float64, names as indexes, lists as digests.
+ * rooms import no node modules. Block by block, first what is whole and small, as little-endian int32, then instants,
+ * lengths of time and money as float64; names as their numbers, lists as digests.
  */
 import { hashName, mix32 } from '../base/index.ts'
 import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass } from '../protocol/index.ts'
@@ -77,9 +78,11 @@ type RareEntry = Exclude<
 >
 
 export class Fingerprint implements Fold {
+  private readonly words = new Int32Array(BUFFER_NUMBERS)
   private readonly numbers = new Float64Array(BUFFER_NUMBERS)
-  private readonly bytes = new Uint8Array(this.numbers.buffer)
-  private used = 0
+  /** The first word of a block says how many there are. */
+  private wordsUsed = 1
+  private numbersUsed = 0
   private readonly funnels = new ListDigests<FunnelStep>(putFunnel)
   private readonly orders = new ListDigests<Candidate>(putOrder)
   private readonly hasher: Hasher
@@ -113,90 +116,111 @@ export class Fingerprint implements Fold {
   }
 
   private requestArrived(entry: RequestArrived): void {
-    this.put2(REQUEST_ARRIVED, entry.at)
-    this.put2(entry.request, entry.workflow)
-    this.put2(entry.inputTokens, entry.stream ? 1 : 0)
+    this.begin(REQUEST_ARRIVED, entry.stream ? 1 : 0)
+    this.number2(entry.at, entry.request)
+    this.word2(entry.workflow, entry.inputTokens)
   }
 
   private callRouted(entry: CallRouted): void {
-    this.put2(CALL_ROUTED, entry.at)
-    this.put2(entry.request, entry.call)
-    this.put2(entry.rule, entry.rung)
-    this.put2(this.funnels.digest(entry.funnel), this.orders.digest(entry.order))
+    this.begin(CALL_ROUTED)
+    this.number2(entry.at, entry.request)
+    this.word3(entry.call, entry.rule, entry.rung)
+    this.number2(this.funnels.digest(entry.funnel), this.orders.digest(entry.order))
   }
 
   private attemptStarted(entry: AttemptStarted): void {
-    this.put2(ATTEMPT_STARTED, entry.at)
-    this.put3(entry.request, entry.call, entry.attempt)
-    this.put2(entry.endpoint, attemptReason(entry.reason))
+    this.begin(ATTEMPT_STARTED, attemptReason(entry.reason))
+    this.number2(entry.at, entry.request)
+    this.word3(entry.call, entry.attempt, entry.endpoint)
   }
 
   private attemptEnded(entry: AttemptEnded): void {
-    this.put2(ATTEMPT_ENDED, entry.at)
-    this.put3(entry.request, entry.call, entry.attempt)
-    this.put3(entry.endpoint, attemptOutcome(entry.outcome), errorClassNumber(entry.errorClass))
-    this.put3(entry.startedAt, entry.firstContentAt ?? NO_INSTANT, entry.outputTokens)
-    this.put2(entry.status ?? NO_STATUS, entry.committed ? 1 : 0)
+    const errorClass = errorClassNumber(entry.errorClass)
+    this.begin(ATTEMPT_ENDED, attemptOutcome(entry.outcome), errorClass, entry.committed ? 1 : 0)
+    this.number2(entry.at, entry.request)
+    this.word3(entry.call, entry.attempt, entry.endpoint)
+    this.word2(entry.outputTokens, entry.status ?? NO_STATUS)
+    this.number2(entry.startedAt, entry.firstContentAt ?? NO_INSTANT)
   }
 
   private fleetCharged(entry: FleetCharged): void {
-    this.put2(FLEET_CHARGED, entry.at)
-    this.put3(entry.request, entry.call, entry.attempt)
-    this.put2(entry.endpoint, entry.cost)
-    this.put3(entry.inputTokens, entry.outputTokens, entry.quality)
-    if (entry.cachedInputTokens !== undefined || entry.writtenInputTokens !== undefined)
-      this.put2(entry.cachedInputTokens ?? 0, entry.writtenInputTokens ?? 0)
+    const { cachedInputTokens, writtenInputTokens } = entry
+    const hasCache = cachedInputTokens !== undefined || writtenInputTokens !== undefined
+    this.begin(FLEET_CHARGED, hasCache ? 1 : 0)
+    this.number2(entry.at, entry.request)
+    this.word3(entry.call, entry.attempt, entry.endpoint)
+    this.number2(entry.inputTokens, entry.outputTokens)
+    this.number2(entry.cost, entry.quality)
+    if (hasCache) this.number2(cachedInputTokens ?? 0, writtenInputTokens ?? 0)
   }
 
   private callClosed(entry: CallClosed): void {
-    this.put2(CALL_CLOSED, entry.at)
-    this.put3(entry.request, entry.call, callOutcome(entry.outcome))
-    this.put3(errorClassNumber(entry.errorClass), entry.servedBy, entry.billed)
-    this.put3(entry.status, entry.attempts, entry.firstChoice)
-    this.put(entry.rung)
-    if (entry.usageEstimated) this.put(1)
+    const errorClass = errorClassNumber(entry.errorClass)
+    const isEstimated = entry.usageEstimated ? 1 : 0
+    this.begin(CALL_CLOSED, callOutcome(entry.outcome), errorClass, isEstimated)
+    this.number2(entry.at, entry.request)
+    this.word3(entry.call, entry.status, entry.attempts)
+    this.word3(entry.firstChoice, entry.servedBy, entry.rung)
+    this.number(entry.billed)
   }
 
   private requestClosed(entry: RequestClosed): void {
-    this.put2(REQUEST_CLOSED, entry.at)
-    this.put3(entry.request, requestOutcome(entry.outcome), errorClassNumber(entry.errorClass))
-    this.put3(entry.ttftMs ?? NO_INSTANT, entry.latencyMs, entry.outputTokens)
-    this.put3(entry.attempts, entry.servedBy, toolCallNumber(entry.toolCall))
-    this.put2(entry.workflow, entry.arrivedAt)
-    this.put3(entry.calls, entry.firstChoice, entry.billed)
-    this.put(entry.rung)
+    const errorClass = errorClassNumber(entry.errorClass)
+    const toolCall = toolCallNumber(entry.toolCall)
+    this.begin(REQUEST_CLOSED, requestOutcome(entry.outcome), errorClass, toolCall)
+    this.number2(entry.at, entry.request)
+    this.word3(entry.workflow, entry.outputTokens, entry.calls)
+    this.word2(entry.attempts, entry.rung)
+    this.word2(entry.firstChoice, entry.servedBy)
+    this.number2(entry.arrivedAt, entry.ttftMs ?? NO_INSTANT)
+    this.number2(entry.latencyMs, entry.billed)
   }
 
   private rare(entry: RareEntry): void {
-    this.put2(kindNumber(entry.kind), entry.at)
+    const kind = kindNumber(entry.kind)
+    const { at } = entry
     switch (entry.kind) {
       case 'candidate.skipped':
-        this.put2(entry.request, entry.call)
-        this.put2(entry.endpoint, skipCause(entry.cause))
+        this.begin(kind, skipCause(entry.cause))
+        this.number2(at, entry.request)
+        this.word2(entry.call, entry.endpoint)
         return
-      case 'health.changed':
-        this.put(entry.policy)
-        this.put3(entry.endpoint, breakerState(entry.from), breakerState(entry.to))
-        this.put2(entry.until ?? NO_INSTANT, errorClassNumber(entry.cause as ErrorClass | null))
+      case 'health.changed': {
+        const cause = errorClassNumber(entry.cause as ErrorClass | null)
+        this.begin(kind, breakerState(entry.from), breakerState(entry.to), cause)
+        this.number(at)
+        this.word2(entry.policy, entry.endpoint)
+        this.number(entry.until ?? NO_INSTANT)
         return
+      }
       case 'fault.started':
       case 'fault.ended':
-        this.put(entry.fault)
+        this.begin(kind)
+        this.number(at)
+        this.word(entry.fault)
         return
       case 'fault.fired':
-        this.put3(entry.fault, entry.endpoint, entry.request)
-        this.put2(entry.call, entry.attempt)
+        this.begin(kind)
+        this.number2(at, entry.request)
+        this.word2(entry.fault, entry.endpoint)
+        this.word2(entry.call, entry.attempt)
         return
       case 'signal.late':
-        this.put2(entry.request, entry.endpoint)
+        this.begin(kind)
+        this.number2(at, entry.request)
+        this.word(entry.endpoint)
         return
       case 'tool.called':
-        this.put3(entry.request, entry.workflow, entry.arrivedAt)
-        this.put3(entry.firstChoice, entry.servedBy, entry.rung)
-        this.put3(entry.invocation, toolOutcome(entry.outcome), toolEffect(entry.effect))
+        this.begin(kind, toolOutcome(entry.outcome), toolEffect(entry.effect))
+        this.number2(at, entry.request)
+        this.word2(entry.workflow, entry.invocation)
+        this.word3(entry.firstChoice, entry.servedBy, entry.rung)
+        this.number(entry.arrivedAt)
         return
       case 'loop.lagged':
-        this.put(entry.lagMs)
+        this.begin(kind)
+        this.number(at)
+        this.number(entry.lagMs)
     }
   }
 
@@ -209,29 +233,50 @@ export class Fingerprint implements Fold {
     return this.finished
   }
 
-  private put(value: number): void {
-    this.numbers[this.used] = value
-    this.used += 1
+  /** The first word of an entry: its kind, and up to three names by their numbers (from -1). */
+  private begin(kind: number, first = -1, second = -1, third = -1): void {
+    this.word(kind | ((first + 1) << 8) | ((second + 1) << 16) | ((third + 1) << 24))
   }
 
-  private put2(first: number, second: number): void {
-    this.put(first)
-    this.put(second)
+  private word(value: number): void {
+    this.words[this.wordsUsed] = value
+    this.wordsUsed += 1
   }
 
-  private put3(first: number, second: number, third: number): void {
-    this.put(first)
-    this.put(second)
-    this.put(third)
+  private word2(first: number, second: number): void {
+    this.word(first)
+    this.word(second)
+  }
+
+  private word3(first: number, second: number, third: number): void {
+    this.word(first)
+    this.word(second)
+    this.word(third)
+  }
+
+  private number(value: number): void {
+    this.numbers[this.numbersUsed] = value
+    this.numbersUsed += 1
+  }
+
+  private number2(first: number, second: number): void {
+    this.number(first)
+    this.number(second)
   }
 
   private makeRoom(): void {
-    if (this.used > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX) this.flush()
+    if (this.wordsUsed > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX || this.numbersUsed > BUFFER_NUMBERS - ENTRY_NUMBERS_MAX)
+      this.flush()
   }
 
   private flush(): void {
-    if (this.used > 0 && this.finished === null) this.hasher.update(this.bytes.subarray(0, this.used * 8))
-    this.used = 0
+    if (this.wordsUsed > 1 && this.finished === null) {
+      this.words[0] = this.wordsUsed
+      this.hasher.update(new Uint8Array(this.words.buffer, 0, this.wordsUsed * 4))
+      this.hasher.update(new Uint8Array(this.numbers.buffer, 0, this.numbersUsed * 8))
+    }
+    this.wordsUsed = 1
+    this.numbersUsed = 0
   }
 }
 

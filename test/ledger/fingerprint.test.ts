@@ -269,7 +269,7 @@ describe('fingerprint', () => {
   })
 
   test('fingerprint: bytes, do not depend on where the buffer is flushed', () => {
-    // 8,192 numbers fit the buffer; runs of entries around that size, and one entry far wider than it.
+    // 8,192 fit each buffer; runs of entries around that size, and one entry far wider than it.
     const wide: Entry = {
       ...routed,
       order: Array.from({ length: 9_000 }, (_, endpoint) => ({ endpoint, score: endpoint / 7, reason: 'sort: price' })),
@@ -279,14 +279,23 @@ describe('fingerprint', () => {
       { length: 3_000 },
       (_, index): Entry => ({ ...all[index % all.length]!, at: index }) as Entry,
     )
-    const bytesOf = (entries: readonly Entry[]): Buffer => {
+    // A block is its words, the first of which says how many there are, and then its numbers.
+    const bytesOf = (entries: readonly Entry[]): { words: Buffer; numbers: Buffer; blocks: number } => {
       const parts: Buffer[] = []
       const fingerprint = new Fingerprint({ update: (bytes) => parts.push(Buffer.from(bytes)), digest: () => '' })
       for (const entry of entries) fingerprint.step(entry)
       fingerprint.digest()
-      return Buffer.concat(parts)
+      const words = parts.filter((_, index) => index % 2 === 0)
+      for (const block of words) expect(block.readInt32LE(0) * 4).toBe(block.length)
+      const numbers = parts.filter((_, index) => index % 2 === 1)
+      const withoutCounts = words.map((block) => block.subarray(4))
+      return { words: Buffer.concat(withoutCounts), numbers: Buffer.concat(numbers), blocks: words.length }
     }
     const entries = [...many, wide, ...many, wide, wide]
-    expect(bytesOf(entries).equals(Buffer.concat(entries.map((entry) => bytesOf([entry]))))).toBe(true)
+    const apart = entries.map((entry) => bytesOf([entry]))
+    const { words, numbers, blocks } = bytesOf(entries)
+    expect(blocks).toBeGreaterThan(1)
+    expect(words.equals(Buffer.concat(apart.map((one) => one.words)))).toBe(true)
+    expect(numbers.equals(Buffer.concat(apart.map((one) => one.numbers)))).toBe(true)
   })
 })
