@@ -8,7 +8,7 @@
  * The fleet keeps the truth about money: what was generated until the end, or until it was told to stop, is charged and
  * recorded, whatever the router makes of it. Answers that are errors cost nothing.
  */
-import { assert, at, hashName, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
+import { assert, at, hashName, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
 import type { FleetCharged, Out } from '../ledger/index.ts'
 import {
   cacheShares,
@@ -31,6 +31,7 @@ import {
   counting,
   drawService,
   inChunks,
+  sayWhole,
   serviceModel,
   tokensIn,
   writeScript,
@@ -38,6 +39,7 @@ import {
   type Invoice,
   type Script,
   type ServiceModel,
+  type Whole,
 } from './service.ts'
 import { Sharing } from './sharing.ts'
 import { streamOf, type Weather } from './weather.ts'
@@ -92,6 +94,8 @@ interface Job {
   isAbandoned: boolean
   cues: readonly Cue[]
   next: number
+  /** The answer where it is said at once, and needs no cues; otherwise null. */
+  whole: Whole | null
   startedAt: Millis
   inputTokens: number
   /** Of these, read from the prompt cache, and written to it at a price of its own. */
@@ -106,6 +110,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private readonly endpoints: readonly Endpoint[]
   private readonly weather: Weather
   private readonly rng: Rng
+  private readonly dice = Rng.blank()
   private readonly grain: 'run' | 'chunk'
   private readonly roster = new Roster<Job>()
 
@@ -183,7 +188,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const { endpoint, state } = job
     if (endpoint.spec.capacity.abandoned === 'drop') return false
     if (state === 'waiting') return endpoint.waiting.has(job)
-    return job.next < job.cues.length // What is silent for ever has no end to work towards.
+    return job.whole !== null || job.next < job.cues.length // What is silent for ever has no end to work towards.
   }
 
   private abandon(job: Job): void {
@@ -222,6 +227,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       isAbandoned: false,
       cues: NO_CUES,
       next: 0,
+      whole: null,
       startedAt: now,
       inputTokens: 0,
       cachedTokens: 0,
@@ -246,11 +252,16 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
 
     const { rng, weather } = this
     const answer = composeAnswer(request, endpoint.spec, rng, endpoint.key, attempt.visit)
-    const dice = rng.fork(SERVICE_STREAM, endpoint.key, request.weather, attempt.visit)
+    const dice = rng.forkInto(this.dice, SERVICE_STREAM, endpoint.key, request.weather, attempt.visit)
     const isCalm = weather.isCalm(endpoint.index)
     job.inputTokens = answer.billedInputTokens
     if (request.session !== null && endpoint.cache !== null) this.readCache(job, endpoint.cache, request.session, now)
     let service = drawService(endpoint.model, answer.billedInputTokens - job.cachedTokens, load, dice)
+    if (isCalm && !request.stream && answer.toolDeltas.length === 0 && this.grain === 'run' && !endpoint.sharing) {
+      job.whole = sayWhole(answer, service, job.cachedTokens, job.writtenTokens)
+      this.play(job, now, out)
+      return
+    }
     if (!isCalm) service = weather.service(service, attempt, now, out)
     let script = writeScript(answer, service, request.stream, job.cachedTokens, job.writtenTokens)
     if (!isCalm) script = weather.script(script, attempt, now, out)
@@ -298,6 +309,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   /** Say whatever is due, and queue the rest. */
   private play(job: Job, now: Millis, out: Out<FleetCommand>): void {
     if (job.state === 'sharing' && !this.takeShare(job, job.endpoint.sharing as Sharing, now)) return
+    if (job.whole !== null) {
+      this.playWhole(job, job.whole, now, out)
+      return
+    }
     const { cues, startedAt } = job
     const first = job.next
     let next = first
@@ -314,12 +329,22 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     else if (job.isAbandoned) this.leave(job, now, out)
   }
 
+  private playWhole(job: Job, whole: Whole, now: Millis, out: Out<FleetCommand>): void {
+    const due = job.startedAt + whole.afterMs
+    if (due > now) {
+      this.roster.wake(job.slot, due)
+      return
+    }
+    this.leave(job, now, out, whole.outputTokens)
+    if (!job.isAbandoned) out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: whole.signals })
+  }
+
   /** The attempt is over, one way or another: charge it, and let the next one in. */
-  private leave(job: Job, now: Millis, out: Out<FleetCommand>): void {
+  private leave(job: Job, now: Millis, out: Out<FleetCommand>, saidAtOnce = 0): void {
     const { attempt, endpoint, slot } = job
     assert(job.state !== 'over', 'an attempt leaves once')
     if (job.state === 'waiting') endpoint.waiting.delete(job)
-    else this.charge(job, now, out)
+    else this.charge(job, saidAtOnce, now, out)
     const wasServing = job.state !== 'waiting'
     const { sharing } = endpoint
     if (job.state === 'sharing' && sharing !== null) {
@@ -339,9 +364,9 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   }
 
   /** What was said until now, at the true prices. An answer that was an error is free. */
-  private charge(job: Job, now: Millis, out: Out<FleetCommand>): void {
+  private charge(job: Job, saidAtOnce: number, now: Millis, out: Out<FleetCommand>): void {
     const { attempt, endpoint, cues, startedAt } = job
-    let outputTokens = 0
+    let outputTokens = saidAtOnce
     let wasAnswered = false
     for (let index = 0; index < job.next; index += 1) {
       const { signal, afterMs, isFree } = cues[index] as Cue
@@ -390,6 +415,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         // One that waits for a slot will not get it: it holds its connection, and nothing more.
         if (job.state === 'waiting') job.endpoint.waiting.delete(job)
         job.cues = silenced(job, now)
+        job.whole = null
         if (stop.length > 0) out.push({ type: 'attempt.signalled', attempt: job.attempt, signals: stop })
       }
     }

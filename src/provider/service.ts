@@ -162,6 +162,27 @@ export function writeScript(answer: Answer, service: Service, stream: boolean, c
   return { cues, stream, msPerToken }
 }
 
+/** All of an answer that is said at once, `afterMs` after the start of service. */
+export interface Whole {
+  readonly afterMs: Millis
+  readonly outputTokens: number
+  readonly signals: readonly Signal[]
+}
+
+/**
+ * The script of an answer without streaming or tool calls, as the one batch it is: most answers need no cues. Nothing can
+ * reshape it, so it is for endpoints where no fault is at work.
+ */
+export function sayWhole(answer: Answer, service: Service, cached: number, written: number): Whole {
+  const { outputTokens, text, reason, billedInputTokens } = answer
+  const { tokensPerSecond } = service
+  const generatedMs = tokensPerSecond === Infinity ? 0 : (outputTokens * SECOND) / tokensPerSecond
+  const afterMs = quantize(quantize(service.ttftMs) + generatedMs)
+  const run = said(outputTokens, 0, 0, text)
+  const usage = usageOf(billedInputTokens, outputTokens, cached, written)
+  return { afterMs, outputTokens, signals: [ACCEPTED, run, usage, FINISHED[reason]] }
+}
+
 const FINISHED: Readonly<Record<FinishReason, Finished>> = {
   stop: { type: 'finished', reason: 'stop' },
   length: { type: 'finished', reason: 'length' },
