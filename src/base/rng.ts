@@ -35,14 +35,37 @@ export class Rng {
     return new Rng(alea.int32(), alea.int32(), alea.int32(), alea.int32())
   }
 
+  /** A stream for `forkInto`, without numbers of its own until then. */
+  static blank(): Rng {
+    return new Rng(0, 0, 0, 0)
+  }
+
   /** A stream for the given key. Parts are 32-bit integers; hash names once with `hashName`. */
   fork(part0: number, part1 = 0, part2 = 0, part3 = 0): Rng {
+    return this.forkInto(Rng.blank(), part0, part1, part2, part3)
+  }
+
+  /** The same in a stream that is there already, for whoever draws once per request and keeps nothing. */
+  forkInto(child: Rng, part0: number, part1 = 0, part2 = 0, part3 = 0): Rng {
     const first = mix32(part0 ^ this.a)
     const second = mix32((part1 ^ this.b) + Math.imul(first, 0x9e3779b1))
     const third = mix32((part2 ^ this.c) + Math.imul(second, 0x85ebca77))
     const fourth = mix32((part3 ^ this.d) + Math.imul(third, 0xc2b2ae3d))
-    const child = new Rng(first ^ fourth, second + Math.imul(fourth, 0x27d4eb2f), third ^ mix32(fourth + first), fourth)
-    for (let round = 0; round < WARM_UP_ROUNDS; round += 1) child.int32()
+    let a = first ^ fourth
+    let b = (second + Math.imul(fourth, 0x27d4eb2f)) | 0
+    let c = third ^ mix32(fourth + first)
+    let d = fourth
+    for (let round = 0; round < WARM_UP_ROUNDS; round += 1) {
+      const sum = (((a + b) | 0) + d) | 0
+      d = (d + 1) | 0
+      a = b ^ (b >>> 9)
+      b = (c + (c << 3)) | 0
+      c = (((c << 21) | (c >>> 11)) + sum) | 0
+    }
+    child.a = a
+    child.b = b
+    child.c = c
+    child.d = d
     return child
   }
 

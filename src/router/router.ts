@@ -2,7 +2,7 @@
  * The router Machine: all calls in flight, one queue of deadlines, one view of health. It carries events to the life
  * they belong to, and after each tells the roster when that life next wants to be woken.
  */
-import { at, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
+import { at, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { Call, Offer } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
@@ -30,6 +30,7 @@ export interface RouterOptions {
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly health: Health
   private readonly rng: Rng
+  private readonly dice = Rng.blank()
   private readonly planners: readonly Planners[]
   private readonly desks: readonly Desk[]
   private readonly lives = new Roster<RequestLife>()
@@ -105,7 +106,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
     this.health.sweep(now, out)
     const desk = at(this.desks, call.policy)
     const planner = at(this.planners, call.policy).of(call, desk.budget, now)
-    const rng = this.rng.fork(PLAN_STREAM, call.request.weather, call.number)
+    const rng = this.rng.forkInto(this.dice, PLAN_STREAM, call.request.weather, call.number)
     const life = new RequestLife(call, planner.plan(call.request, desk.belief, rng, now), desk, now)
     call.slot = this.lives.add(life)
     life.arrive(now, out)

@@ -2,7 +2,7 @@
  * A workflow is a class of traffic with one policy: who comes when, what they ask, and the application that asks.
  */
 import { z } from 'zod'
-import { count, duration, hashName, ratio, type Rng } from '../base/index.ts'
+import { count, duration, hashName, ratio, Rng } from '../base/index.ts'
 import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
@@ -54,12 +54,15 @@ export interface Workflow {
 }
 
 const QUESTION_STREAM = 0x7175
+/** Drawn from up in `requestOf`, request by request. */
+const dice = Rng.blank()
+const NOWHERE: readonly number[] = []
 
 /** The n-th request of a workflow: the same under every policy, in both clocks, wherever it is asked for. */
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
   if (workflow.talk !== null) return turnOf(workflow, workflow.talk, ordinal, rng)
   const weather = weatherOf(workflow.name, ordinal)
-  const dice = rng.fork(QUESTION_STREAM, hashName(workflow.name), ordinal)
+  rng.forkInto(dice, QUESTION_STREAM, hashName(workflow.name), ordinal)
   const question = workflow.mix.draw(dice)
   const { inputTokens, outputTokens } = workflow.arrivals.lengths?.(ordinal) ?? question
   const { callsTool } = question
@@ -77,6 +80,6 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     shape: workflow.mix.shape,
     traits: workflow.traits.draw(ordinal, rng),
     session: null,
-    visited: [],
+    visited: NOWHERE,
   }
 }

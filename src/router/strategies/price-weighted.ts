@@ -4,10 +4,10 @@
  * ones by ascending price (openrouter.md §1.1; the order of the rest is our reading of it).
  * A free endpoint would have infinite weight: it counts as if it cost a thousandth of a cent per million tokens.
  */
-import { at, type Rng } from '../../base/index.ts'
+import { at, type Millis, type Rng } from '../../base/index.ts'
 import type { Candidate } from '../../ledger/index.ts'
 import type { Offer } from '../../protocol/index.ts'
-import { blendedPrice, orderedBy, type Strategy } from '../strategy.ts'
+import { blendedPrice, orderedBy, type Belief, type Strategy } from '../strategy.ts'
 
 const PRICE_FLOOR = 1e-5
 
@@ -16,7 +16,7 @@ export const priceWeighted: Strategy = {
   summary: 'Stable endpoints first, first choice drawn by 1/price², the rest by price.',
   example: '(the default: no sort, no order)',
   rank(eligible, { offers, belief, rng, now }) {
-    if (eligible.every((endpoint) => belief.isStable(endpoint, now))) return calmOrder(eligible, offers, rng)
+    if (areAllStable(eligible, belief, now)) return calmOrder(eligible, offers, rng)
     const stable = eligible.filter((endpoint) => belief.isStable(endpoint, now))
     const ranked = byPrice(stable, offers, 'price-weighted fallback')
     const unstable = eligible.filter((endpoint) => !stable.includes(endpoint))
@@ -25,6 +25,11 @@ export const priceWeighted: Strategy = {
       ...byPrice(unstable, offers, 'outage in the last 30 s'),
     ]
   },
+}
+
+function areAllStable(endpoints: readonly number[], belief: Belief, now: Millis): boolean {
+  for (const endpoint of endpoints) if (!belief.isStable(endpoint, now)) return false
+  return true
 }
 
 function byPrice(endpoints: readonly number[], offers: readonly Offer[], reason: string): Candidate[] {

@@ -1,5 +1,5 @@
 /** Independent arrivals at a steady mean rate: the usual model of many users who do not know each other. */
-import { quantize, rate, sampleExponential, SECOND } from '../../base/index.ts'
+import { quantize, rate, Rng, sampleExponential, SECOND } from '../../base/index.ts'
 import { defineArrivals } from '../arrival.ts'
 
 export const poisson = defineArrivals({
@@ -10,9 +10,10 @@ export const poisson = defineArrivals({
   expected: ({ rate: perSecond }, durationMs) => (perSecond * durationMs) / SECOND,
   begin({ rate: perSecond }, rng) {
     const gapMs = SECOND / perSecond
+    const dice = Rng.blank()
     return {
       loop: 'open',
-      next: (after, ordinal) => quantize(after + sampleExponential(gapMs, rng.fork(ordinal))),
+      next: (after, ordinal) => quantize(after + sampleExponential(gapMs, rng.forkInto(dice, ordinal))),
     }
   },
 })
