@@ -237,8 +237,7 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
   /** The dice: whether this fault strikes this attempt, and how hard. */
   private strike(active: Active, attempt: AttemptHandle, now: Millis): Strike | null {
     const { fault } = active
-    let sinceMs = now - fault.at
-    if (fault.stagger > 0) sinceMs -= fault.stagger * Math.max(0, fault.endpoints.indexOf(attempt.endpoint))
+    const sinceMs = sinceOf(fault, attempt.endpoint, now)
     if (sinceMs < 0) return null
     const level = active.course(sinceMs, attempt, now)
     if (level === 0) return null
@@ -249,7 +248,7 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
       const dice = fault.per === 'attempt' ? rng : this.dice(active, stream, attempt, now)
       if (!dice.chance(share)) return null
     }
-    if (fault.exclusiveGroup !== null && !this.isDrawn(active, stream, attempt)) return null
+    if (fault.exclusiveGroup !== null && !this.isDrawn(active, stream, attempt, now)) return null
     const endpoint = at(this.endpoints, Math.max(0, attempt.endpoint))
     return {
       attempt,
@@ -285,14 +284,18 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
    * and the first strikes. A fault that comes or goes takes turns from the others, or gives them back; between the
    * others nothing moves.
    */
-  private isDrawn(active: Active, stream: number, { endpoint, request, visit }: AttemptHandle): boolean {
+  private isDrawn(active: Active, stream: number, attempt: AttemptHandle, now: Millis): boolean {
+    const { endpoint, request, visit } = attempt
     const rivals = endpoint < 0 ? this.atGateway : at(this.atEndpoint, endpoint)
     const turnOf = ({ key, fault }: Active): number =>
       sampleExponential(1 / fault.weight, this.rng.fork(key ^ GROUP_STREAM, stream, request.weather, visit))
     const mine = turnOf(active)
     return rivals.every(
       (rival) =>
-        rival === active || rival.fault.exclusiveGroup !== active.fault.exclusiveGroup || turnOf(rival) >= mine,
+        rival === active ||
+        rival.fault.exclusiveGroup !== active.fault.exclusiveGroup ||
+        !isAtWork(rival, attempt, now) ||
+        turnOf(rival) >= mine,
     )
   }
 
@@ -359,6 +362,17 @@ export class Weather implements Machine<WeatherEvent, Out<WeatherCommand>> {
     else
       for (const endpoint of active.fault.endpoints) this.atEndpoint[endpoint] = relist(at(this.atEndpoint, endpoint))
   }
+}
+
+/** How long a fault has been there at an endpoint; negative: it has not come so far. */
+function sinceOf({ at: start, stagger, endpoints }: ScheduledFault, endpoint: number, now: Millis): Millis {
+  return now - start - (stagger > 0 ? stagger * Math.max(0, endpoints.indexOf(endpoint)) : 0)
+}
+
+/** Whether it could strike now, by its shape. A relapse is told by the attempts that ask, so it is not asked for others. */
+function isAtWork({ fault, course }: Active, attempt: AttemptHandle, now: Millis): boolean {
+  const sinceMs = sinceOf(fault, attempt.endpoint, now)
+  return sinceMs >= 0 && (fault.shape.kind === 'relapse' || course(sinceMs, attempt, now) > 0)
 }
 
 function layerOf({ fault }: Active): number {

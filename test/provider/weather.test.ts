@@ -44,6 +44,16 @@ describe('composition', () => {
     expect(Math.abs((one?.length ?? 0) / 2_000 - 0.25)).toBeLessThan(4 * Math.sqrt(0.1875 / 2_000))
   })
 
+  test('(b) exclusive group: one that is off, or has not come here yet, takes no turn', () => {
+    const group = (id: string, more: More) => down(id, { exclusiveGroup: 'errors', ...more }, [0])
+    const window = { kind: 'window', every: '1h', last: '1s' }
+    const [off, on] = struckBy([group('off', { shape: window }), group('on', {})], 500)
+    expect(off?.every((id) => id < 10)).toBe(true) // Its second is the first of them.
+    expect(on?.length).toBeGreaterThanOrEqual(490)
+    const late = down('late', { exclusiveGroup: 'errors', stagger: HOUR }, [1, 0])
+    expect(struckBy([late, group('on', {})], 50).map((struck) => struck.length)).toEqual([0, 50])
+  })
+
   test('(b) exclusive group: without it, the first of the timeline shadows the second', () => {
     const [first, second] = struckBy([down('one'), down('three')], 50)
     expect([first?.length, second?.length]).toEqual([50, 0])
