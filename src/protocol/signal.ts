@@ -10,7 +10,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { ErrorClass } from './error-class.ts'
-import type { EdgeId } from './natives/_edges.ts'
+import type { EdgeId } from './edge.ts'
 import type { QuirkName } from './quirk.ts'
 
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'

@@ -47,13 +47,11 @@ function outcomeOf(signals: readonly Signal[]): ErrorClass | 'ok' | 'silence' {
 function storyOf(signals: readonly Signal[], stream: boolean): unknown[] {
   const last = signals.at(-1)
   const isLost = outcomeOf(signals) === 'connection_reset'
-  // Of an answer in one piece that nobody can read, virtual time does not tell that its head was fine.
-  const isUnreadable = !stream && last?.type === 'garbled'
   return comparable(signals, stream ? 'stream' : 'json')
     .filter((signal) => !isLost || signal !== last)
     .flatMap((signal): unknown[] => {
       if (isLost) return []
-      if (signal.type === 'accepted') return isUnreadable ? [] : [{ type: signal.type, status: signal.status }]
+      if (signal.type === 'accepted') return [{ type: signal.type, status: signal.status }]
       if (signal.type === 'failed') {
         const { type, class: name, status, retryAfterMs, where } = signal
         return [{ type, class: name, status: where === 'stream' ? null : status, retryAfterMs, where }]

@@ -2,6 +2,7 @@
  * Every provider's errors, there and back: what a native writes, whatever the dialect around it, means the same to the
  * parser that reads it. The bodies themselves are held against what the providers' pages and public issues quote.
  */
+import { EDGES } from '../../src/protocol/edge.ts'
 import { describe, expect, test } from 'vitest'
 import {
   DIALECT_IDS,
@@ -13,7 +14,6 @@ import {
   type Signal,
 } from '../../src/protocol/index.ts'
 import {
-  EDGES,
   nativeNamed,
   nativeOf,
   NATIVES,

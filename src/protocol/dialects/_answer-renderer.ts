@@ -30,10 +30,11 @@ import {
   type ToolDelta,
   type Usage,
 } from '../signal.ts'
+import type { EdgeId } from '../edge.ts'
 import type { QuirkName } from '../quirk.ts'
 import { QuirkPen, type RewritingTable } from './_quirks.ts'
 import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
-import { edgeBody, edgeHeaders, isProviderClass, type EdgeId, type Native, type Occasion } from '../natives/index.ts'
+import { edgeBody, edgeHeaders, isProviderClass, type Native, type Occasion } from '../natives/index.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import { limitsIn } from './_limits.ts'
 import { EVENT_LENGTH_MAX, PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'

@@ -2,20 +2,8 @@
  * What stands between a caller and a provider, and answers when the provider does not: bodies that are nobody's JSON.
  * Sources: babyagi#64, n8n#18275 and search2ai#12 (Cloudflare), github/app#3386; nginx's, Envoy's and ELB's own pages.
  */
+import type { EdgeId } from '../edge.ts'
 import { hexId } from './_native.ts'
-
-export const EDGES = [
-  'cloudflare',
-  'cloudflare_text',
-  'cloudflare_1015',
-  'nginx',
-  'alb',
-  'envoy',
-  'google_front_end',
-  'github_proxy',
-] as const
-
-export type EdgeId = (typeof EDGES)[number]
 
 const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',

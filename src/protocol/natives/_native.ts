@@ -7,7 +7,7 @@ import type { NativeId } from '../catalogue.ts'
 import type { ErrorClass } from '../error-class.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import type { Failed, RetryAfterForm } from '../signal.ts'
-import type { EdgeId } from './_edges.ts'
+import type { EdgeId } from '../edge.ts'
 
 /** What a provider can answer with. The other classes are the gateway's own, or no answers at all. */
 export const PROVIDER_CLASSES = [

@@ -4,8 +4,7 @@
  */
 import { z } from 'zod'
 import { duration, type Millis } from '../../base/index.ts'
-import { ACCEPTED, classOfStatus, CONNECTED, type Failed, type Signal } from '../../protocol/index.ts'
-import { EDGES } from '../../protocol/natives/index.ts'
+import { ACCEPTED, classOfStatus, CONNECTED, EDGES, type Failed, type Signal } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant, type Strike } from '../fault.ts'
 import { strikeError } from '../refusal.ts'
 import { isWhole } from '../service.ts'
