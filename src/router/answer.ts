@@ -1,6 +1,6 @@
 /** The end of an answer: what the policy wants validated is, and what is handed over is put together. */
 import type { Millis } from '../base/index.ts'
-import type { Finished, Signal, ToolDelta } from '../protocol/index.ts'
+import type { Finished, Signal, ToolDelta, Usage } from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 import { failure, type Failure } from './failures.ts'
 import { isOn, judge, type ValidationPolicy } from './policies/validation.ts'
@@ -23,7 +23,7 @@ export function complete(
     if (judged.verdict === 'calls') {
       const tokens = tokensByCall(toolDeltas)
       judged.calls.forEach(({ id, name, args }, index) => {
-        held.push({ type: 'toolDelta', index, id, name, args, tokens: tokens[index] ?? 0 })
+        attempt.hold({ type: 'toolDelta', index, id, name, args, tokens: tokens[index] ?? 0 })
       })
       if (judged.reason !== finished.reason) ending = { type: 'finished', reason: judged.reason }
     } else if (judged.verdict === 'text') {
@@ -33,9 +33,15 @@ export function complete(
   }
   attempt.settleRun(now)
   attempt.usage = believable(attempt) // Nonsense goes no further.
-  if (attempt.usage) attempt.held.push(attempt.usage)
-  attempt.held.push(ending)
+  attempt.held = ended(attempt.held, attempt.usage, ending)
   return null
+}
+
+/** What is held with its end. A list that is added to takes room for many: the shortest is made as long as it will be. */
+function ended(held: readonly Signal[], usage: Usage | null, ending: Finished): Signal[] {
+  const [only] = held
+  if (held.length === 1 && only !== undefined && usage !== null) return [only, usage, ending]
+  return usage === null ? [...held, ending] : [...held, usage, ending]
 }
 
 /** The same answer with its text in other words, in one piece. */

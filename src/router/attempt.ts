@@ -40,6 +40,10 @@ export interface Start {
   readonly turn: Turn | null
 }
 
+/** Lists that nobody adds to: most attempts have no need of their own. */
+export const NO_SIGNALS: Signal[] = []
+export const NO_DELTAS: ToolDelta[] = []
+
 export class Attempt implements AttemptHandle {
   readonly life: RequestLife
   readonly start: Start
@@ -58,8 +62,8 @@ export class Attempt implements AttemptHandle {
   run: Content | null = null
   runAt: Millis = 0
   /** Signals not yet handed to the caller. */
-  held: Signal[] = []
-  toolDeltas: ToolDelta[] = []
+  held: Signal[] = NO_SIGNALS
+  toolDeltas: ToolDelta[] = NO_DELTAS
   usage: Usage | null = null
   connectAt: Millis = NEVER
   firstTokenAt: Millis = NEVER
@@ -122,6 +126,12 @@ export class Attempt implements AttemptHandle {
     if (this.firstContentAt === null || !this.request.stream || isBlocked) return
     if (run.tokens > 0) this.idleAt = now + (run.everyMs > idleMs ? 0 : run.forMs) + idleMs
     else if (before !== null && before.tokens > 0) this.idleAt = quietSince + idleMs
+  }
+
+  /** Keep a Signal back from the caller. */
+  hold(signal: Signal): void {
+    if (this.held.length === 0) this.held = [signal]
+    else this.held.push(signal)
   }
 
   /** The current run is over at `now`: count what it had sent. One that is held has been said by then, not flowing. */

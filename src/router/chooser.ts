@@ -30,7 +30,6 @@ export class Chooser {
   plan: Plan
   private readonly life: RequestLife
   private readonly desk: Desk
-  private readonly attempts: readonly Attempt[]
   /** Position in the plan of the last candidate that was asked or passed over. */
   private position = -1
   /** Attempts that had been made when the plan came into force, and that may have been made in all when it is over. */
@@ -42,10 +41,9 @@ export class Chooser {
   /** What the caller is told if nothing but our own limits stood in the way; null while they did not. */
   private refusal: Failure | null = null
 
-  constructor(life: RequestLife, attempts: readonly Attempt[], plan: Plan) {
+  constructor(life: RequestLife, plan: Plan) {
     this.life = life
     this.desk = life.desk
-    this.attempts = attempts
     this.plan = plan
     this.follow(plan, life.desk.resilience.max_attempts)
   }
@@ -69,6 +67,10 @@ export class Chooser {
   /** Whether another candidate stands behind this position of the plan. */
   hasNext(position: number): boolean {
     return position + 1 < this.plan.order.length
+  }
+
+  private get attempts(): readonly Attempt[] {
+    return this.life.race.attempts
   }
 
   /** As many attempts have been made as may be. */

@@ -11,7 +11,7 @@ import { assertNever, at, NEVER, type Millis } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { Content, ErrorClass, Finished, NanoDollars, Signal } from '../protocol/index.ts'
 import { complete } from './answer.ts'
-import { Attempt, type Start } from './attempt.ts'
+import { Attempt, NO_DELTAS, NO_SIGNALS, type Start } from './attempt.ts'
 import { failure, type Failure } from './failures.ts'
 import type { RouterCommand } from './messages.ts'
 import { commitAt } from './policies/commit.ts'
@@ -24,7 +24,8 @@ import { billOf } from './usage.ts'
 type RouterOut = Out<RouterCommand>
 
 export class Race {
-  readonly attempts: Attempt[] = []
+  /** In order of their numbers. A list that never grows: nearly always it is one. */
+  attempts: readonly Attempt[] = NO_ATTEMPTS
   /** Its answer is the caller's; null until the commit. */
   committed: Attempt | null = null
   /** An evaluation under way; null for none. */
@@ -58,7 +59,7 @@ export class Race {
   start(start: Start, now: Millis, out: RouterOut): void {
     const { chooser, desk } = this.life
     const attempt = new Attempt(this.life, this.attempts.length, start, now)
-    this.attempts.push(attempt)
+    this.attempts = this.attempts.length === 0 ? [attempt] : [...this.attempts, attempt]
     const { hedge } = desk.resilience
     if (hedge && chooser.mayHedge(hedge)) {
       const delay = hedgeDelayMs(hedge, desk.health, start.endpoint, now)
@@ -137,15 +138,16 @@ export class Race {
         return
       case 'content':
         this.takeContent(attempt, signal, now, out)
-        attempt.held.push(signal)
+        attempt.hold(signal)
         this.commitWhenDue(attempt, now, out)
         return
       case 'toolDelta': {
         const { tokens } = signal
         this.takeContent(attempt, { type: 'content', channel: 'text', tokens, forMs: 0, everyMs: 0 }, now, out)
+        if (attempt.toolDeltas === NO_DELTAS) attempt.toolDeltas = []
         attempt.toolDeltas.push(signal)
         if (validation.tool_calls !== 'pass') return
-        attempt.held.push(signal)
+        attempt.hold(signal)
         this.commitWhenDue(attempt, now, out)
         return
       }
@@ -211,7 +213,7 @@ export class Race {
   private forward(attempt: Attempt, now: Millis, out: RouterOut): void {
     if (attempt.held.length === 0) return
     const signals = attempt.held
-    attempt.held = []
+    attempt.held = NO_SIGNALS
     const flowingForMs = attempt.run === null ? 0 : now - attempt.runAt
     out.push({ type: 'client.write', call: this.life.call, attempt, signals, flowingForMs })
   }
@@ -316,3 +318,4 @@ const GIVEN_UP: ReadonlySet<ErrorClass> = new Set([
 ])
 
 const NO_FAILURES: readonly Failure[] = []
+const NO_ATTEMPTS: readonly Attempt[] = []

@@ -93,7 +93,7 @@ export class RequestLife {
     this.totalAt = totalDeadline(desk.resilience.timeouts, now)
     this.spending = desk.budget === null ? null : new Spending(desk.budget, desk.offers)
     this.race = new Race(this)
-    this.chooser = new Chooser(this, this.race.attempts, plan)
+    this.chooser = new Chooser(this, plan)
     this.firstChoice = plan.order[0]?.endpoint ?? -1
   }
 
