@@ -1,7 +1,7 @@
 /** Every shipped scenario, in virtual time: it loads, it comes to what it expects, and its twin is healthy. */
 import { describe, expect, test } from 'vitest'
 import { VirtualRun } from '../src/runner/virtual-run.ts'
-import { load, SCENARIOS } from './scenarios/files.ts'
+import { INCIDENTS, load, SCENARIOS } from './scenarios/files.ts'
 
 const HOUR = 3_600_000
 
@@ -31,4 +31,9 @@ test('scenarios: at least one canary must fail, and one must be inconclusive', (
   const expected = SCENARIOS.map((path) => load(path).expect)
   expect(expected).toContain('fail')
   expect(expected).toContain('inconclusive')
+})
+
+test('incidents: each takes any policy for the seven models that their fleets serve', () => {
+  for (const policy of ['support-chat', 'claude-first', 'open-model-first', 'profiles/openrouter'])
+    for (const path of INCIDENTS) expect(load(path, [`scenarios/policies/${policy}.yaml`]).expect).toBe('pass')
 })
