@@ -1,9 +1,9 @@
 /**
  * The reference loop: the same traffic as the benchmark's scenario, written by hand as one event loop. It draws the same
  * kinds of randomness (Poisson arrivals, lognormal lengths and latencies), picks among three endpoints by 1/price²,
- * keeps a 30-second outage window, a breaker with one probe, one retry with full jitter and a fallback, and counts what
- * a dashboard would show. No ledger, no gates, no policies as data, no language, no Machines: the speed that a general
- * simulator is measured against.
+ * keeps a 30-second outage window, a breaker that lets everybody in again after a while, and up to two fallbacks without
+ * a wait, and counts requests, money and one percentile of latency. No ledger, no gates, no policies as data, no
+ * language, no Machines: the speed that a general simulator is measured against.
  */
 import { EventQueue, exponentialQuantile, normalQuantile, exp, Rng } from '../../src/base/index.ts'
 
