@@ -49,6 +49,23 @@ export interface Saying {
   readonly words: (facts: Facts) => string
 }
 
+/** What most say besides: a `type`, and some a `code` beside it. */
+export interface TypedSaying extends Saying {
+  readonly type: string
+}
+
+export interface CodedSaying extends TypedSaying {
+  readonly code: string | null
+}
+
+export function typed(status: number, type: string, words: Saying['words']): TypedSaying {
+  return { status, type, words }
+}
+
+export function coded(status: number, type: string, code: string | null, words: Saying['words']): CodedSaying {
+  return { status, type, code, words }
+}
+
 /** The answer that an error is part of. */
 export interface Occasion {
   readonly id: string

@@ -7,57 +7,52 @@
 import {
   cloudflare,
   plainHint,
+  typed,
   uuid,
   type LimitSaid,
   type LimitsSaid,
   type Native,
   type Occasion,
   type ProviderClass,
-  type Saying,
+  type TypedSaying,
 } from './_native.ts'
-
-interface Said extends Saying {
-  readonly type: string
-}
-
-const said = (status: number, type: string, words: Saying['words']): Said => ({ status, type, words })
 
 const INVALID = 'invalid_request_error'
 const ORGANIZATION = uuid('squall')
 
-const says: Readonly<Record<ProviderClass, Said>> = {
-  rate_limited: said(
+const says: Readonly<Record<ProviderClass, TypedSaying>> = {
+  rate_limited: typed(
     429,
     'rate_limit_error',
     ({ limit }) =>
       `This request would exceed the rate limit for your organization (${ORGANIZATION})${limit === undefined ? '' : ` of ${thousands(limit)} requests per minute`}. For details, refer to: https://docs.anthropic.com/en/api/rate-limits.`,
   ),
-  overloaded: said(529, 'overloaded_error', () => 'Overloaded'),
-  server_error: said(500, 'api_error', () => 'Internal server error'),
-  bad_gateway: said(502, 'api_error', () => 'Bad gateway'),
-  gateway_timeout: said(504, 'timeout_error', () => 'Request timed out'),
-  authentication: said(401, 'authentication_error', () => 'invalid x-api-key'),
-  payment_required: said(
+  overloaded: typed(529, 'overloaded_error', () => 'Overloaded'),
+  server_error: typed(500, 'api_error', () => 'Internal server error'),
+  bad_gateway: typed(502, 'api_error', () => 'Bad gateway'),
+  gateway_timeout: typed(504, 'timeout_error', () => 'Request timed out'),
+  authentication: typed(401, 'authentication_error', () => 'invalid x-api-key'),
+  payment_required: typed(
     400,
     INVALID,
     () =>
       'Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or purchase credits.',
   ),
-  permission_denied: said(
+  permission_denied: typed(
     403,
     'permission_error',
     () => 'Your API key does not have permission to use the specified resource.',
   ),
-  not_found: said(404, 'not_found_error', ({ model }) => `model: ${model}`),
-  request_timeout: said(408, 'timeout_error', () => 'Request timed out'),
-  payload_too_large: said(413, 'request_too_large', () => 'Request exceeds the maximum size'),
-  invalid_request: said(400, INVALID, () => 'messages: at least one message is required'),
-  context_length: said(400, INVALID, ({ limit, wanted }) =>
+  not_found: typed(404, 'not_found_error', ({ model }) => `model: ${model}`),
+  request_timeout: typed(408, 'timeout_error', () => 'Request timed out'),
+  payload_too_large: typed(413, 'request_too_large', () => 'Request exceeds the maximum size'),
+  invalid_request: typed(400, INVALID, () => 'messages: at least one message is required'),
+  context_length: typed(400, INVALID, ({ limit, wanted }) =>
     limit === undefined || wanted === undefined
       ? 'prompt is too long'
       : `prompt is too long: ${wanted} tokens > ${limit} maximum`,
   ),
-  content_policy: said(400, INVALID, () => 'Output blocked by content filtering policy'),
+  content_policy: typed(400, INVALID, () => 'Output blocked by content filtering policy'),
 }
 
 export const anthropic: Native = {

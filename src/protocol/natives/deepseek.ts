@@ -2,40 +2,34 @@
  * DeepSeek: OpenAI's shape with one code for everything, so that type and text must tell; no balance is a 402, and limits
  * are not told. Sources: api-docs.deepseek.com/quick_start/error_codes and rate_limit; fast-agent#621, addi#13.
  */
-import { hexId, noLimits, plainHint, type Native, type ProviderClass, type Saying } from './_native.ts'
-
-interface Said extends Saying {
-  readonly type: string
-}
-
-const said = (status: number, type: string, words: Saying['words']): Said => ({ status, type, words })
+import { hexId, noLimits, plainHint, typed, type Native, type ProviderClass, type TypedSaying } from './_native.ts'
 
 const INVALID = 'invalid_request_error'
 
-const says: Readonly<Record<ProviderClass, Said>> = {
-  rate_limited: said(429, 'rate_limit_error', () => 'Rate limit reached. Please pace your requests reasonably.'),
-  overloaded: said(
+const says: Readonly<Record<ProviderClass, TypedSaying>> = {
+  rate_limited: typed(429, 'rate_limit_error', () => 'Rate limit reached. Please pace your requests reasonably.'),
+  overloaded: typed(
     503,
     'service_unavailable_error',
     () => 'Service is too busy. We advise users to temporarily switch to alternative LLM API service providers.',
   ),
-  server_error: said(500, 'server_error', () => 'Our server encounters an issue. Please retry your request.'),
-  bad_gateway: said(502, 'server_error', () => 'Bad gateway'),
-  gateway_timeout: said(504, 'server_error', () => 'Gateway timeout'),
-  authentication: said(401, 'authentication_error', () => 'Authentication Fails, Your api key: ****mock is invalid'),
-  payment_required: said(402, 'unknown_error', () => 'Insufficient Balance'),
-  permission_denied: said(403, INVALID, () => 'Forbidden'),
-  not_found: said(400, INVALID, () => 'Model Not Exist'),
-  request_timeout: said(408, INVALID, () => 'Request timed out'),
-  payload_too_large: said(413, INVALID, () => 'Request body is too large'),
-  invalid_request: said(422, INVALID, () => 'Your request contains invalid parameters.'),
-  context_length: said(
+  server_error: typed(500, 'server_error', () => 'Our server encounters an issue. Please retry your request.'),
+  bad_gateway: typed(502, 'server_error', () => 'Bad gateway'),
+  gateway_timeout: typed(504, 'server_error', () => 'Gateway timeout'),
+  authentication: typed(401, 'authentication_error', () => 'Authentication Fails, Your api key: ****mock is invalid'),
+  payment_required: typed(402, 'unknown_error', () => 'Insufficient Balance'),
+  permission_denied: typed(403, INVALID, () => 'Forbidden'),
+  not_found: typed(400, INVALID, () => 'Model Not Exist'),
+  request_timeout: typed(408, INVALID, () => 'Request timed out'),
+  payload_too_large: typed(413, INVALID, () => 'Request body is too large'),
+  invalid_request: typed(422, INVALID, () => 'Your request contains invalid parameters.'),
+  context_length: typed(
     400,
     INVALID,
     ({ limit, wanted }) =>
       `This model's maximum context length is ${limit ?? 131_072} tokens.${wanted === undefined ? '' : ` However, you requested ${wanted} tokens.`} Please reduce the length of the messages or completion.`,
   ),
-  content_policy: said(400, INVALID, () => 'Content Exists Risk'),
+  content_policy: typed(400, INVALID, () => 'Content Exists Risk'),
 }
 
 export const deepseek: Native = {

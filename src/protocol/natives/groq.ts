@@ -5,71 +5,60 @@
  */
 import {
   cloudflare,
+  coded,
   figures,
   openaiLimits,
   plainHint,
   tryAgain,
+  type CodedSaying,
   type LimitSaid,
   type Native,
   type ProviderClass,
-  type Saying,
 } from './_native.ts'
-
-interface Said extends Saying {
-  readonly type: string
-  readonly code: string | null
-}
-
-const said = (status: number, type: string, code: string | null, words: Saying['words']): Said => ({
-  status,
-  type,
-  code,
-  words,
-})
 
 const INVALID = 'invalid_request_error'
 
-const says: Readonly<Record<ProviderClass, Said>> = {
-  rate_limited: said(
+const says: Readonly<Record<ProviderClass, CodedSaying>> = {
+  rate_limited: coded(
     429,
     'requests',
     'rate_limit_exceeded',
     (facts) =>
       `Rate limit reached for model \`${facts.model}\` in organization \`org_squall\` service tier \`on_demand\` on requests per minute (RPM)${figures(facts)}.${tryAgain(facts.retryAfterMs)} Need more tokens? Upgrade to Dev Tier today at https://console.groq.com/settings/billing`,
   ),
-  overloaded: said(
+  overloaded: coded(
     503,
     'internal_server_error',
     'over_capacity',
     ({ model }) => `${model} is currently over capacity. Please try again and back off exponentially.`,
   ),
-  server_error: said(500, 'internal_server_error', null, () => 'Internal Server Error'),
-  bad_gateway: said(502, 'internal_server_error', null, () => 'Bad Gateway'),
-  gateway_timeout: said(504, 'internal_server_error', null, () => 'Gateway Timeout'),
-  authentication: said(401, INVALID, 'invalid_api_key', () => 'Invalid API Key'),
-  payment_required: said(402, INVALID, 'billing_required', () => 'Your organization has no payment method on file.'),
-  permission_denied: said(
+  server_error: coded(500, 'internal_server_error', null, () => 'Internal Server Error'),
+  bad_gateway: coded(502, 'internal_server_error', null, () => 'Bad Gateway'),
+  gateway_timeout: coded(504, 'internal_server_error', null, () => 'Gateway Timeout'),
+  authentication: coded(401, INVALID, 'invalid_api_key', () => 'Invalid API Key'),
+  payment_required: coded(402, INVALID, 'billing_required', () => 'Your organization has no payment method on file.'),
+  permission_denied: coded(
     403,
     'permissions_error',
     null,
     () => 'The model is blocked at the organization level. Please have the org admin enable it.',
   ),
-  not_found: said(
+  not_found: coded(
     404,
     INVALID,
     'model_not_found',
     ({ model }) => `The model \`${model}\` does not exist or you do not have access to it.`,
   ),
-  request_timeout: said(408, INVALID, null, () => 'Request timed out'),
-  payload_too_large: said(413, INVALID, 'request_too_large', () => 'Request Entity Too Large'),
-  invalid_request: said(400, INVALID, null, () => "'messages' : minimum number of items is 1"),
-  context_length: said(
+  request_timeout: coded(408, INVALID, null, () => 'Request timed out'),
+  payload_too_large: coded(413, INVALID, 'request_too_large', () => 'Request Entity Too Large'),
+  invalid_request: coded(400, INVALID, null, () => "'messages' : minimum number of items is 1"),
+  context_length: coded(
     400,
     INVALID,
     'context_length_exceeded',
     () => 'Please reduce the length of the messages or completion.',
   ),
-  content_policy: said(
+  content_policy: coded(
     400,
     INVALID,
     'content_policy_violation',

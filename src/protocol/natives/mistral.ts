@@ -3,41 +3,29 @@
  * validation is FastAPI's `detail`. Limits are told per minute, under names of their own. Sources: docs.mistral.ai;
  * bodies as quoted in raycast/extensions#31107, cline#9085, continue#6185, eca#233.
  */
-import { plainHint, uuid, type LimitSaid, type Native, type ProviderClass, type Saying } from './_native.ts'
+import { coded, plainHint, uuid, type CodedSaying, type LimitSaid, type Native, type ProviderClass } from './_native.ts'
 
-interface Said extends Saying {
-  readonly type: string
-  readonly code: string | null
-}
-
-const said = (status: number, type: string, code: string | null, words: Saying['words']): Said => ({
-  status,
-  type,
-  code,
-  words,
-})
-
-const says: Readonly<Record<ProviderClass, Said>> = {
-  rate_limited: said(429, 'rate_limited', '1300', () => 'Rate limit exceeded'),
-  overloaded: said(503, 'unreachable_backend', '1100', () => 'Service unavailable.'),
-  server_error: said(500, 'internal_server_error', '1000', () => 'Service unavailable.'),
-  bad_gateway: said(502, 'unreachable_backend', null, () => 'Bad gateway'),
-  gateway_timeout: said(504, 'unreachable_backend', null, () => 'The upstream server is timing out'),
-  authentication: said(401, 'unauthorized', null, () => 'Unauthorized'),
-  payment_required: said(402, 'payment_required', null, () => 'Payment required'),
-  permission_denied: said(403, 'forbidden', null, () => 'Forbidden'),
-  not_found: said(404, 'invalid_model', '1500', ({ model }) => `Invalid model: ${model}`),
-  request_timeout: said(408, 'request_timeout', null, () => 'Request timeout'),
-  payload_too_large: said(413, 'invalid_request', null, () => 'Request size limit exceeded'),
-  invalid_request: said(422, 'invalid_request_error', null, () => 'Field required'),
-  context_length: said(
+const says: Readonly<Record<ProviderClass, CodedSaying>> = {
+  rate_limited: coded(429, 'rate_limited', '1300', () => 'Rate limit exceeded'),
+  overloaded: coded(503, 'unreachable_backend', '1100', () => 'Service unavailable.'),
+  server_error: coded(500, 'internal_server_error', '1000', () => 'Service unavailable.'),
+  bad_gateway: coded(502, 'unreachable_backend', null, () => 'Bad gateway'),
+  gateway_timeout: coded(504, 'unreachable_backend', null, () => 'The upstream server is timing out'),
+  authentication: coded(401, 'unauthorized', null, () => 'Unauthorized'),
+  payment_required: coded(402, 'payment_required', null, () => 'Payment required'),
+  permission_denied: coded(403, 'forbidden', null, () => 'Forbidden'),
+  not_found: coded(404, 'invalid_model', '1500', ({ model }) => `Invalid model: ${model}`),
+  request_timeout: coded(408, 'request_timeout', null, () => 'Request timeout'),
+  payload_too_large: coded(413, 'invalid_request', null, () => 'Request size limit exceeded'),
+  invalid_request: coded(422, 'invalid_request_error', null, () => 'Field required'),
+  context_length: coded(
     400,
     'invalid_request_prompt',
     '3051',
     ({ limit, wanted }) =>
       `Prompt contains ${wanted ?? 'too many'} tokens, too large for model with ${limit ?? 32_768} maximum context length`,
   ),
-  content_policy: said(403, 'content_policy_violation', null, () => 'The request was flagged by our moderation.'),
+  content_policy: coded(403, 'content_policy_violation', null, () => 'The request was flagged by our moderation.'),
 }
 
 export const mistral: Native = {

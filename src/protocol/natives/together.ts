@@ -3,60 +3,56 @@
  * the words of text-generation-inference. Requests and tokens are limited per second or minute under two prefixes.
  * Sources: docs.together.ai/docs/error-codes and rate-limits; helm#2079, UI-TARS-desktop#626; Portkey's transforms.
  */
-import { cloudflare, plainHint, type LimitSaid, type Native, type ProviderClass, type Saying } from './_native.ts'
-
-interface Said extends Saying {
-  readonly type: string
-  readonly code: string | null
-}
-
-const said = (status: number, type: string, code: string | null, words: Saying['words']): Said => ({
-  status,
-  type,
-  code,
-  words,
-})
+import {
+  cloudflare,
+  coded,
+  plainHint,
+  type CodedSaying,
+  type LimitSaid,
+  type Native,
+  type ProviderClass,
+} from './_native.ts'
 
 const INVALID = 'invalid_request_error'
 
-const says: Readonly<Record<ProviderClass, Said>> = {
-  rate_limited: said(
+const says: Readonly<Record<ProviderClass, CodedSaying>> = {
+  rate_limited: coded(
     429,
     'model_rate_limit',
     null,
     ({ model, limit }) =>
       `You have reached the rate limit specific to this model ${model}.${limit === undefined ? '' : ` The maximum rate limit for this model is ${limit} queries per minute.`} This limit differs from the general rate limits published at Together AI rate limits documentation (https://docs.together.ai/docs/rate-limits).`,
   ),
-  overloaded: said(503, 'service_unavailable', null, () => 'The engine is overloaded. Please try again later.'),
-  server_error: said(500, 'server_error', null, () => 'Internal server error'),
-  bad_gateway: said(502, 'server_error', null, () => 'Bad gateway'),
-  gateway_timeout: said(504, 'server_error', null, () => 'Gateway timeout'),
-  authentication: said(
+  overloaded: coded(503, 'service_unavailable', null, () => 'The engine is overloaded. Please try again later.'),
+  server_error: coded(500, 'server_error', null, () => 'Internal server error'),
+  bad_gateway: coded(502, 'server_error', null, () => 'Bad gateway'),
+  gateway_timeout: coded(504, 'server_error', null, () => 'Gateway timeout'),
+  authentication: coded(
     401,
     INVALID,
     'invalid_api_key',
     () => 'Invalid API key provided. You can find your API key at https://api.together.xyz/settings/api-keys.',
   ),
-  payment_required: said(402, 'credit_limit', null, () => 'Credit limit exceeded, please navigate to billing.'),
-  permission_denied: said(403, 'forbidden', null, () => 'You do not have permission to use this resource.'),
-  not_found: said(
+  payment_required: coded(402, 'credit_limit', null, () => 'Credit limit exceeded, please navigate to billing.'),
+  permission_denied: coded(403, 'forbidden', null, () => 'You do not have permission to use this resource.'),
+  not_found: coded(
     404,
     INVALID,
     'model_not_available',
     ({ model }) =>
       `Unable to access model ${model}. Please visit https://api.together.ai/models to view the list of supported models.`,
   ),
-  request_timeout: said(408, 'server_error', null, () => 'Request timed out'),
-  payload_too_large: said(413, INVALID, null, () => 'Request body is too large'),
-  invalid_request: said(400, INVALID, null, () => 'Input validation error'),
-  context_length: said(
+  request_timeout: coded(408, 'server_error', null, () => 'Request timed out'),
+  payload_too_large: coded(413, INVALID, null, () => 'Request body is too large'),
+  invalid_request: coded(400, INVALID, null, () => 'Input validation error'),
+  context_length: coded(
     403,
     INVALID,
     null,
     ({ limit, wanted }) =>
       `Input validation error: \`inputs\` tokens + \`max_new_tokens\` must be <= ${limit ?? 131_072}.${wanted === undefined ? '' : ` Given: ${wanted} \`inputs\` tokens and 0 \`max_new_tokens\``}`,
   ),
-  content_policy: said(422, INVALID, 'content_filter', () => 'The request was blocked by the safety model.'),
+  content_policy: coded(422, INVALID, 'content_filter', () => 'The request was blocked by the safety model.'),
 }
 
 export const together: Native = {

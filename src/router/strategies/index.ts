@@ -13,7 +13,6 @@ export { priceWeighted }
 
 /** The strategies a policy can ask for by name in `provider.sort`. */
 export const SORTS = { price, latency, throughput } as const
-export type Sort = keyof typeof SORTS
 
 /** The strategies a policy can ask for by name in `resilience.balance`. */
 export const BALANCES = { power_of_two: powerOfTwo, least_load: leastLoad, peak_ewma: peakEwma, random } as const
