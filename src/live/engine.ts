@@ -9,11 +9,21 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { NEVER, Rng, type Millis } from '../base/index.ts'
 import type { Entry, Log, Out } from '../ledger/index.ts'
-import type { AttemptHandle, Call, CallFailure, ChatRequest, EndpointSpec, Offer, Signal } from '../protocol/index.ts'
+import { gatewayOf, type GatewayMachine } from '../gateway/index.ts'
+import type {
+  AttemptHandle,
+  Call,
+  CallFailure,
+  ChatRequest,
+  EndpointSpec,
+  GatewaySpec,
+  Offer,
+  Signal,
+} from '../protocol/index.ts'
 import { ACCEPTED, promptTokens } from '../protocol/index.ts'
 import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
-import { Router, type Policy, type RouterCommand } from '../router/index.ts'
+import type { Policy, RouterCommand } from '../router/index.ts'
 import {
   Client,
   Workload,
@@ -38,6 +48,7 @@ export interface EngineSpec {
   readonly drainMs: Millis
   readonly endpoints: readonly EndpointSpec[]
   readonly offers: readonly Offer[]
+  readonly gateway: GatewaySpec
   readonly policies: readonly Policy[]
   readonly policyNames: readonly string[]
   readonly workflows: (rng: Rng) => readonly Workflow[]
@@ -79,7 +90,7 @@ export class Engine {
   private readonly workflows: readonly Workflow[]
   private readonly client: Client
   private readonly workload: Workload | null
-  private readonly router: Router
+  private readonly router: GatewayMachine
   private readonly fleet: Fleet
   private readonly loop: Loop
   private readonly servers: FleetServers
@@ -127,7 +138,8 @@ export class Engine {
       rng: root.named('fleet'),
       grain: 'chunk',
     })
-    this.router = new Router({
+    this.router = gatewayOf({
+      gateway: spec.gateway,
       offers: spec.offers,
       policies: spec.policies,
       rng: root.named('router'),

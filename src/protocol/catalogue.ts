@@ -7,6 +7,7 @@ import { z } from 'zod'
 import { lowerCase } from '../base/lower-case.ts'
 import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
+import { gatewaySchema } from './contract/index.ts'
 import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
 
@@ -302,6 +303,10 @@ export const fleetSchema = z.strictObject({
     .meta({ examples: ['three-clouds'] }),
   summary: z.string().max(500).optional(),
   endpoints: z.array(endpointSchema).min(1, { error: 'a fleet needs at least one endpoint' }).max(10_000),
+  gateway: gatewaySchema.prefault({}).meta({
+    description: 'The gateway in front of the endpoints. Absent: as OpenRouter’s, without accounts.',
+    examples: [{ choices: { max_price: 'strict' } }],
+  }),
   schema_version: schemaVersion,
 })
 

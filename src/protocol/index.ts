@@ -5,6 +5,7 @@
  * It imports base only, and it never decides anything: no routing, no faults, no time.
  */
 export * from './catalogue.ts'
+export * from './contract/index.ts'
 export * from './edge.ts'
 export * from './error-class.ts'
 export * from './measured-latency.ts'

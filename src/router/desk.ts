@@ -14,10 +14,11 @@ import type { Policy, Resilience } from './policy.ts'
 import { reactionsOf, type Reaction } from './reactions.ts'
 import { halfOfRule } from './rules.ts'
 import type { Belief } from './strategy.ts'
+import type { Terms } from './terms.ts'
 
 /** What all desks share. */
 export interface House {
-  readonly offers: readonly Offer[]
+  readonly terms: Terms
   readonly health: Health
   readonly rng: Rng
 }
@@ -43,11 +44,12 @@ export class Desk {
   /** Its calls under way, where they are limited. */
   readonly intake: Intake | null
 
-  constructor(policy: Policy, index: number, { offers, health, rng }: House) {
+  constructor(policy: Policy, index: number, { terms, health, rng }: House) {
     const { resilience } = policy
     const { budget, degrade, shedding } = resilience
     this.policy = index
     this.resilience = resilience
+    const { offers } = terms
     this.offers = offers
     this.health = health
     this.rng = rng
@@ -56,7 +58,7 @@ export class Desk {
     this.reactions = reactionsOf(resilience.reactions)
     this.allowance = new Allowance(policy, offers.length)
     const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
-    this.ladder = degrade ? new Ladder(degrade, halves, offers, resilience) : null
+    this.ladder = degrade ? new Ladder(degrade, halves, terms, resilience) : null
     this.budget = budget ? new BudgetBook(budget, offers) : null
     this.intake = shedding ? new Intake(shedding) : null
   }

@@ -7,6 +7,7 @@ import { at } from '../base/index.ts'
 import type { FunnelStep } from '../ledger/index.ts'
 import type { Offer, Quantization, RequestShape } from '../protocol/index.ts'
 import type { ProviderPreferences } from './policy.ts'
+import type { Terms } from './terms.ts'
 
 export interface Eligibility {
   readonly eligible: readonly number[]
@@ -36,7 +37,7 @@ export function matchesSlug(slug: string, offer: Offer): boolean {
   return slug === offer.provider || slug === offer.tag || slug === offer.providerName
 }
 
-export function runFunnel(demand: Demand, offers: readonly Offer[]): Eligibility {
+export function runFunnel(demand: Demand, { offers, choices }: Terms): Eligibility {
   const { provider, shape } = demand
   const funnel: FunnelStep[] = []
   let left = offers.filter((offer) => demand.models.includes(offer.model)).map((offer) => offer.index)
@@ -79,12 +80,12 @@ export function runFunnel(demand: Demand, offers: readonly Offer[]): Eligibility
   if (shape.responseFormat === 'json_schema') prefer('Filter by Response Format', supports('structured_outputs'))
   if (provider.max_price) {
     const { prompt, completion, request } = provider.max_price
+    const isWithin = (amount: number, cap: number | null | undefined): boolean =>
+      cap == null || (choices.max_price === 'strict' ? amount < cap : amount <= cap)
     keep(
       'Filter by Max Price',
       ({ price }) =>
-        price.input <= (prompt ?? Infinity) &&
-        price.output <= (completion ?? Infinity) &&
-        price.request <= (request ?? Infinity),
+        isWithin(price.input, prompt) && isWithin(price.output, completion) && isWithin(price.request, request),
     )
   }
 

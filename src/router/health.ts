@@ -5,7 +5,7 @@
  */
 import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
-import type { ErrorClass, Offer } from '../protocol/index.ts'
+import { OUTAGE_WINDOW, PERCENTILE_WINDOW, type Choices, type ErrorClass, type Offer } from '../protocol/index.ts'
 import { doorsOf, type Turn } from './door.ts'
 import type { Attempt } from './attempt.ts'
 import type { Failure } from './failures.ts'
@@ -16,16 +16,9 @@ import type { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
 import { REACTIONS } from './reactions.ts'
 import type { Belief, Measured } from './strategy.ts'
+import type { Terms } from './terms.ts'
 
-/** OpenRouter looks back this far for a significant outage. */
-const OUTAGE_WINDOW: Millis = 30 * SECOND
 const OUTAGE_BUCKETS = 30
-/**
- * What makes an outage significant is not published. Ours: one in twenty attempts of the window failed, the line
- * below which OpenRouter's published uptime tiers stop calling an endpoint normal (95 %).
- */
-const OUTAGE_SHARE = 0.05
-const STATISTICS_WINDOW: Millis = 300 * SECOND
 const STATISTICS_SLOTS = 10
 
 const TRIED = 0
@@ -59,6 +52,7 @@ export class Health implements Measured {
   /** What stands between each policy and each endpoint, by policy and endpoint. */
   readonly guards: readonly (readonly Guard[])[]
   private readonly offers: readonly Offer[]
+  private readonly choices: Choices
   private readonly policies: readonly Policy[]
   private readonly loads: readonly LoadBook[]
   private readonly ejections: readonly OutlierEjection[]
@@ -66,11 +60,12 @@ export class Health implements Measured {
   /** When the next sweep for outliers is due. */
   private sweepAt: Millis
 
-  constructor(offers: readonly Offer[], policies: readonly Policy[], measuresSpeed: boolean) {
+  constructor({ offers, choices }: Terms, policies: readonly Policy[], measuresSpeed: boolean) {
     this.offers = offers
+    this.choices = choices
     this.policies = policies
     const statistics = (): RollingQuantiles | null =>
-      measuresSpeed ? new RollingQuantiles(STATISTICS_WINDOW, STATISTICS_SLOTS) : null
+      measuresSpeed ? new RollingQuantiles(PERCENTILE_WINDOW, STATISTICS_SLOTS) : null
     this.known = offers.map(() => ({
       results: new RollingWindow(OUTAGE_WINDOW, OUTAGE_BUCKETS, 2),
       failedAt: -Infinity,
@@ -96,7 +91,7 @@ export class Health implements Measured {
     const known = at(this.known, endpoint)
     if (now - known.failedAt > OUTAGE_WINDOW) return true
     const failed = known.results.total(now, FAILED)
-    return failed === 0 || failed < OUTAGE_SHARE * known.results.total(now, TRIED)
+    return failed === 0 || failed < this.choices.outage_share * known.results.total(now, TRIED)
   }
 
   ttftMs(endpoint: number, q: number, now: Millis): number | null {

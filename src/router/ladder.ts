@@ -16,13 +16,14 @@
  */
 import { z } from 'zod'
 import { at, count, type Millis } from '../base/index.ts'
-import type { ChatRequest, Offer } from '../protocol/index.ts'
+import type { ChatRequest } from '../protocol/index.ts'
 import type { Failure } from './failures.ts'
 import { Planner, type Arrangement, type Plan } from './plan.ts'
 import type { RequestHalf } from './preferences.ts'
 import { PLAN_ENDS, type PlanEnd, type RungKind, type Step } from './rung.ts'
 import { NO_RULE } from './rules.ts'
 import { RUNGS } from './rungs/index.ts'
+import type { Terms } from './terms.ts'
 
 const RUNGS_MAX = 20
 const ATTEMPTS_DEFAULT = 2
@@ -76,21 +77,16 @@ export interface Landing {
 export class Ladder {
   private readonly rungs: readonly Rung[]
   private readonly halves: readonly RequestHalf[]
-  private readonly offers: readonly Offer[]
+  private readonly terms: Terms
   private readonly arrangement: Arrangement
   /** By rule and rung, made when first asked for. */
   private readonly planners = new Map<number, Planner>()
 
   /** `halves`: the policy's own, then those of its rules. */
-  constructor(
-    lines: readonly RungLine[],
-    halves: readonly RequestHalf[],
-    offers: readonly Offer[],
-    arrangement: Arrangement = {},
-  ) {
+  constructor(lines: readonly RungLine[], halves: readonly RequestHalf[], terms: Terms, arrangement: Arrangement = {}) {
     this.arrangement = arrangement
     this.halves = halves
-    this.offers = offers
+    this.terms = terms
     this.rungs = lines.map((line) => {
       const kind = RUNGS.find((candidate) => candidate.kind === line.rung) as unknown as RungKind
       return { line, kind, after: line.after ?? kind.after }
@@ -112,7 +108,7 @@ export class Ladder {
     const key = rung * this.halves.length + rule - NO_RULE
     let planner = this.planners.get(key)
     if (!planner) {
-      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), this.offers, rule, this.arrangement)
+      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), this.terms, rule, this.arrangement)
       this.planners.set(key, planner)
     }
     return planner

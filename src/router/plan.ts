@@ -16,6 +16,7 @@ import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
 import { NO_RULE } from './rules.ts'
 import { BALANCES, priceWeighted, SORTS } from './strategies/index.ts'
 import type { Belief, RankContext, Strategy } from './strategy.ts'
+import type { Terms } from './terms.ts'
 
 export interface Plan {
   /** Index of the rule whose models these are; NO_RULE for the policy's own. */
@@ -44,6 +45,7 @@ const SPILL_STREAM = 0x7370
 export class Planner {
   private readonly offers: readonly Offer[]
   private readonly half: RequestHalf
+  private readonly terms: Terms
   /** Weak: a live gateway decodes a shape of its own for every request. */
   private readonly byShape = new WeakMap<RequestShape, Eligibility>()
   private readonly strategy: Strategy
@@ -62,12 +64,13 @@ export class Planner {
   /** The groups of a list, so that each list is split once. */
   private readonly groups = new WeakMap<readonly number[], readonly (readonly number[])[]>()
 
-  constructor(half: RequestHalf, offers: readonly Offer[], rule: number = NO_RULE, arrangement: Arrangement = {}) {
-    this.offers = offers
+  constructor(half: RequestHalf, terms: Terms, rule: number = NO_RULE, arrangement: Arrangement = {}) {
+    this.terms = terms
+    this.offers = terms.offers
     this.half = half
     this.rule = rule
     this.arrangement = arrangement
-    this.names = arrangement.stickiness ? offers.map(({ id }) => hashName(id)) : []
+    this.names = arrangement.stickiness ? this.offers.map(({ id }) => hashName(id)) : []
     const { sort } = half.provider
     const by = typeof sort === 'string' ? sort : sort?.by
     const order = half.provider.order ?? []
@@ -189,14 +192,14 @@ export class Planner {
   private eligibility(request: ChatRequest): Eligibility {
     let known = this.byShape.get(request.shape)
     if (!known) {
-      known = runFunnel({ ...this.half, shape: request.shape, inputTokens: 0, maxTokens: null }, this.offers)
+      known = runFunnel({ ...this.half, shape: request.shape, inputTokens: 0, maxTokens: null }, this.terms)
       this.byShape.set(request.shape, known)
     }
     const output = request.maxTokens ?? 0
     const fits = request.inputTokens + output <= known.contextLength && output <= known.maxOutput
     if (fits) return known
     const { shape, inputTokens, maxTokens } = request
-    return runFunnel({ ...this.half, shape, inputTokens, maxTokens }, this.offers)
+    return runFunnel({ ...this.half, shape, inputTokens, maxTokens }, this.terms)
   }
 
   /** Endpoints that miss a preferred threshold go to the end; they stay usable. No samples: not held against them. */

@@ -3,31 +3,32 @@
  * of the policy's own request half.
  */
 import { at, type Millis } from '../base/index.ts'
-import type { Call, Offer } from '../protocol/index.ts'
+import type { Call } from '../protocol/index.ts'
 import { Planner } from './plan.ts'
 import type { BudgetBook } from './policies/budget.ts'
 import { providerPreferencesSchema, type Policy } from './policy.ts'
 import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
+import type { Terms } from './terms.ts'
 
 /** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
 const FOREIGN_MAX = 256
 
 export class Planners {
   private readonly policy: Policy
-  private readonly offers: readonly Offer[]
+  private readonly terms: Terms
   private readonly own: Planner
   /** null for a policy without rules. */
   private readonly rules: RuleBook | null
   private readonly byRule: readonly Planner[]
   private readonly foreign = new Map<string, Planner>()
 
-  constructor(policy: Policy, offers: readonly Offer[], workflows: readonly string[]) {
+  constructor(policy: Policy, terms: Terms, workflows: readonly string[]) {
     const { rules, resilience } = policy
     this.policy = policy
-    this.offers = offers
-    this.own = new Planner(policy, offers, NO_RULE, resilience)
+    this.terms = terms
+    this.own = new Planner(policy, terms, NO_RULE, resilience)
     this.rules = rules.length === 0 ? null : new RuleBook(rules, workflows)
-    this.byRule = rules.map((rule, index) => new Planner(halfOfRule(rule, policy), offers, index, resilience))
+    this.byRule = rules.map((rule, index) => new Planner(halfOfRule(rule, policy), terms, index, resilience))
   }
 
   /** Whether somebody has to measure latency and throughput for the plans of the policy. */
@@ -47,7 +48,7 @@ export class Planners {
     let planner = this.foreign.get(key)
     if (!planner) {
       const provider = providerPreferencesSchema.parse(half.provider)
-      planner = new Planner({ models: half.models, provider }, this.offers, NO_RULE, this.policy.resilience)
+      planner = new Planner({ models: half.models, provider }, this.terms, NO_RULE, this.policy.resilience)
       if (this.foreign.size >= FOREIGN_MAX) this.foreign.delete([...this.foreign.keys()][0] as string)
       this.foreign.set(key, planner)
     }

@@ -2,10 +2,7 @@
  * The request half of a policy: OpenRouter's own wire fields, so that it can be pasted from or into an application.
  */
 import { z } from 'zod'
-import { QUANTIZATIONS } from '../protocol/index.ts'
-
-/** OpenRouter's limit on `models`, seen on the wire: `'models' array must have 3 items or fewer.` */
-export const MODELS_MAX = 3
+import { MODELS_MAX, QUANTIZATIONS } from '../protocol/index.ts'
 
 const slugs = z.array(z.string().min(1).max(64)).max(1_000).nullish()
 const price = (of: string, example: number) =>

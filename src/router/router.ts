@@ -4,7 +4,7 @@
  */
 import { at, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
-import type { Call, Offer } from '../protocol/index.ts'
+import type { Call, Choices, Offer } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
 import { Desk } from './desk.ts'
 import { Health } from './health.ts'
@@ -14,6 +14,7 @@ import { Planners } from './planners.ts'
 import { needsMeasuring } from './policies/hedge.ts'
 import type { Policy } from './policy.ts'
 import { RequestLife } from './request.ts'
+import { termsOf } from './terms.ts'
 
 export type { RouterCommand, RouterEvent } from './messages.ts'
 
@@ -25,6 +26,8 @@ export interface RouterOptions {
   readonly workflows?: readonly string[]
   /** Measure latency and throughput even if no policy sorts by them: calls may bring their own request half. */
   readonly measuresSpeed?: boolean
+  /** What the contract leaves open. Default: our reading of it. */
+  readonly choices?: Choices
 }
 
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
@@ -35,15 +38,16 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly desks: readonly Desk[]
   private readonly lives = new Roster<RequestLife>()
 
-  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false }: RouterOptions) {
+  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false, choices }: RouterOptions) {
     this.rng = rng
-    this.planners = policies.map((policy) => new Planners(policy, offers, workflows))
+    const terms = termsOf(offers, choices)
+    this.planners = policies.map((policy) => new Planners(policy, terms, workflows))
     const isMeasured =
       measuresSpeed ||
       this.planners.some((planners) => planners.needStatistics) ||
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
-    this.health = new Health(offers, policies, isMeasured)
-    this.desks = policies.map((policy, index) => new Desk(policy, index, { offers, health: this.health, rng }))
+    this.health = new Health(terms, policies, isMeasured)
+    this.desks = policies.map((policy, index) => new Desk(policy, index, { terms, health: this.health, rng }))
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {

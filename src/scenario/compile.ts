@@ -6,7 +6,14 @@
 import type { Millis, Rng } from '../base/index.ts'
 import type { GateSpec, IsLegal, Status } from '../gates/index.ts'
 import type { Directory, WindowName } from '../ledger/index.ts'
-import { endpointId, offerOf, type EndpointSpec, type FleetSpec, type Offer } from '../protocol/index.ts'
+import {
+  endpointId,
+  offerOf,
+  type EndpointSpec,
+  type FleetSpec,
+  type GatewaySpec,
+  type Offer,
+} from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
 import type { Policy } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
@@ -34,6 +41,7 @@ export interface CompiledScenario {
   readonly drainMs: Millis
   readonly endpoints: readonly EndpointSpec[]
   readonly offers: readonly Offer[]
+  readonly gateway: GatewaySpec
   readonly policies: readonly Policy[]
   readonly policyNames: readonly string[]
   readonly workflowNames: readonly string[]
@@ -100,6 +108,7 @@ export function compile(parts: Parts): Compiled {
     drainMs: scenario.drain,
     endpoints,
     offers,
+    gateway: fleet.gateway,
     policies,
     policyNames,
     workflowNames: scenario.workload.map(({ workflow }) => workflow),

@@ -13,8 +13,9 @@ import { InvariantError, Rng, type Millis } from '../base/index.ts'
 import type { Entry, Log, Out } from '../ledger/index.ts'
 import { Client, Workload, type ClientCommand, type WorkloadCommand } from '../workload/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
-import type { AttemptHandle, Call, CallFailure, EndpointSpec, Offer, Signal } from '../protocol/index.ts'
-import { Router, type Policy, type RouterCommand } from '../router/index.ts'
+import { gatewayOf, type GatewayMachine } from '../gateway/index.ts'
+import type { AttemptHandle, Call, CallFailure, EndpointSpec, GatewaySpec, Offer, Signal } from '../protocol/index.ts'
+import type { Policy, RouterCommand } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
 
 /** Everything a world is made of. A compiled scenario has this shape. */
@@ -25,6 +26,7 @@ export interface WorldSpec {
   readonly drainMs: Millis
   readonly endpoints: readonly EndpointSpec[]
   readonly offers: readonly Offer[]
+  readonly gateway: GatewaySpec
   readonly policies: readonly Policy[]
   /** Called once per world: arrival processes may have state. */
   readonly workflows: (rng: Rng) => readonly Workflow[]
@@ -103,7 +105,7 @@ class Line<T> {
 export class World {
   now: Millis = 0
   readonly client: Client
-  readonly router: Router
+  readonly router: GatewayMachine
   readonly fleet: Fleet
   readonly weather: Weather
   private readonly workload: Workload
@@ -126,7 +128,8 @@ export class World {
     const workflows = spec.workflows(root.named('arrivals'))
     this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
     this.fleet = new Fleet({ endpoints: spec.endpoints, weather: this.weather, rng: root.named('fleet'), grain })
-    this.router = new Router({
+    this.router = gatewayOf({
+      gateway: spec.gateway,
       offers: spec.offers,
       policies: spec.policies,
       rng: root.named('router'),

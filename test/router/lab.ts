@@ -7,6 +7,7 @@ import {
   endpointSchema,
   offerOf,
   PLAIN_CHAT,
+  PLAIN_GATEWAY,
   PLAIN_TRAITS,
   requestId,
   weatherOf,
@@ -16,13 +17,15 @@ import {
   type Content,
   type ErrorClass,
   type Failed,
+  type GatewaySpec,
   type Offer,
   type RequestShape,
   type RequestTraits,
   type Signal,
   type ToolDelta,
 } from '../../src/protocol/index.ts'
-import { policySchema, Router, STATUS_OF, type Policy, type RouterCommand } from '../../src/router/index.ts'
+import { gatewayOf, type GatewayMachine } from '../../src/gateway/index.ts'
+import { policySchema, STATUS_OF, type Policy, type RouterCommand } from '../../src/router/index.ts'
 
 export type OfferInput = Record<string, unknown> & { readonly provider: string }
 
@@ -96,20 +99,27 @@ export function request({
 /** Names of the workflows that requests may belong to. */
 export const WORKFLOWS = ['chat', 'agent']
 
+export interface LabFleet {
+  readonly offers: readonly Offer[]
+  readonly gateway: GatewaySpec
+}
+
 export class Lab {
   now: Millis = 0
   readonly entries: Entry[] = []
   readonly commands: RouterCommand[] = []
-  readonly router: Router
+  readonly router: GatewayMachine
   readonly offers: readonly Offer[]
   private readonly out = {
     push: (command: RouterCommand) => void this.commands.push(command),
     record: (entry: Entry) => void this.entries.push(entry),
   }
 
-  constructor(fleet: readonly Offer[], ...policies: readonly Policy[]) {
-    this.offers = fleet
-    this.router = new Router({ offers: fleet, policies, rng: Rng.fromSeed(1), workflows: WORKFLOWS })
+  /** A list of offers has a plain gateway in front: nothing but the router. */
+  constructor(fleet: readonly Offer[] | LabFleet, ...policies: readonly Policy[]) {
+    const { offers, gateway } = 'gateway' in fleet ? fleet : { offers: fleet, gateway: PLAIN_GATEWAY }
+    this.offers = offers
+    this.router = gatewayOf({ gateway, offers, policies, rng: Rng.fromSeed(1), workflows: WORKFLOWS })
   }
 
   /** A request arrives now. */

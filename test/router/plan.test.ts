@@ -6,6 +6,7 @@ import { PLAIN_CHAT, type Offer, type RequestShape } from '../../src/protocol/in
 import { policySchema } from '../../src/router/index.ts'
 import { Planner, type Plan } from '../../src/router/plan.ts'
 import type { Belief } from '../../src/router/strategy.ts'
+import { termsOf } from '../../src/router/terms.ts'
 import { offers, request, TOOLS, type Asked, type OfferInput } from './lab.ts'
 
 interface Speeds {
@@ -36,7 +37,7 @@ function planOf(
   { models = ['m'], speeds = {}, key = 0, ...asked }: Asked & { models?: string[]; speeds?: Speeds; key?: number } = {},
 ): Plan {
   const half = policySchema.parse({ name: 'lab', models, provider })
-  return new Planner(half, fleet).plan(request(asked), believing(fleet, speeds), Rng.fromSeed(1).fork(key), 0)
+  return new Planner(half, termsOf(fleet)).plan(request(asked), believing(fleet, speeds), Rng.fromSeed(1).fork(key), 0)
 }
 
 const names = (fleet: readonly Offer[], plan: Plan): string[] =>
@@ -57,7 +58,7 @@ function firstPicks(
   speeds: Speeds = {},
 ): Record<string, number> {
   const counts: Record<string, number> = {}
-  const planner = new Planner(policySchema.parse({ name: 'lab', models: ['m'], provider }), fleet)
+  const planner = new Planner(policySchema.parse({ name: 'lab', models: ['m'], provider }), termsOf(fleet))
   const belief = believing(fleet, speeds)
   for (let key = 0; key < 10_000; key += 1) {
     const [first] = planner.plan(request(), belief, Rng.fromSeed(1).fork(key), 0).order
@@ -313,7 +314,7 @@ describe('funnel', () => {
 
   test('context length: a long request after a short one, is still turned away', () => {
     const fleet = offers({ provider: 'a', context_length: 200 }, { provider: 'b', context_length: 1_000 })
-    const planner = new Planner(policySchema.parse({ name: 'lab', models: ['m'] }), fleet)
+    const planner = new Planner(policySchema.parse({ name: 'lab', models: ['m'] }), termsOf(fleet))
     const belief = believing(fleet, {})
     const sizes = [100, 500, 100].map(
       (inputTokens) => planner.plan(request({ inputTokens }), belief, Rng.fromSeed(1), 0).order.length,

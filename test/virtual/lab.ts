@@ -1,7 +1,7 @@
 /** A world on the bench: everything that is not said has a plain default, and the whole ledger comes back. */
 import { Rng, type Millis } from '../../src/base/index.ts'
 import { Log, type Entry, type EntryKind, type EntryOf } from '../../src/ledger/index.ts'
-import { endpointId, endpointSchema, offerOf, type EndpointSpec } from '../../src/protocol/index.ts'
+import { endpointId, endpointSchema, offerOf, PLAIN_GATEWAY, type EndpointSpec } from '../../src/protocol/index.ts'
 import { FAULTS, shapeSchema, type FaultKind, type ScheduledFault } from '../../src/provider/index.ts'
 import { policySchema, type Policy } from '../../src/router/index.ts'
 import { World, type WorldSpec } from '../../src/virtual/index.ts'
@@ -93,6 +93,7 @@ export function worldSpec(input: WorldInput): WorldSpec {
     drainMs: input.drainMs ?? 120_000,
     endpoints,
     offers: endpoints.map(offerOf),
+    gateway: PLAIN_GATEWAY,
     policies,
     workflows: (rng) => workflows.map((workflow, index) => workflowOf(workflow, index, rng, durationMs)),
     timeline,

@@ -1,0 +1,8 @@
+/**
+ * gateway: what stands between an application and the routing core, as at OpenRouter: who calls and whether he may, what
+ * the request means in the end, and what it costs him. One Machine (gateway.ts) around the router's, with the same
+ * events, commands and entries, so a driver cannot tell them apart. Where a fleet keeps no accounts and nothing else
+ * that a gateway does, there is no gateway, only its router.
+ * It imports base, protocol, the entry types of ledger, and the router. It never sees a socket, a clock or a dialect.
+ */
+export * from './gateway.ts'

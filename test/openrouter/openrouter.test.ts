@@ -1,0 +1,6 @@
+/** All behaviours of the contract, in one file, so that they stand on one card. */
+import { afterAll } from 'vitest'
+import { card } from './card.ts'
+import './eligibility.ts'
+
+afterAll(() => console.log(`\n${card()}\n`))
