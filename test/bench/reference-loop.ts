@@ -1,130 +1,381 @@
 /**
- * The reference loop: the same traffic as the benchmark's scenario, written by hand as one event loop. It draws the same
- * kinds of randomness (Poisson arrivals, lognormal lengths and latencies), picks among three endpoints by 1/price²,
- * keeps a 30-second outage window, a breaker that lets everybody in again after a while, and up to two fallbacks without
- * a wait, and counts requests, money and one percentile of latency. No ledger, no gates, no policies as data, no
- * language, no Machines: the speed that a general simulator is measured against.
+ * The reference loop: the traffic of the benchmark's JSON run, written by hand as one event loop over typed arrays. It is
+ * the speed that a general simulator is measured against, so it does what any simulator of this traffic must do, and
+ * nothing else. It plays the very same requests and comes to the very same counts, money and latencies (there is a test),
+ * which pins down what "the same" means:
+ *
+ *   traffic    Poisson arrivals; lengths of questions and answers; time to first token and speed of an answer, each
+ *              drawn from a stream of its own that is keyed by request and visit, so that a policy that tries once more
+ *              shifts nobody's weather; an endpoint that answers 503 for a while
+ *   routing    endpoints without an outage in the last 30 s first (failures of a rolling window), among them the first
+ *              by 1/price², the others by price; a breaker per endpoint (5 in a row, or half of at least 20 in a
+ *              rolling 10 s; open for 15 s, then one probe); one retry at the same endpoint after a jittered wait, then
+ *              the next endpoint; 8 attempts at most
+ *   deadlines  an attempt's outcome is known when it starts, so a deadline is a comparison and needs no timer; the
+ *              shortest that could end an answer without streaming is the application's minute
+ *   books      attempts, requests by outcome, what the fleet charges and what the caller pays, and a histogram of latency
+ *
+ * There is no ledger and no fingerprint, no gates and windows, no policies as data, no language, and there are no
+ * Machines: nothing is an object here but what is made once. From the simulator's own base it takes the generator, the
+ * event queue, the quantile tables, the rolling window and the histogram.
  */
-import { EventQueue, exponentialQuantile, normalQuantile, exp, Rng } from '../../src/base/index.ts'
+import {
+  EventQueue,
+  exponentialQuantile,
+  hashName,
+  Histogram,
+  lognormalFromPercentiles,
+  mix32,
+  NEVER,
+  normalQuantile,
+  exp,
+  quantize,
+  Rng,
+  RollingWindow,
+} from '../../src/base/index.ts'
 
+/** Prices in nano-dollars per thousand tokens, and blended in USD per million as the routing compares them. */
 const ENDPOINTS = [
-  { price: 1.25, mu: 5.83, sigma: 0.56, tokensPerSecond: 120 },
-  { price: 2.5, mu: 6.04, sigma: 0.58, tokensPerSecond: 100 },
-  { price: 3.75, mu: 5.63, sigma: 0.55, tokensPerSecond: 180 },
-]
-const SLOTS = 1 << 20
-const OPEN_MS = 15_000
-const OUTAGE_MS = 30_000
-const ATTEMPTS_MAX = 3
+  { name: 'alpha:m', input: 1e6, output: 2e6, blended: 1.25, p50: 340, p95: 860, tokensPerSecond: 120 },
+  { name: 'beta:m', input: 2e6, output: 4e6, blended: 2.5, p50: 420, p95: 1_100, tokensPerSecond: 100 },
+  { name: 'gamma:m', input: 3e6, output: 6e6, blended: 3.75, p50: 280, p95: 700, tokensPerSecond: 180 },
+].map((endpoint) => ({
+  ...endpoint,
+  ...lognormalFromPercentiles(endpoint.p50, endpoint.p95),
+  key: hashName(endpoint.name),
+  weight: 1 / (endpoint.blended * endpoint.blended),
+}))
+const COUNT = ENDPOINTS.length
+const INPUT = { mu: 5.355, sigma: 0.756, min: 8, max: 4_000 }
+const OUTPUT = { mu: 5.019, sigma: 0.859, min: 1, max: 1_000 }
+const PREFILL_MS_PER_KTOK = 20
+const SPEED_JITTER = 0.1
 
+const PATIENCE_MS = 60_000
+const ATTEMPTS_MAX = 8
+const RETRIES = 1
+const RETRY_BASE_MS = 250
+const OUTAGE_WINDOW_MS = 30_000
+const OUTAGE_SHARE = 0.05
+const BREAKER_WINDOW_MS = 10_000
+const BREAKER_CONSECUTIVE = 5
+const BREAKER_RATIO = 0.5
+const BREAKER_REQUESTS_MIN = 20
+const OPEN_MS = 15_000
+
+/** Keys of the streams: the same as the simulator's, since the requests are to be the same. */
+const QUESTION_STREAM = 0x7175
+const PLAN_STREAM = 0x706c
+const SERVICE_STREAM = 0x7365
+const RETRY_STREAM = 0x7265
+const WORKFLOW = 'chat'
+const WORKFLOW_KEY = hashName(WORKFLOW)
+
+const CLOSED = 0
+const OPEN = 1
+const HALF_OPEN = 2
+
+const TRIED = 0
+const FAILED = 1
+
+/** Requests in flight at most. */
+const SLOTS = 1 << 16
+
+export interface ReferenceTraffic {
+  readonly seed: number
+  readonly ratePerSecond: number
+  /** Nobody arrives after it, in ms. */
+  readonly durationMs: number
+  /** When the first endpoint answers 503, in ms; null for never. */
+  readonly outage: { readonly from: number; readonly to: number } | null
+}
+
+/** What came of it. Money in nano-dollars; `latencyMsP95` of requests that ended ok. */
 export interface ReferenceResult {
   readonly requests: number
   readonly ok: number
   readonly attempts: number
-  readonly cost: number
-  readonly p95: number
+  readonly upstreamCost: number
+  readonly billed: number
+  readonly latencyMsP95: number | null
 }
 
-/** Play `requests` requests at `rate` per second; endpoint 0 fails between the two instants (ms). */
-export function referenceLoop(
-  requests: number,
-  rate: number,
-  failFrom: number,
-  failTo: number,
-  seed: number,
-): ReferenceResult {
-  const rng = Rng.fromSeed(seed)
-  const queue = new EventQueue(4096)
-  const arrivedAt = new Float64Array(SLOTS)
-  const endpointOf = new Int8Array(SLOTS)
-  const attemptsOf = new Int8Array(SLOTS)
-  const inputOf = new Int32Array(SLOTS)
-  const outputOf = new Int32Array(SLOTS)
-  const failed = new Uint8Array(SLOTS)
-  const consecutive = [0, 0, 0]
-  const openUntil = [0, 0, 0]
-  const failedAt = [-1e12, -1e12, -1e12]
-  const histogram = new Uint32Array(65_536)
-  const free: number[] = []
-  let nextSlot = 0
-  let arrived = 0
-  let ok = 0
-  let attempts = 0
-  let cost = 0
-  let now = 0
+export function referenceLoop(traffic: ReferenceTraffic): ReferenceResult {
+  return new Loop(traffic).play()
+}
 
-  const lognormal = (mu: number, sigma: number): number => exp(mu + sigma * normalQuantile(rng.next()))
+/** What is known of one endpoint: its outage window, and its breaker. */
+class Known {
+  readonly results = new RollingWindow(OUTAGE_WINDOW_MS, 30, 2)
+  readonly breakerResults = new RollingWindow(BREAKER_WINDOW_MS, 10, 2)
+  failedAt = -Infinity
+  breaker = CLOSED
+  openUntil = 0
+  changedAt = 0
+  consecutive = 0
+  isProbing = false
+}
 
-  const pick = (not: number): number => {
+class Loop {
+  private readonly known = ENDPOINTS.map(() => new Known())
+  /** Answers that will come, and retries that wait: slots, by instant. */
+  private readonly answers = new EventQueue(1024)
+  private readonly retries = new EventQueue(64)
+  private readonly free: number[] = []
+  private slots = 0
+  // By slot.
+  private readonly weather = new Int32Array(SLOTS)
+  private readonly arrivedAt = new Float64Array(SLOTS)
+  private readonly startedAt = new Float64Array(SLOTS)
+  private readonly input = new Int32Array(SLOTS)
+  private readonly output = new Int32Array(SLOTS)
+  /** The endpoints in the order of the plan, COUNT to a slot. */
+  private readonly order = new Int8Array(SLOTS * COUNT)
+  private readonly position = new Int8Array(SLOTS)
+  private readonly attemptsOf = new Int8Array(SLOTS)
+  private readonly retried = new Int8Array(SLOTS)
+  private readonly isProbe = new Uint8Array(SLOTS)
+  private readonly isTooLate = new Uint8Array(SLOTS)
+
+  private readonly latency = new Histogram()
+  private requests = 0
+  private ok = 0
+  private attempts = 0
+  private upstreamCost = 0
+  private billed = 0
+
+  private readonly dice = Rng.blank()
+  private readonly arrivalDice: Rng
+  private readonly workloadDice: Rng
+  private readonly fleetDice: Rng
+  private readonly routerDice: Rng
+  private readonly gapMs: number
+  private readonly downFrom: number
+  private readonly downTo: number
+  private readonly durationMs: number
+
+  constructor({ seed, ratePerSecond, durationMs, outage }: ReferenceTraffic) {
+    const root = Rng.fromSeed(seed)
+    this.arrivalDice = root.named('arrivals').named(WORKFLOW)
+    this.workloadDice = root.named('workload')
+    this.fleetDice = root.named('fleet')
+    this.routerDice = root.named('router')
+    this.gapMs = 1_000 / ratePerSecond
+    this.downFrom = outage?.from ?? NEVER
+    this.downTo = outage?.to ?? NEVER
+    this.durationMs = durationMs
+  }
+
+  /** At one instant: answers, then arrivals, then retries. */
+  play(): ReferenceResult {
+    const { answers, retries, durationMs } = this
+    let arrival = this.nextArrival(0)
+    for (;;) {
+      const answer = answers.nextAt()
+      const retry = retries.nextAt()
+      if (answer <= arrival && answer <= retry) {
+        if (answer === NEVER) break
+        this.answered(answers.pop(), answer)
+      } else if (arrival <= retry) {
+        this.arrive(arrival)
+        arrival = this.nextArrival(arrival)
+        if (arrival >= durationMs) arrival = NEVER
+      } else this.again(retries.pop(), retry)
+    }
+    const { requests, ok, attempts, upstreamCost, billed } = this
+    return { requests, ok, attempts, upstreamCost, billed, latencyMsP95: this.latency.quantile(0.95) }
+  }
+
+  private nextArrival(after: number): number {
+    this.arrivalDice.forkInto(this.dice, this.requests)
+    return quantize(after + this.gapMs * exponentialQuantile(this.dice.next()))
+  }
+
+  private arrive(now: number): void {
+    const { dice } = this
+    const ordinal = this.requests
+    this.requests += 1
+    const slot = this.free.pop() ?? this.slots++
+    const weather = mix32(WORKFLOW_KEY ^ Math.imul(ordinal + 1, 0x9e3779b1))
+    this.weather[slot] = weather
+    this.arrivedAt[slot] = now
+    this.workloadDice.forkInto(dice, QUESTION_STREAM, WORKFLOW_KEY, ordinal)
+    this.input[slot] = tokens(INPUT.mu, INPUT.sigma, INPUT.min, INPUT.max, dice)
+    this.output[slot] = tokens(OUTPUT.mu, OUTPUT.sigma, OUTPUT.min, OUTPUT.max, dice)
+    this.position[slot] = -1
+    this.attemptsOf[slot] = 0
+    this.plan(slot, weather, now)
+    this.advance(slot, now)
+  }
+
+  // ── routing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Those without an outage, the first of them by 1/price²; then the others. Endpoints are in order of price. */
+  private plan(slot: number, weather: number, now: number): void {
+    const { order, dice } = this
+    const start = slot * COUNT
+    let stable = 0
     let total = 0
-    for (let index = 0; index < 3; index += 1) if (usable(index, not)) total += weight(index)
-    let left = rng.next() * total
-    for (let index = 0; index < 3; index += 1) {
-      if (!usable(index, not)) continue
-      left -= weight(index)
-      if (left < 0) return index
+    for (let endpoint = 0; endpoint < COUNT; endpoint += 1) {
+      if (!this.isStable(endpoint, now)) continue
+      order[start + stable] = endpoint
+      stable += 1
+      total += ENDPOINTS[endpoint]!.weight
     }
-    return not === 2 ? 1 : 2
-  }
-  const usable = (index: number, not: number): boolean =>
-    index !== not && now >= (openUntil[index] as number) && now - (failedAt[index] as number) > OUTAGE_MS
-  const weight = (index: number): number => {
-    const { price } = ENDPOINTS[index] as (typeof ENDPOINTS)[0]
-    return 1 / (price * price)
+    if (stable < COUNT) {
+      let place = start + stable
+      for (let endpoint = 0; endpoint < COUNT; endpoint += 1) {
+        if (!this.isStable(endpoint, now)) order[place++] = endpoint
+      }
+    }
+    if (stable < 2) return
+    this.routerDice.forkInto(dice, PLAN_STREAM, weather, 0)
+    let left = dice.next() * total
+    let first = 0
+    while (first < stable - 1) {
+      left -= ENDPOINTS[order[start + first]!]!.weight
+      if (left < 0) break
+      first += 1
+    }
+    const chosen = order[start + first]!
+    for (let place = first; place > 0; place -= 1) order[start + place] = order[start + place - 1]!
+    order[start] = chosen
   }
 
-  const attempt = (slot: number, endpoint: number): void => {
-    attempts += 1
-    attemptsOf[slot] = (attemptsOf[slot] as number) + 1
-    endpointOf[slot] = endpoint
-    const isDown = endpoint === 0 && now >= failFrom && now < failTo
-    failed[slot] = isDown ? 1 : 0
-    const { mu, sigma, tokensPerSecond } = ENDPOINTS[endpoint] as (typeof ENDPOINTS)[0]
-    const service = isDown
-      ? 1
-      : lognormal(mu, sigma) + ((outputOf[slot] as number) * 1_000) / (tokensPerSecond * (0.9 + 0.2 * rng.next()))
-    queue.push(now + service, slot + 1)
+  private isStable(endpoint: number, now: number): boolean {
+    const { failedAt, results } = this.known[endpoint]!
+    if (now - failedAt > OUTAGE_WINDOW_MS) return true
+    const failed = results.total(now, FAILED)
+    return failed === 0 || failed < OUTAGE_SHARE * results.total(now, TRIED)
   }
 
-  queue.push(exponentialQuantile(rng.next()) * (1_000 / rate), 0)
-  while (queue.length > 0) {
-    now = queue.nextAt()
-    const event = queue.pop()
-    if (event === 0) {
-      arrived += 1
-      const slot = free.pop() ?? nextSlot++
-      arrivedAt[slot] = now
-      attemptsOf[slot] = 0
-      inputOf[slot] = lognormal(5.355, 0.756)
-      outputOf[slot] = Math.min(1_024, lognormal(5.019, 0.859))
-      attempt(slot, pick(-1))
-      if (arrived < requests) queue.push(now + exponentialQuantile(rng.next()) * (1_000 / rate), 0)
-      continue
+  /** The next of the plan that its breaker lets in; nobody: the request has failed. */
+  private advance(slot: number, now: number): void {
+    for (;;) {
+      const position = this.position[slot]! + 1
+      if (position >= COUNT) break
+      const endpoint = this.order[slot * COUNT + position]!
+      const known = this.known[endpoint]!
+      if (isHeldBack(known, now)) {
+        this.position[slot] = position
+        continue
+      }
+      if (this.attemptsOf[slot]! >= ATTEMPTS_MAX) break
+      this.position[slot] = position
+      this.retried[slot] = 0
+      this.attempt(slot, endpoint, known, now)
+      return
     }
-    const slot = event - 1
-    const endpoint = endpointOf[slot] as number
-    if (failed[slot] === 1) {
-      failedAt[endpoint] = now
-      consecutive[endpoint] = (consecutive[endpoint] as number) + 1
-      if ((consecutive[endpoint] as number) >= 5) openUntil[endpoint] = now + OPEN_MS
-      if ((attemptsOf[slot] as number) < ATTEMPTS_MAX) attempt(slot, pick(endpoint))
-      else free.push(slot)
-      continue
-    }
-    consecutive[endpoint] = 0
-    ok += 1
-    const { price } = ENDPOINTS[endpoint] as (typeof ENDPOINTS)[0]
-    cost += price * ((inputOf[slot] as number) + (outputOf[slot] as number))
-    const latency = Math.min(65_535, now - (arrivedAt[slot] as number)) | 0
-    histogram[latency] = (histogram[latency] as number) + 1
-    free.push(slot)
+    this.free.push(slot)
   }
 
-  let left = Math.ceil(ok * 0.05)
-  let p95 = 65_535
-  while (p95 > 0 && left > 0) {
-    left -= histogram[p95] as number
-    p95 -= 1
+  /** The same endpoint once more, if it is still let in. */
+  private again(slot: number, now: number): void {
+    const endpoint = this.order[slot * COUNT + this.position[slot]!]!
+    const known = this.known[endpoint]!
+    if (isHeldBack(known, now)) this.advance(slot, now)
+    else this.attempt(slot, endpoint, known, now)
   }
-  return { requests: arrived, ok, attempts, cost, p95 }
+
+  private attempt(slot: number, endpoint: number, known: Known, now: number): void {
+    this.attempts += 1
+    this.attemptsOf[slot] = this.attemptsOf[slot]! + 1
+    this.startedAt[slot] = now
+    this.isProbe[slot] = 0
+    if (known.breaker !== CLOSED) {
+      this.isProbe[slot] = 1
+      known.isProbing = true
+      moveTo(known, HALF_OPEN, now)
+    }
+    if (endpoint === 0 && now >= this.downFrom && now < this.downTo) {
+      this.failed(slot, known, now)
+      return
+    }
+    const { dice } = this
+    const { mu, sigma, tokensPerSecond, key } = ENDPOINTS[endpoint]!
+    this.fleetDice.forkInto(dice, SERVICE_STREAM, key, this.weather[slot]!, this.retried[slot]!)
+    const prefillMs = (PREFILL_MS_PER_KTOK * this.input[slot]!) / 1_000
+    const ttftMs = quantize(exp(mu + sigma * normalQuantile(dice.next())) + prefillMs)
+    const speed = tokensPerSecond * (1 + SPEED_JITTER * (2 * dice.next() - 1))
+    const answeredAt = now + quantize(ttftMs + (this.output[slot]! * 1_000) / speed)
+    const leavesAt = this.arrivedAt[slot]! + PATIENCE_MS
+    this.isTooLate[slot] = answeredAt > leavesAt ? 1 : 0
+    this.answers.push(answeredAt > leavesAt ? leavesAt : answeredAt, slot)
+  }
+
+  // ── what comes of it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  private answered(slot: number, now: number): void {
+    this.free.push(slot)
+    if (this.isTooLate[slot] === 1) return
+    const endpoint = this.order[slot * COUNT + this.position[slot]!]!
+    const { input, output } = ENDPOINTS[endpoint]!
+    const cost = Math.round((this.input[slot]! * input + this.output[slot]! * output) / 1_000)
+    this.upstreamCost += cost
+    this.billed += cost
+    this.ok += 1
+    this.latency.record(now - this.arrivedAt[slot]!)
+    const known = this.known[endpoint]!
+    known.results.add(now, TRIED)
+    this.report(slot, known, false, now)
+  }
+
+  private failed(slot: number, known: Known, now: number): void {
+    known.results.add(now, TRIED)
+    known.results.add(now, FAILED)
+    known.failedAt = now
+    this.report(slot, known, true, now)
+    if (this.retried[slot]! >= RETRIES || this.attemptsOf[slot]! >= ATTEMPTS_MAX || known.breaker !== CLOSED) {
+      this.advance(slot, now)
+      return
+    }
+    this.retried[slot] = this.retried[slot]! + 1
+    this.routerDice.forkInto(this.dice, RETRY_STREAM, this.weather[slot]!, 0, this.attemptsOf[slot]!)
+    this.retries.push(now + quantize(RETRY_BASE_MS * this.dice.next()), slot)
+  }
+
+  /** What the breaker makes of it. While a probe is out, that alone decides. */
+  private report(slot: number, known: Known, isFailure: boolean, now: number): void {
+    if (this.isProbe[slot] === 0 && known.breaker === HALF_OPEN) return
+    if (this.startedAt[slot]! < known.changedAt) return
+    if (known.breaker === HALF_OPEN) {
+      known.isProbing = false
+      if (isFailure) open(known, now)
+      else moveTo(known, CLOSED, now)
+      return
+    }
+    if (known.breaker === OPEN) return
+    known.breakerResults.add(now, TRIED)
+    if (!isFailure) {
+      known.consecutive = 0
+      return
+    }
+    known.breakerResults.add(now, FAILED)
+    known.consecutive += 1
+    const tried = known.breakerResults.total(now, TRIED)
+    const isTooMany = tried >= BREAKER_REQUESTS_MIN && known.breakerResults.total(now, FAILED) >= BREAKER_RATIO * tried
+    if (known.consecutive >= BREAKER_CONSECUTIVE || isTooMany) open(known, now)
+  }
+}
+
+function tokens(mu: number, sigma: number, min: number, max: number, dice: Rng): number {
+  const drawn = Math.round(exp(mu + sigma * normalQuantile(dice.next())))
+  return drawn < min ? min : drawn > max ? max : drawn
+}
+
+function isHeldBack({ breaker, openUntil, isProbing }: Known, now: number): boolean {
+  if (breaker === CLOSED) return false
+  return breaker === OPEN ? now < openUntil : isProbing
+}
+
+function open(known: Known, now: number): void {
+  moveTo(known, OPEN, now)
+  known.openUntil = now + OPEN_MS
+}
+
+function moveTo(known: Known, breaker: number, now: number): void {
+  known.breaker = breaker
+  known.changedAt = now
+  known.consecutive = 0
+  known.breakerResults.clear()
 }

@@ -1,113 +1,45 @@
 /**
  * npm run bench: simulated requests per second on one core, everything on (policies, ledger, gates, fingerprint), held
- * against what is demanded, and as a ratio to the reference loop in the same process and the same minutes. Counted in
- * CPU time, because a neighbour on the machine takes wall time from us and CPU time hardly; a ratio is the median of the
- * ratios of interleaved rounds.
+ * against what is demanded, and as a ratio to the reference loop. Counted in CPU time, because a neighbour on the
+ * machine takes wall time from us and CPU time hardly.
  *
- *   npm run bench               the table
+ * The table plays all kinds of traffic in turn in one process, as somebody does who plays many scenarios. The ratio is
+ * the median of interleaved pairs of fresh processes on one core, each warm before it is measured (alone.ts): a short
+ * run of the loop beside a long one of ours, in a process that has compiled both, would measure the neighbours. Both play
+ * the same requests and come to the same counts, money and latencies (test/virtual/reference-loop.test.ts).
+ *
+ *   npm run bench               the table, and the ratio
  *   npm run bench -- --day      a simulated day at 20 requests a second: how long it takes, and whether memory is flat
  *   npm run bench -- --profile  and where the time goes: the functions with the most time of their own
  */
-import { createHash } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
+import { availableParallelism } from 'node:os'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { Judge } from '../../src/gates/index.ts'
-import { Fingerprint, Log } from '../../src/ledger/index.ts'
 import { VirtualRun } from '../../src/runner/index.ts'
 import { loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
-import { World } from '../../src/virtual/index.ts'
-import { referenceLoop } from './reference-loop.ts'
+import { cpuOf, play, scenarioOf, sha256 } from './traffic.ts'
 
 const REQUESTS = 200_000
-const RATE = 50
 const ROUNDS = 5
-const HOUR_MS = 3_600_000
+const PAIRS = 7
+/** A request of ours takes as long as several of the loop's: both sides run for seconds. */
+const REQUESTS_ALONE = { json: 1_200_000, reference: 6_000_000 } as const
+const RATIO_MIN = 0.15
 const MEGABYTE = 1_048_576
 /** Memory is flat when what is alive after a collection has not grown by more than this since the second hour. */
 const GROWTH_MAX_MB = 4
 const DAY_SECONDS_MAX = 15
 const RSS_MB_MAX = 400
-const DURATION_S = REQUESTS / RATE
-
-function scenario(stream: string, storm: boolean): CompiledScenario {
-  const fault = `- { at: ${DURATION_S / 4}s, for: ${DURATION_S / 8}s, on: { provider: alpha }, fault: outage, mode: status, status: 503 }`
-  const text = `
-name: bench
-summary: Plain chat over three endpoints with every defence on.
-seed: 1
-duration: ${DURATION_S}s
-fleet:
-  name: bench
-  endpoints:
-    - { provider: alpha, model: m, price: { input: 1, output: 2 }, latency: { ttft_p50: 340ms, ttft_p95: 860ms, tokens_per_second: 120 } }
-    - { provider: beta, model: m, price: { input: 2, output: 4 }, latency: { ttft_p50: 420ms, ttft_p95: 1100ms, tokens_per_second: 100 } }
-    - { provider: gamma, model: m, price: { input: 3, output: 6 }, latency: { ttft_p50: 280ms, ttft_p95: 700ms, tokens_per_second: 180 } }
-policies:
-  chat:
-    name: chat
-    models: [m]
-    resilience:
-      timeouts: { connect: 2s, first_token: 10s, idle: 10s, attempt: 60s, total: 90s }
-      retry: { attempts: 1 }
-      breaker: { consecutive: 5 }
-      cooldown: {}
-workload:
-  - { workflow: chat, policy: chat, arrivals: { kind: poisson, rate: ${RATE}/s }, mix: short-chat, stream: ${stream} }
-windows: { first: 0s..${DURATION_S / 2}s, second: ${DURATION_S / 2}s..${DURATION_S}s }
-timeline: [${storm ? `\n  ${fault.slice(2)}\n` : ''}]
-gates:
-  - { id: success, metric: success_rate, assert: ">= 50%" }
-  - { id: ttft, metric: ttft, stat: p95, assert: "< 60s" }
-  - { id: latency, metric: latency, stat: p95, where: { window: second }, assert: "< 60s" }
-  - { id: cost, metric: cost_per_success, assert: "< $10" }
-  - { id: leak, metric: policy_violations, assert: "== 0" }
-`
-  const loaded = loadScenario('bench.yaml', { read: () => ({ ok: true, text }), resolve: () => null })
-  if (!loaded.ok) throw new Error(JSON.stringify(loaded.diagnostics))
-  return loaded.scenario
-}
-
-function sha256(): { update(bytes: Uint8Array): unknown; digest(): string } {
-  const hash = createHash('sha256')
-  return { update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') }
-}
-
-/** One run without its twin: what the twin costs is another run of the same. Played hour by hour; returns requests. */
-function play(compiled: CompiledScenario, onHour: (hour: number) => void = () => {}): number {
-  const directory = compiled.directory()
-  const log = new Log()
-  const judge = new Judge({ directory, gates: compiled.gates, isLegal: compiled.isLegal })
-  judge.attach(log)
-  const fingerprint = new Fingerprint(sha256())
-  log.attach(fingerprint)
-  const world = new World(compiled, log)
-  for (let hour = 1; world.now < compiled.durationMs; hour += 1) {
-    world.step(Math.min(compiled.durationMs, hour * HOUR_MS))
-    onHour(hour)
-  }
-  while (!world.isDone) world.step(world.now + 1_000)
-  world.end()
-  const { counts } = judge.finish({ endedAt: world.now, partial: false })
-  fingerprint.digest()
-  return counts.requests
-}
 
 function playWithTwin(compiled: CompiledScenario): void {
   const run = new VirtualRun(compiled, { hasher: sha256() })
   run.advance(Infinity)
   run.finish()
-}
-
-/** CPU time of this process that something takes, in ns: garbage collection and compiling on other threads included. */
-function cpuOf(work: () => void): number {
-  const start = process.cpuUsage()
-  work()
-  const { user, system } = process.cpuUsage(start)
-  return (user + system) * 1_000
 }
 
 function median(values: readonly number[]): number {
@@ -117,23 +49,21 @@ function median(values: readonly number[]): number {
 const whole = (value: number): string => Math.round(value).toLocaleString('en')
 
 /** `≥ 200,000 ✓`, or `≥ 200,000 falls short`. */
-function mark(value: number, must: number | null, digits = 0): string {
+function mark(value: number, must: number | null): string {
   if (must === null) return ''
-  return `≥ ${must.toLocaleString('en', { minimumFractionDigits: digits })} ${value >= must ? '✓' : 'falls short'}`
+  return `≥ ${must.toLocaleString('en')} ${value >= must ? '✓' : 'falls short'}`
 }
 
 function table(): void {
-  const json = scenario('0%', false)
-  const streaming = scenario('100%', false)
-  const storm = scenario('50%', true)
-  const reference = (): void =>
-    void referenceLoop(REQUESTS, RATE, (DURATION_S / 4) * 1_000, (DURATION_S * 3 * 1_000) / 8, 1)
-  const rows: readonly { name: string; must: number | null; mustRatio: number | null; run: () => void }[] = [
-    { name: 'reference loop (hand-written)', must: null, mustRatio: null, run: reference },
-    { name: 'virtual, plain chat, JSON', must: 200_000, mustRatio: 0.15, run: () => void play(json) },
-    { name: 'virtual, plain chat, streaming', must: 100_000, mustRatio: null, run: () => void play(streaming) },
-    { name: 'virtual, half streaming, outage', must: null, mustRatio: null, run: () => void play(storm) },
-    { name: 'the same with its twin', must: null, mustRatio: null, run: () => playWithTwin(storm) },
+  const traffic = (stream: string, hasOutage: boolean) => scenarioOf({ requests: REQUESTS, stream, hasOutage })
+  const json = traffic('0%', false)
+  const streaming = traffic('100%', false)
+  const storm = traffic('50%', true)
+  const rows: readonly { name: string; must: number | null; run: () => void }[] = [
+    { name: 'virtual, plain chat, JSON', must: 200_000, run: () => void play(json) },
+    { name: 'virtual, plain chat, streaming', must: 100_000, run: () => void play(streaming) },
+    { name: 'virtual, half streaming, outage', must: null, run: () => void play(storm) },
+    { name: 'the same with its twin', must: null, run: () => playWithTwin(storm) },
   ]
   const rounds = rows.map((): number[] => [])
   for (let round = 0; round <= ROUNDS; round += 1) {
@@ -143,19 +73,53 @@ function table(): void {
     })
   }
 
-  const title = `${whole(REQUESTS)} requests a run, CPU time, medians of ${ROUNDS} interleaved rounds, Node ${process.version}`
+  const title = `${whole(REQUESTS)} requests a run, CPU time, medians of ${ROUNDS} interleaved rounds in one process, Node ${process.version}`
   console.log(`${title}\n`)
-  const columns = ['ns/req', 'req/s', 'worst', 'best', '÷ ref'].map((name) => name.padStart(10)).join(' ')
+  const columns = ['ns/req', 'req/s', 'worst', 'best'].map((name) => name.padStart(10)).join(' ')
   console.log(`${'what'.padEnd(32)} ${columns}  must`)
-  rows.forEach(({ name, must, mustRatio }, index) => {
+  rows.forEach(({ name, must }, index) => {
     const cpu = rounds[index] as number[]
-    const ratio = median(cpu.map((one, round) => (rounds[0]?.[round] as number) / one))
     const speeds = [median(cpu), Math.max(...cpu), Math.min(...cpu)].map((one) => 1e9 / one)
-    const numbers = [whole(median(cpu)), ...speeds.map(whole), ratio.toFixed(3)].map((text) => text.padStart(10))
-    const marks = [mark(speeds[0] as number, must), mark(ratio, mustRatio, 2)].filter((text) => text !== '')
-    console.log(`${name.padEnd(32)} ${numbers.join(' ')}  ${marks.join(', ')}`.trimEnd())
+    const numbers = [whole(median(cpu)), ...speeds.map(whole)].map((text) => text.padStart(10))
+    console.log(`${name.padEnd(32)} ${numbers.join(' ')}  ${mark(speeds[0] as number, must)}`.trimEnd())
   })
   console.log(`\nresident memory at the end: ${megabytes(process.memoryUsage.rss())} MB`)
+}
+
+type Side = keyof typeof REQUESTS_ALONE
+
+/** CPU time of a request in ns, in a fresh process on the last core, where processes can be pinned. */
+function alone(side: Side, canPin: boolean): number {
+  const command = [process.execPath, fileURLToPath(new URL('alone.ts', import.meta.url)), side, REQUESTS_ALONE[side]]
+  const pinned = canPin ? ['taskset', '-c', availableParallelism() - 1, ...command] : command
+  const [program, ...args] = pinned.map(String) as [string, ...string[]]
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return Number(stdout)
+}
+
+function ratio(): void {
+  const canPin = spawnSync('taskset', ['--version']).status === 0
+  const pairs = Array.from({ length: PAIRS }, () => {
+    const json = alone('json', canPin)
+    const reference = alone('reference', canPin)
+    return { json, reference, ratio: reference / json }
+  })
+  const of = (values: readonly number[], digits: number): string => {
+    const shown = [median(values), Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits))
+    return `${shown[0]} (${shown[1]}–${shown[2]})`
+  }
+  const { json, reference } = REQUESTS_ALONE
+  const where = canPin ? 'fresh processes pinned to one core' : 'fresh processes, which could not be pinned'
+  console.log(`\n${PAIRS} pairs of ${where}, warm; ${whole(json)} requests of ours, ${whole(reference)} of the loop`)
+  console.log('medians (least–most)\n')
+  const told = (name: string, value: string, must = ''): void =>
+    console.log(`${name.padEnd(32)} ${value.padEnd(24)} ${must}`.trimEnd())
+  const ratios = pairs.map((pair) => pair.ratio)
+  const times = (side: Side): number[] => pairs.map((pair) => pair[side])
+  told('JSON, ns a request', of(times('json'), 0))
+  told('reference loop, ns a request', of(times('reference'), 0))
+  told('JSON ÷ reference loop', of(ratios, 3), mark(median(ratios), RATIO_MIN))
 }
 
 /** The demo's traffic, scaled to 20 requests a second and a day. */
@@ -187,12 +151,13 @@ function day(): void {
   const start = performance.now()
   const cpuMs =
     cpuOf(() => {
-      requests = play(compiled, (hour) => {
+      const onHour = (hour: number): void => {
         resident[hour] = process.memoryUsage.rss()
         if (hour !== 2 && hour !== 24) return
         collect()
         alive.set(hour, process.memoryUsage().heapUsed)
-      })
+      }
+      requests = play(compiled, { onHour })
     }) / 1e6
   const wallMs = performance.now() - start
   const verdict = (isMet: boolean): string => (isMet ? '✓' : 'falls short')
@@ -233,7 +198,7 @@ async function profile(): Promise<void> {
   await post('Profiler.enable')
   await post('Profiler.setSamplingInterval', { interval: 200 })
   await post('Profiler.start')
-  play(scenario('0%', false))
+  play(scenarioOf({ requests: REQUESTS, stream: '0%', hasOutage: false }))
   const { profile: sampled } = await post<{
     profile: {
       nodes: { id: number; hitCount: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
@@ -257,5 +222,6 @@ async function profile(): Promise<void> {
 if (process.argv.includes('--day')) day()
 else {
   table()
+  ratio()
   if (process.argv.includes('--profile')) await profile()
 }
