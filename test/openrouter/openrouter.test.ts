@@ -2,5 +2,6 @@
 import { afterAll } from 'vitest'
 import { card } from './card.ts'
 import './eligibility.ts'
+import './streaming.ts'
 
 afterAll(() => console.log(`\n${card()}\n`))
