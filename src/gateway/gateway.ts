@@ -16,5 +16,5 @@ export interface GatewayMachine extends Machine<RouterEvent, Out<RouterCommand>>
 
 /** The gateway of a fleet, as little of it as the fleet asks for. */
 export function gatewayOf(options: GatewayOptions): GatewayMachine {
-  return new Router({ ...options, choices: options.gateway.choices })
+  return new Router(options)
 }

@@ -4,12 +4,14 @@
  * behaves). The two may differ: a fault such as a context limit below the advertised one is exactly that.
  */
 import { z } from 'zod'
-import { lowerCase } from '../base/lower-case.ts'
 import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
+import { capacity, limits } from './capacity.ts'
+import type { ByokCopy } from './contract/byok.ts'
 import { gatewaySchema } from './contract/index.ts'
 import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
+import { slug } from './slug.ts'
 
 export const QUANTIZATIONS = [
   'int4', 'int8', 'fp4', 'mxfp4', 'nvfp4', 'fp6', 'fp8', 'mxfp8', 'fp16', 'bf16', 'fp32', 'unknown',
@@ -34,60 +36,6 @@ export const NATIVE_IDS = [
   'openai', 'azure', 'anthropic', 'google', 'mistral', 'groq', 'together', 'deepseek', 'openrouter', 'xai',
 ] as const // prettier-ignore
 export type NativeId = (typeof NATIVE_IDS)[number]
-
-const slug = lowerCase(
-  'a slug',
-  /^[a-z0-9][a-z0-9._/-]{0,63}$/,
-  'a letter or digit, then letters, digits, ".", "_", "-" and "/", 64 at most',
-).meta({ examples: ['openai', 'deepinfra/turbo'] })
-
-const capacity = z
-  .strictObject({
-    service: z.enum(['llm', 'constant', 'exponential', 'lognormal']).default('llm').meta({
-      description:
-        'How long a slot is held. `llm`: time to first token plus tokens over speed. Others: drawn from `time`.',
-    }),
-    time: duration({ min: 1 })
-      .optional()
-      .meta({
-        description:
-          'Service time: the mean if constant or exponential, the median if lognormal. Needed unless `service` is `llm`.',
-        examples: ['100ms'],
-      }),
-    time_p95: duration({ min: 1 })
-      .optional()
-      .meta({ description: '95th percentile of a lognormal service time.', examples: ['300ms'] }),
-    slots: count({ min: 1, max: 1_000_000 })
-      .optional()
-      .meta({ description: 'Requests served at once. Absent: no limit.', examples: [64] }),
-    queue: z
-      .union([count({ min: 0, max: 10_000_000 }), z.literal('unbounded')])
-      .default(0)
-      .meta({
-        description: 'Requests that may wait for a slot; one more is answered as overloaded.',
-        examples: [100, 'unbounded'],
-      }),
-    discipline: z.enum(['fifo', 'shared']).default('fifo').meta({
-      description:
-        '`fifo`: one request a slot, first come, first served. `shared`: everybody is let in (up to slots and queue) and shares the slots, as in a batch.',
-    }),
-    abandoned: z.enum(['drop', 'finish']).default('drop').meta({
-      description: 'What becomes of a request whose caller has left: dropped, or worked on to its end all the same.',
-    }),
-  })
-  .refine((value) => value.discipline === 'fifo' || (value.slots !== undefined && value.service !== 'llm'), {
-    path: ['discipline'],
-    error:
-      'sharing needs `slots` to share, and a `service` with a `time`; write `service: exponential, time: 100ms, slots: 1`',
-  })
-  .refine((value) => value.service === 'llm' || value.time !== undefined, {
-    path: ['time'],
-    error: 'a service other than `llm` needs its `time`, for example `time: 100ms`',
-  })
-  .refine((value) => value.service !== 'lognormal' || value.time === undefined || value.time_p95 !== undefined, {
-    path: ['time_p95'],
-    error: 'a lognormal service needs its 95th percentile beside its median, for example `time_p95: 300ms`',
-  })
 
 const latencyFields = z.strictObject({
   preset: z
@@ -157,15 +105,6 @@ const promptCache = z.strictObject({
 /** 1,024 tokens at least, 5 minutes idle at most: OpenAI's and Anthropic's. */
 export const USUAL_PROMPT_CACHE: z.infer<typeof promptCache> = promptCache.parse({})
 export type PromptCacheSpec = z.infer<typeof promptCache>
-
-const limits = z.strictObject({
-  requests_per_minute: count({ min: 1, max: 1_000_000_000 })
-    .optional()
-    .meta({ examples: [500] }),
-  tokens_per_minute: count({ min: 1, max: 1_000_000_000_000 })
-    .optional()
-    .meta({ examples: [200000] }),
-})
 
 /** One endpoint of a fleet file. */
 export const endpointSchema = z
@@ -293,7 +232,8 @@ export const endpointSchema = z
     error: 'Gemini bills storage, not writes, and its usage tells of none; drop it, or choose another dialect',
   })
 
-export type EndpointSpec = z.infer<typeof endpointSchema>
+/** An endpoint as a fleet file describes it, or its copy for a key of one's own (byok-endpoints.ts). */
+export type EndpointSpec = z.infer<typeof endpointSchema> & { readonly byok?: ByokCopy }
 
 export const fleetSchema = z.strictObject({
   name: z
@@ -332,13 +272,22 @@ export interface Offer {
   readonly quantization: Quantization
   /** Name of the API key that the endpoint is called with. */
   readonly key: string
+  /** The key of one's own that this is a copy for; null for an endpoint of the fleet, which everybody shares. */
+  readonly byok: ByokCopy | null
   /** Declared quality by task, 0 to 1: see `qualityFor`. */
   readonly quality: Readonly<Record<string, number>>
 }
 
-/** An endpoint's id: its tag and its model, `openai:openai/gpt-5-mini`. */
-export function endpointId(spec: Pick<EndpointSpec, 'provider' | 'tag' | 'model'>): string {
-  return `${spec.tag ?? spec.provider}:${spec.model}`
+/** An endpoint's id: its tag, the key of one's own, and its model: `openai:openai/gpt-5-mini`, `openai#mine:…`. */
+export function endpointId({ provider, tag, model, byok }: EndpointNames): string {
+  return `${tag ?? provider}${byok === undefined ? '' : `#${byok.name}`}:${model}`
+}
+
+type EndpointNames = Pick<EndpointSpec, 'provider' | 'tag' | 'model' | 'byok'>
+
+/** The key of an endpoint's random streams: declared, or its tag and model. */
+export function streamOf({ stream, tag, provider, model }: EndpointSpec): string {
+  return stream ?? `${tag ?? provider}:${model}`
 }
 
 /** The quality that an endpoint declares for a task, 0 to 1; 1 where it declares none. */
@@ -364,6 +313,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     region: spec.region,
     quantization: spec.quantization,
     key: spec.key,
+    byok: spec.byok ?? null,
     quality: spec.quality,
   }
 }

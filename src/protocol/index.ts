@@ -4,6 +4,7 @@
  * Dialects, which turn Signals into bytes and back, are in dialects/ and are used by live mode alone.
  * It imports base only, and it never decides anything: no routing, no faults, no time.
  */
+export * from './byok-endpoints.ts'
 export * from './catalogue.ts'
 export * from './contract/index.ts'
 export * from './edge.ts'

@@ -16,6 +16,7 @@ import {
   costOf,
   CUT_RESET,
   qualityFor,
+  streamOf,
   tokensSent,
   USUAL_PROMPT_CACHE,
   type AttemptHandle,
@@ -42,7 +43,7 @@ import {
   type Whole,
 } from './service.ts'
 import { Sharing } from './sharing.ts'
-import { streamOf, type Weather } from './weather.ts'
+import type { Weather } from './weather.ts'
 
 export type FleetEvent =
   | { readonly type: 'attempt.arrived'; readonly attempt: AttemptHandle }

@@ -14,7 +14,7 @@ import {
   type Rng,
 } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
-import type { AttemptHandle, Call, EndpointSpec, Signal } from '../protocol/index.ts'
+import { streamOf, type AttemptHandle, type Call, type EndpointSpec, type Signal } from '../protocol/index.ts'
 import {
   LAYERS,
   type FaultBehaviour,
@@ -382,9 +382,4 @@ function layerOf({ fault }: Active): number {
 /** A call as dice and ledger see it at the gateway: no endpoint, and visited once a call. */
 function atTheGate({ request, number }: GatewayCall): AttemptHandle {
   return { request, call: number, number: 0, endpoint: -1, visit: number, slot: -1 }
-}
-
-/** The key of an endpoint's random streams: declared, or its tag and model. */
-export function streamOf(spec: EndpointSpec): string {
-  return spec.stream ?? `${spec.tag ?? spec.provider}:${spec.model}`
 }

@@ -10,7 +10,10 @@ import type { ProviderPreferences } from './policy.ts'
 import type { Terms } from './terms.ts'
 
 export interface Eligibility {
+  /** Shared endpoints. */
   readonly eligible: readonly number[]
+  /** Copies for keys of one's own, which pass the same steps and are not counted in them. */
+  readonly copies: readonly number[]
   readonly funnel: readonly FunnelStep[]
   /** No request that needs at most this much context, and at most `maxOutput` tokens, is turned away by length. */
   readonly contextLength: number
@@ -41,12 +44,13 @@ export function runFunnel(demand: Demand, { offers, choices }: Terms): Eligibili
   const { provider, shape } = demand
   const funnel: FunnelStep[] = []
   let left = offers.filter((offer) => demand.models.includes(offer.model)).map((offer) => offer.index)
-  funnel.push({ step: 'Initial Endpoints', left: left.length, removed: [] })
+  const isShared = (endpoint: number): boolean => at(offers, endpoint).byok === null
+  funnel.push({ step: 'Initial Endpoints', left: left.filter(isShared).length, removed: [] })
 
   const keep = (step: string, test: (offer: Offer) => boolean): void => {
     const removed = left.filter((endpoint) => !test(at(offers, endpoint)))
     if (removed.length > 0) left = left.filter((endpoint) => !removed.includes(endpoint))
-    funnel.push({ step, left: left.length, removed })
+    funnel.push({ step, left: left.filter(isShared).length, removed: removed.filter(isShared) })
   }
   /** Keep those that pass, unless nobody of a model does: a preference never empties a model. */
   const prefer = (step: string, test: (offer: Offer) => boolean): void => {
@@ -97,7 +101,8 @@ export function runFunnel(demand: Demand, { offers, choices }: Terms): Eligibili
   if (needed > contextLength || output > maxOutput) {
     keep('Filter by Context Length', (offer) => needed <= offer.contextLength && output <= offer.maxOutput)
   }
-  return { eligible: left, funnel, contextLength, maxOutput }
+  const copies = left.filter((endpoint) => !isShared(endpoint))
+  return { eligible: left.filter(isShared), copies, funnel, contextLength, maxOutput }
 }
 
 function filled<T>(list: readonly T[] | null | undefined): readonly T[] | null {

@@ -4,11 +4,13 @@
  *
  * The order, as OpenRouter publishes it (openrouter.md §1.1–1.5, §2.2): model by model unless `partition: none`; inside
  * a model the strategy; then endpoints that miss a preferred threshold go to the end; then those named in `order` come
- * to the front, in that order; then `allow_fallbacks: false` cuts the list.
+ * to the front, in that order; then keys of one's own come before them all (byok.ts); then `allow_fallbacks: false` cuts
+ * the list.
  */
 import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
+import { OwnKeys } from './byok.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
 import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
@@ -57,6 +59,8 @@ export class Planner {
   private readonly fixed = new WeakMap<readonly number[], Plan>()
   private readonly rule: number
   private readonly arrangement: Arrangement
+  /** null: nobody has keys of their own for these models. */
+  private readonly ownKeys: OwnKeys | null
   /** Whether the order is drawn by load, which knows of slow starts. */
   private readonly isBalanced: boolean
   /** Hashes of the endpoints' ids: what a key sticks to must not depend on its place in the fleet. */
@@ -82,7 +86,9 @@ export class Planner {
     const unsorted = balance ? BALANCES[balance.by] : isAlone ? SORTS.price : priceWeighted
     this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : unsorted
     this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
+    this.ownKeys = OwnKeys.of(half.models, this.partition, terms)
     const isUnmoved =
+      this.ownKeys === null &&
       half.provider.preferred_max_latency == null &&
       half.provider.preferred_min_throughput == null &&
       !arrangement.stickiness &&
@@ -104,28 +110,28 @@ export class Planner {
   }
 
   plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
-    const { eligible, funnel } = this.eligibility(request)
+    const known = this.eligibility(request)
     const context = { offers: this.offers, belief, rng, now }
     if (this.isFixed) {
-      let plan = this.fixed.get(eligible)
-      if (!plan) this.fixed.set(eligible, (plan = this.arrange(eligible, funnel, request, context)))
+      let plan = this.fixed.get(known.eligible)
+      if (!plan) this.fixed.set(known.eligible, (plan = this.arrange(known, request, context)))
       return plan
     }
-    if (this.isPlain) return { rule: this.rule, funnel, order: this.strategy.rank(eligible, context) }
-    return this.arrange(eligible, funnel, request, context)
+    if (this.isPlain) {
+      return { rule: this.rule, funnel: known.funnel, order: this.strategy.rank(known.eligible, context) }
+    }
+    return this.arrange(known, request, context)
   }
 
-  private arrange(
-    eligible: readonly number[],
-    funnel: readonly FunnelStep[],
-    request: ChatRequest,
-    context: RankContext,
-  ): Plan {
+  private arrange(known: Eligibility, request: ChatRequest, context: RankContext): Plan {
     const { belief, now } = context
+    const { eligible } = known
     const groups = this.spilled(this.groupsOf(eligible), context)
     const ranked = groups.flatMap((group) => this.strategy.rank(group, context))
     const stuck = this.stuckFirst(ranked, groups[0] ?? [], request, belief, now)
-    const plan = this.manualOrder(this.preferredFirst(stuck, belief, now), funnel)
+    const { order, listed } = this.listedFirst(this.preferredFirst(stuck, belief, now))
+    const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known)
+    const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
     return { ...plan, order: this.easedIn(plan.order, context) }
   }
 
@@ -215,24 +221,31 @@ export class Planner {
     return [...order.filter(meets), ...missed]
   }
 
-  private manualOrder(order: Candidate[], funnel: readonly FunnelStep[]): Plan {
-    const { order: slugs, allow_fallbacks: allowFallbacks } = this.half.provider
-    const isListed = slugs != null && slugs.length > 0
-    let result = order
-    if (isListed) {
-      const listed = slugs.flatMap((slug) =>
-        order.filter(({ endpoint }) => matchesSlug(slug, at(this.offers, endpoint))),
-      )
-      const front = [...new Set(listed)]
-      const rest = order.filter((candidate) => !front.includes(candidate))
-      result = [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest]
-      if (allowFallbacks === false) result = result.slice(0, front.length)
-    } else if (allowFallbacks === false) result = result.slice(0, 1)
+  /** Those that `order` names come first, in its order; which those are, null without one. */
+  private listedFirst(order: Candidate[]): { order: Candidate[]; listed: ReadonlySet<number> | null } {
+    const { order: slugs } = this.half.provider
+    if (slugs == null || slugs.length === 0) return { order, listed: null }
+    const named = slugs.flatMap((slug) => order.filter(({ endpoint }) => matchesSlug(slug, at(this.offers, endpoint))))
+    const front = [...new Set(named)]
+    const rest = order.filter((candidate) => !front.includes(candidate))
+    const listed = new Set(front.map(({ endpoint }) => endpoint))
+    return { order: [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest], listed }
+  }
+
+  /** `allow_fallbacks: false` leaves those that `order` names, each with its copies; without an order, the first. */
+  private withoutFallbacks(
+    order: readonly Candidate[],
+    listed: ReadonlySet<number> | null,
+    funnel: readonly FunnelStep[],
+  ): Plan {
     const { rule } = this
-    if (result.length === order.length) return { rule, funnel, order: result }
-    const kept = new Set(result.map(({ endpoint }) => endpoint))
-    const removed = order.map(({ endpoint }) => endpoint).filter((endpoint) => !kept.has(endpoint))
-    return { rule, funnel: [...funnel, { step: 'Filter by Fallback', left: result.length, removed }], order: result }
+    if (this.half.provider.allow_fallbacks !== false) return { rule, funnel, order }
+    const sharedOf = ({ endpoint }: Candidate): number => at(this.offers, endpoint).byok?.of ?? endpoint
+    const kept = listed === null ? order.slice(0, 1) : order.filter((candidate) => listed.has(sharedOf(candidate)))
+    if (kept.length === order.length) return { rule, funnel, order }
+    const left = new Set(kept.map(sharedOf))
+    const removed = [...new Set(order.map(sharedOf))].filter((endpoint) => !left.has(endpoint))
+    return { rule, funnel: [...funnel, { step: 'Filter by Fallback', left: left.size, removed }], order: kept }
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { at, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
-import type { Call, Choices, Offer } from '../protocol/index.ts'
+import type { Call, GatewaySpec, Offer } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
 import { Desk } from './desk.ts'
 import { Health } from './health.ts'
@@ -26,8 +26,8 @@ export interface RouterOptions {
   readonly workflows?: readonly string[]
   /** Measure latency and throughput even if no policy sorts by them: calls may bring their own request half. */
   readonly measuresSpeed?: boolean
-  /** What the contract leaves open. Default: our reading of it. */
-  readonly choices?: Choices
+  /** What the fleet file says of the gateway. Default: nothing. */
+  readonly gateway?: GatewaySpec
 }
 
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
@@ -38,9 +38,9 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly desks: readonly Desk[]
   private readonly lives = new Roster<RequestLife>()
 
-  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false, choices }: RouterOptions) {
+  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false, gateway }: RouterOptions) {
     this.rng = rng
-    const terms = termsOf(offers, choices)
+    const terms = termsOf(offers, gateway)
     this.planners = policies.map((policy) => new Planners(policy, terms, workflows))
     const isMeasured =
       measuresSpeed ||

@@ -9,6 +9,7 @@ import type { Directory, WindowName } from '../ledger/index.ts'
 import {
   endpointId,
   offerOf,
+  withByok,
   type EndpointSpec,
   type FleetSpec,
   type GatewaySpec,
@@ -78,9 +79,9 @@ export function compile(parts: Parts): Compiled {
   const { scenario, fleet, policies, file, instead, arrivalFiles } = parts
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
-  const endpoints = fleet.endpoints
+  const endpoints = withByok(fleet.endpoints, fleet.gateway.byok)
   const offers = endpoints.map(offerOf)
-  checkFleet(endpoints, misfits)
+  checkFleet(fleet, misfits)
   checkPolicies(
     policies,
     policyNames,

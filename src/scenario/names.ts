@@ -1,10 +1,10 @@
 /** What a fleet and its policies call each other: endpoints that share an id, models and providers that nobody offers. */
 import { at, didYouMean } from '../base/index.ts'
-import { endpointId, type EndpointSpec } from '../protocol/index.ts'
+import { endpointId, type EndpointSpec, type FleetSpec } from '../protocol/index.ts'
 import type { Policy } from '../router/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 
-export function checkFleet(endpoints: readonly EndpointSpec[], misfits: Misfit[]): void {
+export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[]): void {
   const seen = new Map<string, number>()
   endpoints.forEach((spec, index) => {
     const id = endpointId(spec)
@@ -18,6 +18,26 @@ export function checkFleet(endpoints: readonly EndpointSpec[], misfits: Misfit[]
         fix: `give one of them a "tag" of its own, like ${spec.provider}/eu`,
       })
     }
+  })
+  checkByok(endpoints, gateway, misfits)
+}
+
+/** Keys of one's own name providers and models that the fleet must have. */
+function checkByok(endpoints: readonly EndpointSpec[], { byok }: FleetSpec['gateway'], misfits: Misfit[]): void {
+  byok.forEach(({ provider, allowed_models: models }, index) => {
+    const path = ['fleet', 'gateway', 'byok', index]
+    const served = endpoints.filter((spec) => spec.provider === provider || spec.tag === provider)
+    if (served.length === 0) {
+      const providers = [...new Set(endpoints.map((spec) => spec.provider))]
+      misfits.push({ path: [...path, 'provider'], ...unknown('provider', provider, providers, 'the fleet') })
+      return
+    }
+    const known = [...new Set(served.map(({ model }) => model))]
+    models?.forEach((model, number) => {
+      if (known.includes(model)) return
+      const stranger = unknown('model', model, known, `the endpoints of ${provider}`)
+      misfits.push({ path: [...path, 'allowed_models', number], ...stranger })
+    })
   })
 }
 

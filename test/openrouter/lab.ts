@@ -2,7 +2,7 @@
 import { gatewaySchema, type Offer } from '../../src/protocol/index.ts'
 import type { LabFleet } from '../router/lab.ts'
 
-export { failed, Lab, offers, policy, request, TOOLS } from '../router/lab.ts'
+export { failed, Lab, offers, policy, request, TOOLS, type OfferInput } from '../router/lab.ts'
 
 /** Offers behind a gateway as `gateway:` of a fleet file describes it. */
 export function fleet(offers: readonly Offer[], gateway: Readonly<Record<string, unknown>> = {}): LabFleet {

@@ -3,8 +3,10 @@
  * `gateway:` has a file of its own here, with its schema; what is published is in constants.ts, what is not in choices.ts.
  */
 import { z } from 'zod'
+import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 
+export * from './byok.ts'
 export * from './choices.ts'
 export * from './constants.ts'
 
@@ -12,6 +14,10 @@ export const gatewaySchema = z.strictObject({
   choices: choicesSchema.prefault({}).meta({
     description: 'What to do where OpenRouter’s contract is silent. Absent: our reading of it.',
     examples: [{ max_price: 'strict' }],
+  }),
+  byok: byokSchema.meta({
+    description: 'Keys of one’s own at providers. Absent: none; everybody shares the gateway’s.',
+    examples: [[{ name: 'our-openai', provider: 'openai' }]],
   }),
 })
 

@@ -1,0 +1,140 @@
+/** Behaviours 116–118 and vectors B11, B12: keys of one's own at providers. */
+import { describe, expect, it } from 'vitest'
+import { endpointSchema, gatewaySchema, offerOf, withByok, type Offer } from '../../src/protocol/index.ts'
+import type { Call } from '../../src/protocol/index.ts'
+import { behaviour } from './card.ts'
+import { failed, Lab, policy, type OfferInput } from './lab.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A gateway whose fleet file has these endpoints, and these keys under `byok`. */
+function keyed(endpoints: readonly (string | OfferInput)[], byok: readonly Fields[], gateway: Fields = {}) {
+  const specs = endpoints.map((input) =>
+    endpointSchema.parse({
+      model: 'm',
+      price: { input: 1, output: 1 },
+      ...(typeof input === 'string' ? { provider: input } : input),
+    }),
+  )
+  const spec = gatewaySchema.parse({ ...gateway, byok })
+  return { offers: withByok(specs, spec.byok).map(offerOf), gateway: spec }
+}
+
+const nameOf = ({ tag, byok, model }: Offer): string =>
+  `${tag}${byok === null ? '' : `#${byok.name}`}${model === 'm' ? '' : `:${model}`}`
+
+/** Where a call would go, in order. */
+function planOf(lab: Lab, call: Call): string[] {
+  const routed = lab.of('call.routed').find((entry) => entry.request === call.request.id)
+  return (routed?.order ?? []).map(({ endpoint }) => nameOf(lab.offers[endpoint] as Offer))
+}
+
+/** Where it went, when everybody fails. */
+function wentOf(lab: Lab, call: Call): string[] {
+  while (lab.end(call) === null) lab.hear(call, failed('rate_limited'))
+  return lab.attempts(call).map(({ endpoint }) => nameOf(lab.offers[endpoint] as Offer))
+}
+
+describe('keys of one’s own', () => {
+  behaviour(
+    116,
+    'BYOK endpoints precede shared ones regardless of `order`; fallback keys come after shared ones',
+    () => {
+      const b11 = new Lab(
+        keyed(['a', 'b', 'c'], [{ name: 'mine', provider: 'b' }]),
+        policy({ provider: { order: ['a', 'b'] } }),
+      )
+      expect(wentOf(b11, b11.ask())).toEqual(['b#mine', 'a', 'b', 'c'])
+
+      const last = new Lab(
+        keyed(['a', 'b'], [{ name: 'spare', provider: 'a', is_fallback: true }]),
+        policy({ provider: { order: ['a'] } }),
+      )
+      expect(wentOf(last, last.ask())).toEqual(['a', 'b', 'a#spare'])
+
+      // The documented example: keys for all of the order, and for one of it.
+      const order = ['bedrock', 'vertex', 'anthropic']
+      const all = new Lab(
+        keyed(order, [
+          { name: 'k', provider: 'anthropic' },
+          { name: 'k2', provider: 'vertex' },
+          { name: 'k3', provider: 'bedrock' },
+        ]),
+        policy({ provider: { order } }),
+      )
+      expect(planOf(all, all.ask())).toEqual(['bedrock#k3', 'vertex#k2', 'anthropic#k', ...order])
+      const one = new Lab(
+        keyed(['bedrock', 'vertex'], [{ name: 'k', provider: 'vertex' }]),
+        policy({ provider: { order: ['bedrock', 'vertex'] } }),
+      )
+      expect(planOf(one, one.ask())).toEqual(['vertex#k', 'bedrock', 'vertex'])
+    },
+  )
+
+  behaviour(118, 'ZDR and data policy are applied before BYOK', () => {
+    const byok = [{ name: 'mine', provider: 'keeps' }]
+    const fleet = [
+      { provider: 'keeps', data_collection: 'allow' },
+      { provider: 'clean', zdr: true },
+    ]
+    for (const provider of [{ data_collection: 'deny' }, { zdr: true }]) {
+      const lab = new Lab(keyed(fleet, byok), policy({ provider }))
+      expect(planOf(lab, lab.ask())).toEqual(['clean'])
+    }
+    // What the owner of the key declares holds for the key, both ways.
+    const declared = new Lab(keyed(fleet, [{ ...byok[0], declared_zdr: true }]), policy({ provider: { zdr: true } }))
+    expect(planOf(declared, declared.ask())).toEqual(['keeps#mine', 'clean'])
+    const denied = new Lab(
+      keyed(fleet, [{ name: 'mine', provider: 'clean', declared_zdr: false }]),
+      policy({ provider: { zdr: true } }),
+    )
+    expect(planOf(denied, denied.ask())).toEqual(['clean'])
+  })
+
+  it('vector B12: a required key for B, and B (shared) never appears', () => {
+    const lab = new Lab(
+      keyed(['a', 'b'], [{ name: 'mine', provider: 'b', is_required: true }]),
+      policy({ provider: { order: ['a', 'b'] } }),
+    )
+    expect(wentOf(lab, lab.ask())).toEqual(['b#mine', 'a'])
+  })
+
+  it('a key that is the only way leaves no shared endpoint of its provider, for no model', () => {
+    const key = { name: 'mine', provider: 'b', allowed_models: ['other'], is_byok_only: true }
+    const lab = new Lab(keyed(['a', 'b', { provider: 'b', model: 'other' }], [key]), policy({ models: ['m'] }))
+    const call = lab.ask()
+    expect(planOf(lab, call)).toEqual(['a'])
+    expect(lab.of('call.routed')[0]?.funnel.at(-1)).toEqual({ step: 'Add BYOK Endpoints', left: 1, removed: [1] })
+  })
+
+  it('models are tried one after the other, each with its keys; with partition none keys come first of all', () => {
+    const endpoints = [
+      { provider: 'a', model: 'm' },
+      { provider: 'b', model: 'n' },
+    ]
+    const byok = [
+      { name: 'late', provider: 'a', sort_order: 2 },
+      { name: 'early', provider: 'b', sort_order: 1 },
+    ]
+    const grouped = new Lab(keyed(endpoints, byok), policy({ models: ['m', 'n'], provider: { sort: 'price' } }))
+    expect(planOf(grouped, grouped.ask())).toEqual(['a#late', 'a', 'b#early:n', 'b:n'])
+    const mixed = new Lab(
+      keyed(endpoints, byok),
+      policy({ models: ['m', 'n'], provider: { sort: { by: 'price', partition: 'none' } } }),
+    )
+    expect(planOf(mixed, mixed.ask())).toEqual(['b#early:n', 'a#late', 'a', 'b:n'])
+  })
+
+  it('without fallbacks the first key is the only way; copies are not counted as endpoints', () => {
+    const lab = new Lab(
+      keyed(['a', 'b'], [{ name: 'mine', provider: 'b' }]),
+      policy({ provider: { allow_fallbacks: false } }),
+    )
+    expect(planOf(lab, lab.ask())).toEqual(['b#mine'])
+    expect(lab.of('call.routed')[0]?.funnel).toEqual([
+      { step: 'Initial Endpoints', left: 2, removed: [] },
+      { step: 'Add BYOK Endpoints', left: 2, removed: [] },
+      { step: 'Filter by Fallback', left: 1, removed: [0] },
+    ])
+  })
+})
