@@ -56,6 +56,12 @@ export interface SessionTurn {
   readonly prefixTokens: number
 }
 
+/** The name that a caller gives to a conversation, and the field it is from (openrouter.md §6.2). */
+export interface Conversation {
+  readonly id: string
+  readonly by: 'session_id' | 'prompt_cache_key'
+}
+
 /** What a client asks. Identified by (workflow, ordinal), so that it meets the same weather under every policy. */
 export interface ChatRequest {
   readonly id: RequestId
@@ -75,6 +81,8 @@ export interface ChatRequest {
   readonly traits: RequestTraits
   /** null: a question of its own. */
   readonly session: SessionTurn | null
+  /** How a caller names the conversation. Absent: not at all. */
+  readonly conversation?: Conversation
   /** The request as it was asked, where a rung of a degradation ladder has changed it since. */
   readonly original?: ChatRequest
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
@@ -129,8 +137,32 @@ export interface Call {
   slot: number
 }
 
-/** The part of a call that the contract knows: models in order, and the `provider` object. */
-export interface RequestHalf {
+/** Service tiers that a request may ask for (openrouter.md §1.11). `fast` is `priority`. */
+export const SERVICE_TIERS = ['auto', 'default', 'fast', 'flex', 'priority', 'scale'] as const
+export type ServiceTier = (typeof SERVICE_TIERS)[number]
+
+/** One of `plugins`: its id, whether it is on (absent: yes), and settings of its own. */
+export interface PluginUse {
+  readonly id: string
+  readonly enabled?: boolean | null | undefined
+  readonly [setting: string]: unknown
+}
+
+/** What a request says of its routing beside models and providers, by the names on the wire. Null is absent. */
+export interface RequestWishes {
+  /** Deprecated form of `provider.sort.partition`: `fallback` is `model`, `sort` is `none`. */
+  readonly route?: 'fallback' | 'sort' | null | undefined
+  readonly service_tier?: ServiceTier | null | undefined
+  /** Slug of a preset. */
+  readonly preset?: string | null | undefined
+  readonly plugins?: readonly PluginUse[] | null | undefined
+  /** The conversation it belongs to; `prompt_cache_key` names it where this does not. */
+  readonly session_id?: string | null | undefined
+  readonly prompt_cache_key?: string | null | undefined
+}
+
+/** The part of a call that the contract knows: models in order, the `provider` object, and further fields beside them. */
+export interface RequestHalf extends RequestWishes {
   readonly models: readonly string[]
   readonly provider: object
 }

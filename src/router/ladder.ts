@@ -156,7 +156,7 @@ function halfOf(base: RequestHalf, step: Step): RequestHalf {
   if (step.do !== 'plan') return base
   const hasOrder = (base.provider.order ?? []).length > 0
   const provider = step.sort === undefined || hasOrder ? base.provider : { ...base.provider, sort: step.sort }
-  return { models: step.models ?? base.models, provider }
+  return { ...base, models: step.models ?? base.models, provider }
 }
 
 /** How a plan ended. */

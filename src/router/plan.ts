@@ -15,6 +15,7 @@ import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
 import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
 import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
+import { resolve } from './resolve.ts'
 import { NO_RULE } from './rules.ts'
 import { BALANCES, priceWeighted, SORTS } from './strategies/index.ts'
 import type { Belief, RankContext, Strategy } from './strategy.ts'
@@ -68,7 +69,8 @@ export class Planner {
   /** The groups of a list, so that each list is split once. */
   private readonly groups = new WeakMap<readonly number[], readonly (readonly number[])[]>()
 
-  constructor(half: RequestHalf, terms: Terms, rule: number = NO_RULE, arrangement: Arrangement = {}) {
+  constructor(asked: RequestHalf, terms: Terms, rule: number = NO_RULE, arrangement: Arrangement = {}) {
+    const half = resolve(asked)
     this.terms = terms
     this.offers = terms.offers
     this.half = half

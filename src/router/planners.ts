@@ -44,11 +44,12 @@ export class Planners {
   }
 
   private plannerOfHalf(half: NonNullable<Call['half']>): Planner {
-    const key = JSON.stringify(half)
+    // Which conversation it is makes no other plan.
+    const key = JSON.stringify({ ...half, session_id: undefined, prompt_cache_key: undefined })
     let planner = this.foreign.get(key)
     if (!planner) {
       const provider = providerPreferencesSchema.parse(half.provider)
-      planner = new Planner({ models: half.models, provider }, this.terms, NO_RULE, this.policy.resilience)
+      planner = new Planner({ ...half, provider }, this.terms, NO_RULE, this.policy.resilience)
       if (this.foreign.size >= FOREIGN_MAX) this.foreign.delete([...this.foreign.keys()][0] as string)
       this.foreign.set(key, planner)
     }

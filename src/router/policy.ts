@@ -24,7 +24,7 @@ import { stickinessSchema } from './policies/stickiness.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
 import { degradeSchema } from './ladder.ts'
-import { modelList, providerPreferencesSchema } from './preferences.ts'
+import { modelList, providerPreferencesSchema, wishFields } from './preferences.ts'
 import { reactionsSchema } from './reactions.ts'
 import { ruleList } from './rules.ts'
 
@@ -118,6 +118,7 @@ export const policySchema = z
       description: 'Which providers may be asked, and in which order: OpenRouter’s own fields.',
       examples: [{ order: ['openai', 'azure'], data_collection: 'deny' }],
     }),
+    ...wishFields,
     rules: ruleList,
     resilience: resilienceSchema.prefault({}).meta({
       description: 'What happens when providers do not do what they should. Absent: what OpenRouter does.',

@@ -2,7 +2,9 @@
  * The request half of a policy: OpenRouter's own wire fields, so that it can be pasted from or into an application.
  */
 import { z } from 'zod'
-import { MODELS_MAX, QUANTIZATIONS } from '../protocol/index.ts'
+import { MODELS_MAX, QUANTIZATIONS, SERVICE_TIERS, SESSION_ID_MAX, type RequestWishes } from '../protocol/index.ts'
+
+const PLUGINS_MAX = 32
 
 const slugs = z.array(z.string().min(1).max(64)).max(1_000).nullish()
 const price = (of: string, example: number) =>
@@ -105,8 +107,40 @@ export const modelList = z
     examples: [['openai/gpt-5-mini', 'anthropic/claude-haiku-4-5']],
   })
 
+/** The fields beside `models` and `provider` (openrouter.md §4.1), of a request and of a policy alike. */
+export const wishFields = {
+  route: z
+    .enum(['fallback', 'sort'])
+    .nullish()
+    .meta({ description: 'Deprecated: `fallback` is `provider.sort.partition: model`, `sort` is `none`.' }),
+  service_tier: z
+    .enum(SERVICE_TIERS)
+    .nullish()
+    .meta({ description: 'The tier of service to be served in. Absent: the default tier.', examples: ['flex'] }),
+  preset: z
+    .string()
+    .min(1)
+    .max(128)
+    .nullish()
+    .meta({ description: 'Slug of a preset, whose fields these override.', examples: ['support'] }),
+  plugins: z
+    .array(z.looseObject({ id: z.string().min(1).max(64), enabled: z.boolean().nullish() }))
+    .max(PLUGINS_MAX)
+    .nullish()
+    .meta({ description: 'Plugins, with their settings.', examples: [[{ id: 'response-healing' }]] }),
+  session_id: z
+    .string()
+    .max(SESSION_ID_MAX)
+    .nullish()
+    .meta({ description: 'The conversation that requests belong to.', examples: ['ticket-4711'] }),
+  prompt_cache_key: z
+    .string()
+    .nullish()
+    .meta({ description: 'Names the conversation where `session_id` does not.', examples: ['ticket-4711'] }),
+}
+
 /** The request half alone: what crosses the wire with each request, and what the router plans by. */
-export interface RequestHalf {
+export interface RequestHalf extends RequestWishes {
   readonly models: readonly string[]
   readonly provider: ProviderPreferences
 }

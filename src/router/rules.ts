@@ -73,8 +73,8 @@ export const ruleList = z
   })
 
 /** The request half that a rule puts in the place of its policy's own. */
-export function halfOfRule({ use }: Rule, { provider }: RequestHalf): RequestHalf {
-  return { models: use.models, provider: { ...provider, ...use.provider } }
+export function halfOfRule({ use }: Rule, half: RequestHalf): RequestHalf {
+  return { ...half, models: use.models, provider: { ...half.provider, ...use.provider } }
 }
 
 /** No rule matched: the policy's own request half applies. */

@@ -3,6 +3,7 @@ import { afterAll } from 'vitest'
 import { card } from './card.ts'
 import './byok.ts'
 import './eligibility.ts'
+import './requests.ts'
 import './streaming.ts'
 
 afterAll(() => console.log(`\n${card()}\n`))
