@@ -1,8 +1,19 @@
-/** The gateway as a Machine: the router, and what a call passes on its way there and back. */
-import type { Machine } from '../base/index.ts'
-import type { Out } from '../ledger/index.ts'
-import type { GatewaySpec } from '../protocol/index.ts'
+/**
+ * The gateway as a Machine: the router, and the stages that a call passes on its way there and back (stage.ts). It hands
+ * what the drivers say on to the router, and stands between the router and the drivers' `out` once and for all, so that
+ * nothing is made per call but what a stage makes.
+ *
+ *   call.arrived ──▶ stage 1 ─▶ … ─▶ stage n ──▶ router
+ *   caller       ◀── stage 1 ◀─ … ◀─ stage n ◀── client.write, client.end, client.fail, client.left
+ *
+ * A call that stops on its way in is closed here, with an entry of its own like any other; no provider is called.
+ */
+import type { Machine, Millis } from '../base/index.ts'
+import type { CallClosed, CallOutcome, Out } from '../ledger/index.ts'
+import type { Call, CallFailure, GatewaySpec } from '../protocol/index.ts'
 import { Router, type RouterCommand, type RouterEvent, type RouterOptions } from '../router/index.ts'
+import type { CallerCommand, Halt, Stage } from './stage.ts'
+import { STAGES } from './stages/index.ts'
 
 export interface GatewayOptions extends RouterOptions {
   readonly gateway: GatewaySpec
@@ -14,7 +25,134 @@ export interface GatewayMachine extends Machine<RouterEvent, Out<RouterCommand>>
   readonly inFlight: number
 }
 
-/** The gateway of a fleet, as little of it as the fleet asks for. */
+/** The gateway of a fleet, as little of it as the fleet asks for: nothing but a router, if it asks for nothing. */
 export function gatewayOf(options: GatewayOptions): GatewayMachine {
-  return new Router(options)
+  const { gateway, offers, policies, rng } = options
+  const stages = STAGES.flatMap((make) => make({ gateway, offers, policies, rng: rng.named('gateway') }) ?? [])
+  const router = new Router(options)
+  return stages.length === 0 ? router : new Gateway(router, stages)
 }
+
+export class Gateway implements GatewayMachine {
+  private readonly router: Router
+  private readonly stages: readonly Stage[]
+  /** Where the event under way wants its commands and entries, and its instant. */
+  private outer: Out<RouterCommand> = NOWHERE
+  private now: Millis = 0
+  private readonly inner: Out<RouterCommand> = {
+    push: (command) => this.pushed(command),
+    record: (entry) => this.outer.record(entry),
+  }
+
+  constructor(router: Router, stages: readonly Stage[]) {
+    this.router = router
+    this.stages = stages
+  }
+
+  handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
+    this.outer = out
+    this.now = now
+    if (event.type === 'call.arrived') this.arrive(event.call, now)
+    else this.router.handle(event, now, this.inner)
+    this.outer = NOWHERE
+  }
+
+  wakeAt(): Millis {
+    return this.router.wakeAt()
+  }
+
+  get inFlight(): number {
+    return this.router.inFlight
+  }
+
+  private arrive(call: Call, now: Millis): void {
+    for (let passed = 0; passed < this.stages.length; passed += 1) {
+      const halt = this.stages[passed]?.admit?.(call, now) ?? null
+      if (halt === null) continue
+      this.close(call, halt, passed, now)
+      return
+    }
+    this.router.handle({ type: 'call.arrived', call }, now, this.inner)
+  }
+
+  /** What the router wants done; what is for a caller passes the stages. */
+  private pushed(command: RouterCommand): void {
+    switch (command.type) {
+      case 'client.write':
+        this.relay(command, this.stages.length, this.now)
+        return
+      case 'client.end':
+      case 'client.fail':
+      case 'client.left':
+        this.relay(command, this.stages.length, this.now)
+        this.settle(command.call, this.stages.length, this.now)
+        return
+      default:
+        this.outer.push(command)
+    }
+  }
+
+  /** Through the stages that the call has passed, last first. */
+  private relay(command: CallerCommand, passed: number, now: Millis): void {
+    let current: CallerCommand | null = command
+    for (let index = passed - 1; index >= 0 && current !== null; index -= 1) {
+      const stage = this.stages[index]
+      if (stage?.relay !== undefined) current = stage.relay(current, now)
+    }
+    if (current !== null) this.outer.push(current)
+  }
+
+  private settle(call: Call, passed: number, now: Millis): void {
+    for (let index = passed - 1; index >= 0; index -= 1) this.stages[index]?.settle?.(call, now)
+  }
+
+  /** A call that a stage has stopped is over. */
+  private close(call: Call, halt: Halt, passed: number, now: Millis): void {
+    const isAnswered = halt.do === 'answer'
+    const servedBy = isAnswered ? halt.servedBy : -1
+    call.summary = {
+      attempts: 0,
+      firstChoice: -1,
+      servedBy,
+      billed: 0,
+      rung: 0,
+      asked: call.request,
+      delivery: isAnswered ? 'answer' : 'none',
+    }
+    const { failure, outcome } = isAnswered ? ANSWERED : { failure: halt.failure, outcome: 'failed' as const }
+    this.outer.record(closedEntry(call, outcome, failure, servedBy, now))
+    const command: CallerCommand = isAnswered
+      ? { type: 'client.end', call, attempt: null, signals: halt.signals }
+      : { type: 'client.fail', call, failure: halt.failure, committed: false }
+    this.relay(command, passed, now)
+    this.settle(call, passed, now)
+  }
+}
+
+const ANSWERED = { failure: null, outcome: 'ok' } as const
+
+function closedEntry(
+  { request, number }: Call,
+  outcome: CallOutcome,
+  failure: CallFailure | null,
+  servedBy: number,
+  now: Millis,
+): CallClosed {
+  return {
+    kind: 'call.closed',
+    at: now,
+    request: request.id,
+    call: number,
+    outcome,
+    errorClass: failure?.class ?? null,
+    status: failure?.status ?? 200,
+    attempts: 0,
+    firstChoice: -1,
+    servedBy,
+    billed: 0,
+    rung: 0,
+  }
+}
+
+/** Between events nothing is said. */
+const NOWHERE: Out<RouterCommand> = { push: () => {}, record: () => {} }

@@ -6,3 +6,4 @@
  * It imports base, protocol, the entry types of ledger, and the router. It never sees a socket, a clock or a dialect.
  */
 export * from './gateway.ts'
+export * from './stage.ts'

@@ -66,8 +66,6 @@ export interface EngineOptions {
 /** Faster than this, chunks of a stream would come more often than timers can tell apart. */
 export const SPEED_MAX = 20
 const QUIET_POLL_MS = 10
-/** Unix time of scenario instant 0: fixed, so that dates in headers and bodies do not depend on the day. */
-const EPOCH_MS = Date.UTC(2026, 0, 1)
 
 /** A call that the gateway is answering. */
 interface AtGateway {
@@ -166,7 +164,7 @@ export class Engine {
     this.servers = new FleetServers({
       endpoints: spec.endpoints,
       rng: root.named('answers'),
-      epochMs: EPOCH_MS,
+      epochMs: spec.gateway.epoch,
       now,
       onLeft: (attempt) =>
         this.loop.enter((at) => this.fleet.handle({ type: 'attempt.cancelled', attempt }, at, this.fromFleet)),
@@ -184,7 +182,7 @@ export class Engine {
     this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
     this.gateway = new GatewayServer({
       offers: spec.offers,
-      epochMs: EPOCH_MS,
+      epochMs: spec.gateway.epoch,
       now,
       onVisitor: (visitor) => this.receive(visitor),
     })

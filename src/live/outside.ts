@@ -9,11 +9,14 @@ import {
   PLAIN_TRAITS,
   requestId,
   saysSomething,
+  UNKNOWN_KEY,
   usabilityOf,
   type Call,
+  type Caller,
   type CallFailure,
   type ErrorClass,
   type FinishReason,
+  type GatewaySpec,
   type Offer,
   type RequestHalf,
   type RequestTraits,
@@ -32,6 +35,7 @@ export interface OutsideOptions {
   readonly policies: readonly Policy[]
   readonly policyNames: readonly string[]
   readonly rng: Rng
+  readonly gateway: GatewaySpec
 }
 
 /** Why somebody is not let in. */
@@ -95,7 +99,8 @@ export class Outside {
     const half = this.halfOf(wire, at(policies, policy))
     if (half !== null && 'status' in half) return half
     const traits = this.traitsOf(headers)
-    return 'status' in traits ? traits : this.admit(wire, half, policy, named, traits, now)
+    if ('status' in traits) return traits
+    return this.admit(wire, half, policy, named, { traits, caller: this.callerOf(headers) }, now)
   }
 
   /** What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies. */
@@ -132,12 +137,21 @@ export class Outside {
     return { status: 400, message: `${header}: ${issue?.message ?? 'is not valid'}` }
   }
 
+  /** Whose key came with it, where the gateway has keys. */
+  private callerOf(headers: HeaderBag): Caller | null {
+    const { keys } = this.options.gateway
+    const secret = /^bearer +(\S+)$/i.exec(headerOf(headers, 'authorization') ?? '')?.[1]
+    if (keys === undefined || secret === undefined) return null
+    const key = keys.findIndex((one) => one.secret === secret)
+    return { key: key < 0 ? UNKNOWN_KEY : key }
+  }
+
   private admit(
     wire: WireRequest,
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    traits: RequestTraits,
+    { traits, caller }: { readonly traits: RequestTraits; readonly caller: Caller | null },
     now: Millis,
   ): Call {
     const { workflows, record, rng } = this.options
@@ -152,7 +166,7 @@ export class Outside {
       ordinal,
       rng,
     )
-    const call: Call = { request, number: 0, policy, half, summary: null, slot: -1 }
+    const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     this.guests.set(call, {
       arrivedAt: now,
       workflow,

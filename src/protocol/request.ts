@@ -119,6 +119,14 @@ export function weatherOf(workflowName: string, ordinal: number): number {
   return mix32(hashName(workflowName) ^ Math.imul(ordinal + 1, 0x9e3779b1))
 }
 
+/** Who calls, where the gateway has keys. */
+export interface Caller {
+  /** Index of the API key in `keys` of the gateway; UNKNOWN_KEY for a secret that is nobody's. */
+  readonly key: number
+}
+
+export const UNKNOWN_KEY = -1
+
 /**
  * One call of the application at the gateway. A request is one call, unless the application retries by itself.
  * The router fills in the summary when it closes the call, so that whoever holds the handle can tell the story.
@@ -129,8 +137,13 @@ export interface Call {
   readonly number: number
   /** Index of the policy that applies. */
   readonly policy: number
-  /** The request half that came with the call, when it is not the policy's own; null otherwise. */
-  readonly half: RequestHalf | null
+  /** null: the call came without a key. */
+  readonly caller: Caller | null
+  /**
+   * The request half that came with the call, when it is not the policy's own; null otherwise. The gateway may put
+   * another in its place, before the router sees it.
+   */
+  half: RequestHalf | null
   /** Filled in by the router. */
   summary: CallSummary | null
   /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */

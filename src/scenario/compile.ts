@@ -90,7 +90,7 @@ export function compile(parts: Parts): Compiled {
     misfits,
   )
   const windows = windowsOf(scenario, misfits)
-  const drafts = workflowDrafts(scenario, policyNames, endpoints, arrivalFiles, misfits)
+  const drafts = workflowDrafts(scenario, policyNames, fleet, arrivalFiles, misfits)
   const timeline = timelineOf(scenario, endpoints, misfits)
   checkGates(scenario, endpoints, windows, timeline, misfits)
   const workflows = (rng: Rng) => drafts.map((draft) => draft.begin(rng))

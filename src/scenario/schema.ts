@@ -173,6 +173,16 @@ export const workflowSchema = z.strictObject({
     .min(1)
     .max(64)
     .meta({ description: 'A key of `policies`.', examples: ['chat'] }),
+  key: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({
+      description:
+        'Name of the API key it calls with, one of `gateway.keys` of the fleet. Default: the key that is named like the tenant of the request.',
+      examples: ['support'],
+    }),
   arrivals: z
     .discriminatedUnion('kind', arrivalLines as unknown as [(typeof arrivalLines)[number], ...typeof arrivalLines])
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),

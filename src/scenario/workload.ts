@@ -1,13 +1,14 @@
 /** The workload of a scenario: each workflow with its policy, its arrivals, its mix and its application. */
 import type { z } from 'zod'
 import { formatDuration, type Millis, type Rng } from '../base/index.ts'
-import { endpointId, type EndpointSpec } from '../protocol/index.ts'
+import { endpointId, type Caller, type FleetSpec, type KeySpec } from '../protocol/index.ts'
 import {
   agentTalk,
   ARRIVALS,
   MIXES,
   requestsPerTalk,
   sessionTalk,
+  tenantsOf,
   TraitsSource,
   type ArrivalKind,
   type Mix,
@@ -26,7 +27,7 @@ export interface WorkflowDraft {
 export function workflowDrafts(
   scenario: Scenario,
   policyNames: readonly string[],
-  endpoints: readonly EndpointSpec[],
+  { endpoints, gateway: { keys } }: Pick<FleetSpec, 'endpoints' | 'gateway'>,
   arrivalFiles: readonly unknown[],
   misfits: Misfit[],
 ): WorkflowDraft[] {
@@ -62,7 +63,9 @@ export function workflowDrafts(
       const requests = expected * (talk === null ? 1 : requestsPerTalk(talk))
       misfits.push(...misfitsOf(requests, scenario.duration, [...path, 'arrivals']))
     }
-    const traits = new TraitsSource({ ...mix?.traits, ...line.traits }, line.workflow)
+    const about = { ...mix?.traits, ...line.traits }
+    const traits = new TraitsSource(about, line.workflow)
+    const caller = callerOf(line.key, tenantsOf(about), keys, path, misfits)
     return {
       policy,
       begin: (rng) => ({
@@ -76,9 +79,42 @@ export function workflowDrafts(
         client: line.client,
         emergencyEndpoint,
         talk,
+        caller,
       }),
     }
   })
+}
+
+/** Who calls for a workflow: the key that its line names, or else those that are named like its tenants. */
+function callerOf(
+  name: string | undefined,
+  tenants: readonly string[],
+  keys: readonly KeySpec[] | undefined,
+  path: Misfit['path'],
+  misfits: Misfit[],
+): Caller | ReadonlyMap<string, Caller> | null {
+  const names = (keys ?? []).map((key) => key.name)
+  if (name !== undefined) {
+    if (names.includes(name)) return { key: names.indexOf(name) }
+    const misfit =
+      keys === undefined
+        ? { message: 'the gateway of the fleet has no keys', fix: 'remove it, or add `gateway.keys` to the fleet' }
+        : unknown('key', name, names, '`gateway.keys` of the fleet')
+    misfits.push({ path: [...path, 'key'], needs: 'fleet', ...misfit })
+    return null
+  }
+  if (keys === undefined) return null
+  const keyless = tenants.find((tenant) => !names.includes(tenant))
+  if (keyless !== undefined) {
+    misfits.push({
+      path,
+      needs: 'fleet',
+      message: `the gateway wants a key, and no key is named like the tenant "${keyless}"`,
+      allowed: names.join(', '),
+      fix: `say which key the workflow calls with, like "key: ${names[0] ?? 'support'}", or name tenants like keys`,
+    })
+  }
+  return new Map(names.map((key, index) => [key, { key: index }]))
 }
 
 /** What the requests of a workflow are turns of; null where each stands alone. */

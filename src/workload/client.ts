@@ -23,16 +23,18 @@ import {
   usabilityOf,
   type AttemptHandle,
   type Call,
+  type Caller,
   type CallFailure,
   type CallSummary,
   type ChatRequest,
   type Content,
   type ErrorClass,
   type FinishReason,
+  type RequestHalf,
   type Signal,
   type ToolDelta,
 } from '../protocol/index.ts'
-import type { Workflow } from './workflow.ts'
+import { callerOf, type Workflow } from './workflow.ts'
 
 export type ClientEvent =
   | { readonly type: 'request.arrived'; readonly request: ChatRequest }
@@ -113,7 +115,8 @@ class ErrandCall implements Call {
   readonly request: ChatRequest
   readonly number: number
   readonly policy: number
-  readonly half = null
+  readonly caller: Caller | null
+  half: RequestHalf | null = null
   summary: CallSummary | null = null
   slot = -1
   readonly errand: Errand
@@ -122,6 +125,7 @@ class ErrandCall implements Call {
     this.request = errand.request
     this.number = number
     this.policy = errand.workflow.policy
+    this.caller = callerOf(errand.workflow, errand.request)
     this.errand = errand
   }
 }

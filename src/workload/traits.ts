@@ -68,6 +68,11 @@ export const traitsSchema = z.strictObject({
 
 export type TraitsSpec = z.infer<typeof traitsSchema>
 
+/** On whose behalf requests with these traits may come. */
+export function tenantsOf({ tenant = PLAIN_TRAITS.tenant }: TraitsSpec): readonly string[] {
+  return typeof tenant === 'string' ? [tenant] : Object.keys(tenant)
+}
+
 interface Choice<T> {
   readonly values: readonly T[]
   /** Share of all values up to and including each. */

@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import { count, duration, hashName, ratio, Rng } from '../base/index.ts'
-import { requestId, weatherOf, type ChatRequest } from '../protocol/index.ts'
+import { requestId, weatherOf, type Caller, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
 import { turnOf, type Talk } from './talk.ts'
@@ -51,6 +51,14 @@ export interface Workflow {
   readonly emergencyEndpoint: number
   /** null: every request is a question of its own. */
   readonly talk: Talk | null
+  /** Whose key it calls with: one for all, or one by tenant; null for no key. */
+  readonly caller: Caller | ReadonlyMap<string, Caller> | null
+}
+
+/** Who calls with a request of a workflow; null for nobody that the gateway would know. */
+export function callerOf({ caller }: Workflow, { traits }: ChatRequest): Caller | null {
+  if (caller === null || 'key' in caller) return caller
+  return caller.get(traits.tenant) ?? null
 }
 
 const QUESTION_STREAM = 0x7175

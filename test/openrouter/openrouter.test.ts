@@ -1,6 +1,7 @@
 /** All behaviours of the contract, in one file, so that they stand on one card. */
 import { afterAll } from 'vitest'
 import { card } from './card.ts'
+import './account.ts'
 import './byok.ts'
 import './eligibility.ts'
 import './requests.ts'

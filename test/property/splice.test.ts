@@ -50,7 +50,7 @@ test.each(POLICIES)('splice: under %j, what a caller is written is of one endpoi
         if (hasContent) speakers.add(command.attempt?.number ?? -1)
       },
     }
-    const call: Call = { request: request(), number: 0, policy: 0, half: null, summary: null, slot: -1 }
+    const call: Call = { request: request(), number: 0, policy: 0, caller: null, half: null, summary: null, slot: -1 }
     const dice = rng.named('sayings').fork(seed)
     router.handle({ type: 'call.arrived', call }, 0, out)
     for (let now = 50; now < 4_000; now += 50) {

@@ -66,6 +66,8 @@ export interface Asked {
   readonly session?: ChatRequest['session']
   readonly traits?: RequestTraits
   readonly workflow?: number
+  /** Index of the key it calls with; null for none. Default: none. */
+  readonly key?: number | null
 }
 
 let ordinals = 0
@@ -124,7 +126,9 @@ export class Lab {
 
   /** A request arrives now. */
   ask(asked: Asked = {}): Call {
-    const call = { request: request(asked), number: 0, policy: asked.policy ?? 0, half: null, summary: null, slot: -1 }
+    const { policy = 0, key = null } = asked
+    const caller = key === null ? null : { key }
+    const call = { request: request(asked), number: 0, policy, caller, half: null, summary: null, slot: -1 }
     this.router.handle({ type: 'call.arrived', call }, this.now, this.out)
     return call
   }

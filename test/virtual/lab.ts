@@ -1,7 +1,7 @@
 /** A world on the bench: everything that is not said has a plain default, and the whole ledger comes back. */
 import { Rng, type Millis } from '../../src/base/index.ts'
 import { Log, type Entry, type EntryKind, type EntryOf } from '../../src/ledger/index.ts'
-import { endpointId, endpointSchema, offerOf, PLAIN_GATEWAY, type EndpointSpec } from '../../src/protocol/index.ts'
+import { endpointId, endpointSchema, offerOf, gatewaySchema, type EndpointSpec } from '../../src/protocol/index.ts'
 import { FAULTS, shapeSchema, type FaultKind, type ScheduledFault } from '../../src/provider/index.ts'
 import { policySchema, type Policy } from '../../src/router/index.ts'
 import { World, type WorldSpec } from '../../src/virtual/index.ts'
@@ -72,6 +72,8 @@ export interface WorkflowInput {
   readonly emergency?: number
   readonly session?: Fields
   readonly agent?: Fields
+  /** Index of the key it calls with. */
+  readonly key?: number
 }
 
 export interface WorldInput {
@@ -82,6 +84,8 @@ export interface WorldInput {
   readonly policies?: readonly Policy[]
   readonly workflows?: readonly WorkflowInput[]
   readonly timeline?: readonly ScheduledFault[]
+  /** `gateway:` of the fleet file. */
+  readonly gateway?: Fields
 }
 
 export function worldSpec(input: WorldInput): WorldSpec {
@@ -93,7 +97,7 @@ export function worldSpec(input: WorldInput): WorldSpec {
     drainMs: input.drainMs ?? 120_000,
     endpoints,
     offers: endpoints.map(offerOf),
-    gateway: PLAIN_GATEWAY,
+    gateway: gatewaySchema.parse(input.gateway ?? {}),
     policies,
     workflows: (rng) => workflows.map((workflow, index) => workflowOf(workflow, index, rng, durationMs)),
     timeline,
@@ -119,6 +123,7 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
       : input.agent
         ? agentTalk(agentSchema.parse(input.agent))
         : null,
+    caller: input.key === undefined ? null : { key: input.key },
   }
 }
 

@@ -5,10 +5,14 @@
 import { z } from 'zod'
 import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
+import { utcInstant } from './calendar.ts'
+import { keysSchema } from './keys.ts'
 
 export * from './byok.ts'
+export * from './calendar.ts'
 export * from './choices.ts'
 export * from './constants.ts'
+export * from './keys.ts'
 
 export const gatewaySchema = z.strictObject({
   choices: choicesSchema.prefault({}).meta({
@@ -18,6 +22,16 @@ export const gatewaySchema = z.strictObject({
   byok: byokSchema.meta({
     description: 'Keys of one’s own at providers. Absent: none; everybody shares the gateway’s.',
     examples: [[{ name: 'our-openai', provider: 'openai' }]],
+  }),
+  epoch: utcInstant()
+    .prefault('2026-01-01T00:00:00Z')
+    .meta({
+      description: 'The instant in UTC at which a run begins: days, months and prices by the clock follow from it.',
+      examples: ['2026-01-01T00:00:00Z'],
+    }),
+  keys: keysSchema.optional().meta({
+    description: 'API keys of the gateway. Absent: anybody may call.',
+    examples: [[{ name: 'support', limit: '$5', limit_reset: 'monthly' }]],
   }),
 })
 

@@ -1,0 +1,5 @@
+/** All stages, in the order in which a call passes them on its way in. One line each. */
+import type { StageMaker } from '../stage.ts'
+import { keys } from './keys.ts'
+
+export const STAGES: readonly StageMaker[] = [keys]
