@@ -1,17 +1,18 @@
 /**
- * The gateway on the wire: `POST /v1/chat/completions` as OpenAI has it, the same under `/api/v1` as OpenRouter has it,
- * and `GET …/models`. Calls of the workload are matched by their mark; anybody else is an outside client, for whom the
+ * The gateway on the wire: its skins (`/chat/completions`, `/messages`, …) under `/v1` as their makers have them, and
+ * under `/api/v1` as OpenRouter has them, and `GET …/models`. Calls of the workload are matched by their mark; anybody else is an outside client, for whom the
  * gateway keeps the books that an application would keep.
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { Offer, Signal } from '../protocol/index.ts'
+import { classOfStatus, ERROR_TYPE_OF, promptTokens, type Failed, type Offer } from '../protocol/index.ts'
 import {
-  dialectOf,
   isRequestProblem,
   problemSignal,
-  type Dialect,
+  SKINS,
+  type RenderContext,
   type Renderer,
+  type Skin,
   type WireRequest,
 } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
@@ -24,6 +25,7 @@ export interface Visitor {
   readonly mark: string | null
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly reply: FastifyReply
+  /** `model` and `providerName` of who answers; empty where the request was never routed. */
   renderer(model: string, providerName: string): Renderer
 }
 
@@ -39,6 +41,18 @@ const SURFACES = [
   { prefix: '/api/v1', surface: 'openrouter' },
 ] as const
 
+/** What a request came through: a skin, and whose habits it has. */
+interface Door {
+  readonly skin: Skin
+  readonly surface: 'openai' | 'openrouter'
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    readonly door?: Door
+  }
+}
+
 export class GatewayServer {
   private readonly options: GatewayServerOptions
   private readonly server: FastifyInstance
@@ -47,16 +61,30 @@ export class GatewayServer {
   constructor(options: GatewayServerOptions) {
     this.options = options
     this.server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
-    const dialect = dialectOf('openai-chat')
     for (const { prefix, surface } of SURFACES) {
-      this.server.post(`${prefix}/chat/completions`, (request, reply) => this.receive(dialect, surface, request, reply))
+      for (const skin of SKINS) {
+        const door: Door = { skin, surface }
+        const config = { door }
+        this.server.post(`${prefix}${skin.path}`, { config }, (request, reply) => this.receive(door, request, reply))
+      }
       this.server.get(`${prefix}/models`, () => this.models())
     }
-    this.server.setErrorHandler((error: { statusCode?: number; message: string }, _request, reply) => {
-      const status = error.statusCode ?? 500
-      void reply
-        .status(status)
-        .send({ error: { message: error.message, type: 'invalid_request_error', param: null, code: null } })
+    this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
+      const { statusCode: status = 500, message } = error
+      const { door } = request.routeOptions.config
+      if (door) {
+        const failed: Failed = {
+          type: 'failed',
+          class: classOfStatus(status),
+          status,
+          retryAfterMs: null,
+          where: 'response',
+          message,
+        }
+        this.refuse(door, failed, reply)
+        return
+      }
+      void reply.status(status).send({ error: { message, type: 'invalid_request_error', param: null, code: null } })
     })
     this.server.setNotFoundHandler((request, reply) => {
       const message = `Unknown request URL: ${request.method} ${request.url}`
@@ -77,40 +105,53 @@ export class GatewayServer {
     await this.server.close()
   }
 
-  private receive(
-    dialect: Dialect,
-    surface: 'openai' | 'openrouter',
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): void {
-    const decoded = dialect.decodeRequest(request.body, request.headers, request.url)
-    const mark = request.headers[CALL_MARK]
-    const renderer = (stream: boolean, includeUsage: boolean) => (model: string, providerName: string) => {
-      this.answers += 1
-      return dialect.renderer({
-        id: `${surface === 'openrouter' ? 'gen' : 'chatcmpl'}-squall${this.answers.toString(36)}`,
-        model,
-        createdAtSeconds: Math.floor((this.options.epochMs + this.options.now()) / 1_000),
-        stream,
-        includeUsage: includeUsage || surface === 'openrouter',
-        textOf: (_channel, _from, tokens) => ' '.repeat(tokens * 4),
-        surface,
-        ...(surface === 'openrouter' && { providerName }),
-      })
-    }
-    reply.hijack()
+  private receive(door: Door, request: FastifyRequest, reply: FastifyReply): void {
+    const decoded = door.skin.decodeRequest(request.body, request.headers, request.url)
     if (isRequestProblem(decoded)) {
-      const frame = renderer(false, false)('', '').render([problemSignal(decoded) as Signal])
-      reply.raw.writeHead(frame.head?.status ?? 400, frame.head?.headers ?? {}).end(frame.body)
+      this.refuse(door, problemSignal(decoded), reply)
       return
     }
+    const mark = request.headers[CALL_MARK]
+    reply.hijack()
     this.options.onVisitor({
       wire: decoded,
       mark: typeof mark === 'string' ? mark : null,
       headers: request.headers,
       reply,
-      renderer: renderer(decoded.stream, decoded.streamOptionsIncludeUsage),
+      renderer: (model, providerName) => this.renderer(door, decoded, model, providerName),
     })
+  }
+
+  /** The answer to a request that is not let in. */
+  private refuse(door: Door, failed: Failed, reply: FastifyReply): void {
+    const { head, body } = this.renderer(door, null, '', '').render([failed])
+    reply.hijack()
+    reply.raw.writeHead(head?.status ?? 400, head?.headers ?? {}).end(body)
+  }
+
+  private renderer({ skin, surface }: Door, wire: WireRequest | null, model: string, providerName: string): Renderer {
+    this.answers += 1
+    const isOpenRouter = surface === 'openrouter'
+    const id = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
+    const context: RenderContext = {
+      id,
+      model,
+      createdAtSeconds: Math.floor((this.options.epochMs + this.options.now()) / 1_000),
+      stream: wire?.stream ?? false,
+      ...(wire && { inputTokens: promptTokens(wire.promptBytes) }),
+      includeUsage: isOpenRouter || (wire?.streamOptionsIncludeUsage ?? false),
+      textOf: (_channel, _from, tokens) => ' '.repeat(tokens * 4),
+      surface,
+      ...(isOpenRouter && {
+        providerName,
+        told: ({ class: errorClass, message }: Failed) => ({
+          errorType: ERROR_TYPE_OF[errorClass],
+          message,
+          generation: model === '' ? null : id,
+        }),
+      }),
+    }
+    return skin.renderer(context)
   }
 
   private models(): object {

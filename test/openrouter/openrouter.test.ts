@@ -5,6 +5,7 @@ import './account.ts'
 import './byok.ts'
 import './eligibility.ts'
 import './requests.ts'
+import './skins.ts'
 import './streaming.ts'
 
 afterAll(() => console.log(`\n${card()}\n`))

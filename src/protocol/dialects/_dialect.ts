@@ -11,6 +11,7 @@
  * A renderer and a parser serve one answer each and are then thrown away.
  */
 import type { ErrorClass } from '../error-class.ts'
+import type { ErrorType } from '../error-type.ts'
 import { promptTokens, type RequestShape } from '../request.ts'
 import { coalesce, type Content, type Failed, type Garbled, type Signal, type ToolDelta } from '../signal.ts'
 import type { ToolSpec } from '../tool-call.ts'
@@ -110,6 +111,20 @@ export interface RenderContext {
   readonly surface?: 'openai' | 'openrouter'
   /** Whose error bodies, error headers and rate-limit headers to write. Absent: those of the dialect itself. */
   readonly native?: Native
+  /** How OpenRouter tells of a failure: its skins wrap this in envelopes of their own. Absent: the dialect's own words. */
+  told?(failed: Failed): ToldError
+}
+
+/** A failure as OpenRouter tells it on any of its skins (openrouter.md §3). */
+export interface ToldError {
+  readonly errorType: ErrorType
+  readonly message: string
+  /** Id of the generation; null where the request was not routed yet. */
+  readonly generation: string | null
+  /** Fields of the `error` object beyond these, such as `availability`. */
+  readonly more?: object
+  /** Fields beside the `error` object, such as `openrouter_metadata`. */
+  readonly beside?: object
 }
 
 export interface Renderer {

@@ -13,6 +13,16 @@ export * from './_dialect.ts'
 
 export const DIALECTS = [openaiChat, anthropicMessages, gemini] as const satisfies readonly Dialect[]
 
+/** What a gateway can be asked in: a dialect's side of the server, under the path below its prefix. */
+export interface Skin extends Pick<Dialect, 'idPrefix' | 'decodeRequest' | 'renderer'> {
+  readonly path: string
+}
+
+export const SKINS: readonly Skin[] = [
+  { ...openaiChat, path: '/chat/completions' },
+  { ...anthropicMessages, path: '/messages' },
+]
+
 /** The dialect an endpoint speaks. */
 export function dialectOf(id: DialectId): Dialect {
   const dialect = DIALECTS.find((candidate) => candidate.id === id)

@@ -4,7 +4,9 @@
  * messages seen in public issues.
  */
 import type { ErrorClass } from '../../error-class.ts'
+import type { ErrorType } from '../../error-type.ts'
 import type { Failed } from '../../signal.ts'
+import type { ToldError } from '../_dialect.ts'
 import { gatewayWording, wordsOf, type GatewayClass, type Vocabulary } from '../_errors.ts'
 
 interface Wording {
@@ -65,4 +67,30 @@ export function errorBody(failed: Failed, requestId: string): string {
   const { type, code } = WORDING[failed.class]
   const details = code === null ? null : { error_code: code }
   return JSON.stringify({ type: 'error', error: { details, type, message: failed.message }, request_id: requestId })
+}
+
+/** OpenRouter's kinds in Anthropic's words (openrouter.md §3.9); everything else is an invalid request. */
+const TYPES: Readonly<Partial<Record<ErrorType, string>>> = {
+  authentication: 'authentication_error',
+  permission_denied: 'permission_error',
+  payment_required: 'billing_error',
+  not_found: 'not_found_error',
+  image_not_found: 'not_found_error',
+  rate_limit_exceeded: 'rate_limit_error',
+  provider_overloaded: 'overloaded_error',
+  timeout: 'timeout_error',
+  provider_unavailable: 'api_error',
+  server: 'api_error',
+  unmapped: 'api_error',
+}
+
+/** The same as OpenRouter writes it on `/messages`. */
+export function toldBody({ errorType, message, generation, more, beside }: ToldError): string {
+  const type = TYPES[errorType] ?? 'invalid_request_error'
+  return JSON.stringify({
+    type: 'error',
+    error: { type, message, error_type: errorType, ...more },
+    request_id: generation,
+    ...beside,
+  })
 }

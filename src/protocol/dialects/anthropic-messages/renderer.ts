@@ -15,7 +15,7 @@ import { AnswerRenderer } from '../_answer-renderer.ts'
 import type { RenderContext, Renderer } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
 import { objectOf } from '../_wire.ts'
-import { errorBody, WORDING } from './errors.ts'
+import { errorBody, toldBody, WORDING } from './errors.ts'
 import { MESSAGES_QUIRKS } from './quirks.ts'
 
 /** Stands where a real answer proves that its thinking is its own. */
@@ -80,8 +80,14 @@ class MessagesRenderer extends AnswerRenderer {
   }
 
   private identity(): object {
-    const { id, model } = this.context
-    return { id, type: 'message', role: 'assistant', model }
+    const { id, model, providerName } = this.context
+    return {
+      id,
+      type: 'message',
+      role: 'assistant',
+      model,
+      ...(providerName !== undefined && { provider: providerName }),
+    }
   }
 
   private openBlock(kind: 'text' | 'thinking' | 'tool_use', block: object): void {
@@ -135,7 +141,7 @@ class MessagesRenderer extends AnswerRenderer {
 
   protected streamFailed(failed: Failed): void {
     this.streamUsage()
-    this.write(`event: error\ndata: ${errorBody(failed, this.requestId())}\n\n`)
+    this.write(`event: error\ndata: ${this.errorBody(failed)}\n\n`)
   }
 
   protected streamCut(how: Closed['how']): void {
@@ -176,11 +182,7 @@ class MessagesRenderer extends AnswerRenderer {
   }
 
   protected errorBody(failed: Failed): string {
-    return errorBody(failed, this.requestId())
-  }
-
-  private requestId(): string {
-    return `req_${this.context.id}`
+    return this.context.told ? toldBody(this.context.told(failed)) : errorBody(failed, `req_${this.context.id}`)
   }
 }
 

@@ -2,8 +2,10 @@
  * Anthropic's request body, both ways. Instructions stand apart in `system`, tool calls and their results are blocks of
  * content, roles take turns, and `max_tokens` must be there. Parameters that Anthropic does not know would be refused,
  * so they stay behind: the router has already chosen an endpoint that supports what must be supported. There is no
- * JSON mode but a schema, so `json_object` becomes the schema of any object.
+ * JSON mode but a schema, so `json_object` becomes the schema of any object. OpenRouter's additions (`models` or
+ * `fallbacks`, `provider`) are read, because the gateway speaks this dialect to its callers; Anthropic is never sent them.
  */
+import { FALLBACKS_MAX } from '../../contract/constants.ts'
 import type { EncodedRequest, RequestProblem, WireMessage, WireRequest } from '../_dialect.ts'
 import {
   asBoolean,
@@ -16,6 +18,7 @@ import {
   fieldReader,
   isAbsent,
   isInstruction,
+  isName,
   joinNeighbours,
   MESSAGES_MAX,
   Mistake,
@@ -146,6 +149,11 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
   if (!fields) throw new Mistake('The request body is not valid JSON: it must be an object.', null)
   const {
     model,
+    models,
+    fallbacks,
+    provider,
+    service_tier: tier,
+    speed,
     max_tokens: maxTokens,
     messages,
     system,
@@ -169,8 +177,8 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
   const schema = readSchema(output?.['format'] ?? outputFormat)
   const choice = recordOf(toolChoice)
   return {
-    models: [required(model, 'model', 'a valid string', asName)],
-    provider: null,
+    models: readModels(model, models, fallbacks),
+    provider: optional(provider, 'provider', 'an object', recordOf),
     stream: isStreamed,
     maxTokens: cap,
     messages: conversed,
@@ -181,6 +189,7 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
     streamOptionsIncludeUsage: isStreamed, // Anthropic always tells.
     parameters: {
       ...parameters,
+      ...readTier(tier, speed),
       ...(stop && { stop }),
       ...(user !== null && { user }),
       ...(!isAbsent(output?.['effort']) && { reasoning_effort: output['effort'] }),
@@ -189,6 +198,36 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
     marks: readMarks(headers),
     promptBytes: promptBytesOf(conversed),
   }
+}
+
+/** The model, then the caller's own fallbacks: a list of models, or of objects that name one and nothing else. */
+function readModels(model: unknown, models: unknown, fallbacks: unknown): string[] {
+  const first = required(model, 'model', 'a valid string', asName)
+  const rest = optional(models, 'models', 'a list of model ids', (given) =>
+    Array.isArray(given) && given.every(isName) ? given : null,
+  )
+  const objects = optional(fallbacks, 'fallbacks', 'a valid list', asList)
+  if (rest && objects) throw new Mistake("'models' and 'fallbacks' cannot be used together.", 'fallbacks')
+  return [...new Set([first, ...(rest ?? readFallbacks(objects ?? []))])]
+}
+
+function readFallbacks(fallbacks: readonly unknown[]): string[] {
+  if (fallbacks.length > FALLBACKS_MAX) {
+    throw new Mistake(`'fallbacks' array must have ${FALLBACKS_MAX} items or fewer.`, 'fallbacks')
+  }
+  return fallbacks.map((fallback, index) => {
+    const param = `fallbacks.${index}`
+    const { model, ...others } = required(fallback, param, 'an object', recordOf)
+    const [stranger] = Object.keys(others)
+    if (stranger !== undefined) throw new Mistake(`Unrecognized key(s) in object: '${stranger}'`, param)
+    return required(model, `${param}.model`, 'a valid string', asName)
+  })
+}
+
+/** The tier in OpenRouter's words: Anthropic has one of its own for the default, and calls the fast one a speed. */
+function readTier(tier: unknown, speed: unknown): { service_tier?: unknown } {
+  if (!isAbsent(tier)) return { service_tier: tier === 'standard_only' ? 'default' : tier }
+  return speed === 'fast' ? { service_tier: 'priority' } : {}
 }
 
 function checkTemperature(temperature: unknown): void {
