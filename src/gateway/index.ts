@@ -5,5 +5,7 @@
  * that a gateway does, there is no gateway, only its router.
  * It imports base, protocol, the entry types of ledger, and the router. It never sees a socket, a clock or a dialect.
  */
+export * from './error-shapes.ts'
+export * from './errors.ts'
 export * from './gateway.ts'
 export * from './stage.ts'

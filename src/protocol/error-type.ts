@@ -1,16 +1,41 @@
-/** OpenRouter's `error_type` (openrouter.md §3.3): what kind of error a caller is told of. */
+/**
+ * OpenRouter's typed error codes with their HTTP statuses (openrouter.md §3.3), and which of them a class of error is. A
+ * status that comes with an answer wins over the one here: 529 and 408 are told as they are.
+ */
 import type { ErrorClass } from './error-class.ts'
 
-export const ERROR_TYPES = [
-  'context_length_exceeded', 'max_tokens_exceeded', 'token_limit_exceeded', 'string_too_long', 'authentication',
-  'permission_denied', 'payment_required', 'rate_limit_exceeded', 'provider_overloaded', 'provider_unavailable',
-  'invalid_request', 'invalid_prompt', 'not_found', 'payload_too_large', 'unprocessable', 'content_policy_violation',
-  'refusal', 'invalid_image', 'image_too_large', 'image_too_small', 'unsupported_image_format', 'image_not_found',
-  'image_download_failed', 'server', 'timeout', 'unmapped', 'precondition_failed',
-] as const // prettier-ignore
-export type ErrorType = (typeof ERROR_TYPES)[number]
+export const ERROR_TYPES = {
+  context_length_exceeded: 400,
+  max_tokens_exceeded: 400,
+  token_limit_exceeded: 400,
+  string_too_long: 400,
+  authentication: 401,
+  permission_denied: 403,
+  payment_required: 402,
+  rate_limit_exceeded: 429,
+  provider_overloaded: 503,
+  provider_unavailable: 502,
+  invalid_request: 400,
+  invalid_prompt: 400,
+  not_found: 404,
+  payload_too_large: 413,
+  precondition_failed: 412,
+  unprocessable: 422,
+  content_policy_violation: 400,
+  refusal: 400,
+  invalid_image: 400,
+  image_too_large: 400,
+  image_too_small: 400,
+  unsupported_image_format: 400,
+  image_not_found: 404,
+  image_download_failed: 400,
+  server: 500,
+  timeout: 504,
+  unmapped: 500,
+} as const satisfies Record<string, number>
 
-/** What each class of ours is to a caller. */
+export type ErrorType = keyof typeof ERROR_TYPES
+
 export const ERROR_TYPE_OF: Readonly<Record<ErrorClass, ErrorType>> = {
   connect_refused: 'provider_unavailable',
   dns_failure: 'provider_unavailable',
@@ -43,8 +68,13 @@ export const ERROR_TYPE_OF: Readonly<Record<ErrorClass, ErrorType>> = {
   no_endpoint: 'not_found',
   budget_exceeded: 'payment_required',
   circuit_open: 'provider_overloaded',
-  gateway_down: 'server',
+  gateway_down: 'provider_unavailable',
   client_timeout: 'timeout',
   cancelled: 'unmapped',
   shed: 'provider_overloaded',
+}
+
+/** The typed code of an error: that of its class, unless the status is one of those that the class does not tell apart. */
+export function errorTypeOf(errorClass: ErrorClass, status: number): ErrorType {
+  return errorClass === 'invalid_request' && status === 422 ? 'unprocessable' : ERROR_TYPE_OF[errorClass]
 }

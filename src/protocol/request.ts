@@ -3,6 +3,7 @@
  */
 import { hashName, mix32, type Millis } from '../base/index.ts'
 import type { ErrorClass } from './error-class.ts'
+import type { FailureDetail } from './failure-detail.ts'
 import type { NanoDollars } from './price.ts'
 import type { ToolSpec } from './tool-call.ts'
 
@@ -220,6 +221,8 @@ export interface CallFailure {
   readonly status: number
   readonly retryAfterMs: Millis | null
   readonly message: string
+  /** What a surface may say of it beyond that; absent where there is nothing. */
+  readonly detail?: FailureDetail
 }
 
 const BYTES_PER_TOKEN = 4

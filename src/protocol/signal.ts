@@ -134,6 +134,11 @@ export interface Failed {
   readonly where: 'connect' | 'response' | 'stream'
   /** The provider's own words, for people; never matched on. */
   readonly message: string
+  /** The provider's own code, such as `engine_overloaded`, and its body as it came, where it was read from the wire. */
+  readonly code?: string
+  readonly raw?: string
+  /** What a moderation flagged the prompt for. */
+  readonly reasons?: readonly string[]
   /** The body is an HTML page of an edge instead of the provider's JSON. */
   readonly html?: boolean
   /** How the body is to be written, where it is not the provider's own: by an edge, not at all, or JSON in a string. */

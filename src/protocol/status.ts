@@ -1,4 +1,5 @@
-/** What an HTTP status alone says of an error. */
+/** HTTP statuses: what one says of an error, and which a class of error is told with. */
+import type { ErrorClass } from './error-class.ts'
 import type { ProviderClass } from './natives/index.ts'
 
 const CLASS_OF_STATUS: Readonly<Record<number, ProviderClass>> = {
@@ -34,4 +35,43 @@ export function classOfStatus(status: number): ProviderClass {
   if (status >= 520 && status <= 530) return 'bad_gateway' // The rest of Cloudflare's own
   if (status >= 500) return 'server_error'
   return status >= 400 ? 'invalid_request' : 'bad_gateway' // A redirect or worse: not the provider speaking
+}
+
+/** The status that a caller is told a class with, when no answer carries one (OpenRouter's table, openrouter.md §3.3). */
+export const STATUS_OF: Readonly<Record<ErrorClass, number>> = {
+  connect_refused: 502,
+  dns_failure: 502,
+  connect_timeout: 504,
+  connection_reset: 502,
+  first_token_timeout: 504,
+  idle_timeout: 504,
+  attempt_timeout: 504,
+  deadline_exceeded: 504,
+  rate_limited: 429,
+  overloaded: 503,
+  server_error: 500,
+  bad_gateway: 502,
+  gateway_timeout: 504,
+  authentication: 401,
+  payment_required: 402,
+  permission_denied: 403,
+  not_found: 404,
+  request_timeout: 408,
+  payload_too_large: 413,
+  invalid_request: 400,
+  context_length: 400,
+  content_policy: 400,
+  invalid_response: 502,
+  stream_cut: 502,
+  stream_error: 502,
+  invalid_tool_call: 502,
+  invalid_output: 502,
+  empty_completion: 502,
+  no_endpoint: 404,
+  budget_exceeded: 402,
+  circuit_open: 503,
+  gateway_down: 502,
+  client_timeout: 408,
+  cancelled: 499,
+  shed: 503,
 }

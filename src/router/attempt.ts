@@ -65,6 +65,8 @@ export class Attempt implements AttemptHandle {
   held: Signal[] = NO_SIGNALS
   toolDeltas: ToolDelta[] = NO_DELTAS
   usage: Usage | null = null
+  /** What it failed of; null while it has not. Nobody is blamed for one that was cancelled. */
+  why: Failure | null = null
   connectAt: Millis = NEVER
   firstTokenAt: Millis = NEVER
   idleAt: Millis = NEVER

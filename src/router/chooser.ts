@@ -12,6 +12,7 @@
  */
 import { at, type Millis } from '../base/index.ts'
 import type { AttemptReason, Out, SkipCause } from '../ledger/index.ts'
+import { STATUS_OF } from '../protocol/index.ts'
 import type { Attempt, Start } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Door, LoadCause, Turn } from './door.ts'
@@ -21,7 +22,6 @@ import type { Plan } from './plan.ts'
 import type { Admission } from './policies/breaker.ts'
 import type { HedgePolicy } from './policies/hedge.ts'
 import { panics } from './policies/panic.ts'
-import { STATUS_OF } from './reactions.ts'
 import type { RequestLife } from './request.ts'
 
 const DOOR_STREAM = 0x646f

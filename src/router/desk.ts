@@ -3,7 +3,7 @@
  * desk from beginning to end.
  */
 import { at, type Rng } from '../base/index.ts'
-import type { ErrorClass, Offer } from '../protocol/index.ts'
+import type { Choices, ErrorClass, Offer } from '../protocol/index.ts'
 import { Allowance } from './allowance.ts'
 import type { Guard } from './guard.ts'
 import type { Health } from './health.ts'
@@ -28,6 +28,8 @@ export class Desk {
   readonly policy: number
   readonly resilience: Resilience
   readonly offers: readonly Offer[]
+  /** How the contract is read where it is open. */
+  readonly choices: Choices
   readonly health: Health
   readonly rng: Rng
   /** What the policy believes of endpoints, and what stands between it and each of them. */
@@ -49,8 +51,9 @@ export class Desk {
     const { budget, degrade, shedding } = resilience
     this.policy = index
     this.resilience = resilience
-    const { offers } = terms
+    const { offers, choices } = terms
     this.offers = offers
+    this.choices = choices
     this.health = health
     this.rng = rng
     this.belief = at(health.beliefs, index)

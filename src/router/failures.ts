@@ -1,10 +1,18 @@
 /**
  * What went wrong on the way, and what the caller is told when nothing worked: the last failure, unless all were of one
- * kind (openrouter.md §3.8): all rate-limited is 429 with the shortest hint, all transient is 503.
+ * kind (openrouter.md §3.8): all rate-limited is 429, all transient is 503, both with the shortest hint.
  */
 import type { Millis } from '../base/index.ts'
-import type { CallFailure, ErrorClass } from '../protocol/index.ts'
-import { REACTIONS, STATUS_OF } from './reactions.ts'
+import {
+  STATUS_OF,
+  type Availability,
+  type CallFailure,
+  type ErrorClass,
+  type FailedAttempt,
+  type FailureDetail,
+} from '../protocol/index.ts'
+import type { Plan } from './plan.ts'
+import { REACTIONS } from './reactions.ts'
 
 /** Why an attempt failed, or why none was made. */
 export interface Failure {
@@ -12,6 +20,20 @@ export interface Failure {
   readonly status: number | null
   readonly retryAfterMs: Millis | null
   readonly message: string
+  /** The provider's own code and body, where they were read from the wire. */
+  readonly code?: string
+  readonly raw?: string
+  /** What a moderation flagged the prompt for. */
+  readonly reasons?: readonly string[]
+  /** Nothing was said at all: no content, and no reason for that. */
+  readonly isBlank?: boolean
+}
+
+/** An attempt as far as its failure goes. */
+export interface Tried {
+  readonly endpoint: number
+  /** null: it did not fail, or was not to blame. */
+  readonly why: Failure | null
 }
 
 export function failure(errorClass: ErrorClass, message: string): Failure {
@@ -32,16 +54,75 @@ export function statusOf(why: Failure): number {
   return why.status !== null && why.status >= 400 ? why.status : STATUS_OF[why.class]
 }
 
-/** The answer for a call that ends for this reason, after these failures of attempts. */
-export function answerOf(why: Failure, failures: readonly Failure[]): CallFailure {
+/** The answer for a call that ends for this reason, after these attempts, in order. */
+export function answerOf(why: Failure, tried: readonly Tried[], { funnel, order }: Plan): CallFailure {
   const { class: errorClass, message } = why
   const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
-  if (failures.length < 2 || why !== failures.at(-1)) return answer
-  if (failures.every((one) => one.class === 'rate_limited')) {
-    const hints = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? [])
-    return { ...answer, retryAfterMs: hints.length === 0 ? null : Math.min(...hints) }
+  if (why.class === 'no_endpoint' && order.length === 0) return { ...answer, detail: { funnel } }
+  const failed = tried.filter((one): one is Lost => one.why !== null)
+  const detail = detailOf(why, failed)
+  if (detail.told === undefined) return { ...answer, detail }
+  const hints = failed.flatMap(({ why: { retryAfterMs } }) => retryAfterMs ?? [])
+  const shared = { ...answer, retryAfterMs: hints.length === 0 ? null : Math.min(...hints), detail }
+  switch (detail.availability?.code) {
+    case 'capacity_exhausted':
+      return shared
+    case 'temporarily_unavailable':
+      return { ...shared, status: 503 }
+    default:
+      return { ...answer, detail }
   }
-  return failures.every(isTransient) ? { ...answer, status: 503 } : answer
+}
+
+/** An answer that broke off after the commit: nobody else is asked, and what failed before it is told with it. */
+export function breachOf(why: Failure, tried: readonly Tried[]): CallFailure {
+  const failed = tried.filter((one): one is Lost => one.why !== null)
+  const detail = { ...detailOf(why, failed), availability: null }
+  return { class: why.class, status: statusOf(why), retryAfterMs: null, message: why.message, detail }
+}
+
+interface Lost extends Tried {
+  readonly why: Failure
+}
+
+function detailOf(why: Failure, failed: readonly Lost[]): FailureDetail {
+  const told = failed.findLastIndex((one) => one.why === why)
+  const isModerated = why.class === 'content_policy' && why.status === 403
+  const availability = told < 0 ? ownAvailability(why) : availabilityOf(failed)
+  return {
+    ...(failed.length > 0 && { attempts: failed.map(attemptOf) }),
+    ...(told >= 0 && { told }),
+    ...(isModerated && { moderation: { reasons: why.reasons ?? NO_REASON } }),
+    ...(availability?.code === 'temporarily_unavailable' && { errorType: 'provider_overloaded' }),
+    availability,
+  }
+}
+
+const NO_REASON: readonly string[] = ['flagged']
+
+function attemptOf({ endpoint, why }: Lost): FailedAttempt {
+  const { class: errorClass, message, retryAfterMs, code, raw } = why
+  return {
+    endpoint,
+    class: errorClass,
+    status: statusOf(why),
+    message,
+    retryAfterMs,
+    ...(raw !== undefined && { raw }),
+    ...(code !== undefined && { providerCode: code }),
+  }
+}
+
+/** What the attempts say together of the models; null where they do not agree. One alone keeps its status. */
+function availabilityOf(failed: readonly Lost[]): Availability | null {
+  if (failed.every(({ why }) => why.class === 'rate_limited')) return { code: 'capacity_exhausted' }
+  if (failed.every(({ why }) => why.class === 'not_found')) return { code: 'model_unavailable_upstream' }
+  const isOne = failed.length < 2 && failed.some(({ why }) => statusOf(why) !== 503)
+  return !isOne && failed.every(({ why }) => isTransient(why)) ? { code: 'temporarily_unavailable' } : null
+}
+
+function ownAvailability({ class: errorClass }: Failure): Availability | null {
+  return errorClass === 'circuit_open' || errorClass === 'shed' ? { code: 'temporarily_unavailable' } : null
 }
 
 function isTransient(why: Failure): boolean {

@@ -30,8 +30,8 @@ export class Race {
   committed: Attempt | null = null
   /** An evaluation under way; null for none. */
   contest: Contest<Attempt> | null = null
-  /** What attempts have failed of, in order. */
-  failures: readonly Failure[] = NO_FAILURES
+  /** What an attempt has failed of last, before the commit; null while none has. */
+  lastFailure: Failure | null = null
   /** The attempt whose first content came first: it has won the race, and may still fail before the commit. */
   private leader: Attempt | null = null
   private holdAt: Millis = NEVER
@@ -242,12 +242,13 @@ export class Race {
     const isCommitted = this.committed === attempt
     attempt.end(isCommitted ? 'truncated' : 'failed', why, why.status, now, out)
     this.holdAt = NEVER
+    attempt.why = why
     if (isCommitted) {
       this.forward(attempt, now, out) // What came with the end, the caller sees as well.
       this.life.brokeOff(attempt, why, now, out)
       return
     }
-    this.failures = [...this.failures, why]
+    this.lastFailure = why
     if (this.leader === attempt) this.leader = null
     if (this.isOpen()) {
       if (this.contest === null) this.hedge(now, out)
@@ -317,5 +318,4 @@ const GIVEN_UP: ReadonlySet<ErrorClass> = new Set([
   'invalid_response',
 ])
 
-const NO_FAILURES: readonly Failure[] = []
 const NO_ATTEMPTS: readonly Attempt[] = []

@@ -33,8 +33,8 @@ import type { CallClosed, CallOutcome, Out, SkipCause } from '../ledger/index.ts
 import {
   costOf,
   promptTokens,
+  STATUS_OF,
   type Call,
-  type CallFailure,
   type ChatRequest,
   type ErrorClass,
   type Finished,
@@ -44,14 +44,13 @@ import type { Attempt, Start } from './attempt.ts'
 import { Chooser } from './chooser.ts'
 import type { Desk } from './desk.ts'
 import type { LoadCause, Turn } from './door.ts'
-import { answerOf, failure, OUT_OF_TIME, SHED, statusOf, type Failure } from './failures.ts'
+import { answerOf, breachOf, failure, OUT_OF_TIME, SHED, type Failure } from './failures.ts'
 import { Descent, endOf, type Landing } from './ladder.ts'
 import type { RouterCommand } from './messages.ts'
 import { PLAN_STREAM, type Plan } from './plan.ts'
 import { retryDelayMs } from './policies/retry.ts'
 import { totalDeadline } from './policies/timeouts.ts'
 import { Race } from './race.ts'
-import { STATUS_OF } from './reactions.ts'
 import type { PlanEnd } from './rung.ts'
 import { Spending } from './spending.ts'
 
@@ -153,7 +152,8 @@ export class RequestLife {
     const { plan } = this.chooser
     const { evaluate } = this.desk.resilience
     if (plan.order.length === 0) {
-      this.fail(failure('no_endpoint', noEndpointMessage(plan)), now, out)
+      const { no_endpoint_status: status } = this.desk.choices
+      this.fail({ ...failure('no_endpoint', noEndpointMessage(plan)), status }, now, out)
       return
     }
     if (evaluate && this.descent === null) {
@@ -317,9 +317,8 @@ export class RequestLife {
       out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
       return
     }
-    const status = statusOf(why)
-    const answer: CallFailure = { class: why.class, status, retryAfterMs: null, message: why.message }
-    this.close('truncated', why.class, status, 0, now, out)
+    const answer = breachOf(why, this.race.attempts)
+    this.close('truncated', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
   }
 
@@ -342,7 +341,7 @@ export class RequestLife {
   }
 
   private refuse(why: Failure, now: Millis, out: RouterOut): void {
-    const answer = answerOf(why, this.race.failures)
+    const answer = answerOf(why, this.race.attempts, this.chooser.plan)
     this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
   }
@@ -384,7 +383,7 @@ export class RequestLife {
 
   /** The caller gets a sentence of the policy's own. */
   private say(text: string, now: Millis, out: RouterOut): void {
-    this.close('canned', this.race.failures.at(-1)?.class ?? null, 200, 0, now, out)
+    this.close('canned', this.race.lastFailure?.class ?? null, 200, 0, now, out)
     const tokens = promptTokens(text.length)
     const content = { type: 'content', channel: 'text', tokens, forMs: 0, everyMs: 0, text } as const
     out.push({ type: 'client.end', call: this.call, attempt: null, signals: [content, FINISHED] })

@@ -10,6 +10,7 @@ import {
   PLAIN_GATEWAY,
   PLAIN_TRAITS,
   requestId,
+  STATUS_OF,
   weatherOf,
   type AttemptHandle,
   type Call,
@@ -25,7 +26,7 @@ import {
   type ToolDelta,
 } from '../../src/protocol/index.ts'
 import { gatewayOf, type GatewayMachine } from '../../src/gateway/index.ts'
-import { policySchema, STATUS_OF, type Policy, type RouterCommand } from '../../src/router/index.ts'
+import { policySchema, type Policy, type RouterCommand } from '../../src/router/index.ts'
 
 export type OfferInput = Record<string, unknown> & { readonly provider: string }
 

@@ -8,7 +8,7 @@ import type { Millis } from '../../base/index.ts'
 import { ERROR_CLASSES, type ErrorClass } from '../error-class.ts'
 import { NATIVES, type Native } from '../natives/index.ts'
 import type { Failed, RetryAfterForm } from '../signal.ts'
-import { classOfStatus } from '../status.ts'
+import { classOfStatus, STATUS_OF } from '../status.ts'
 import { type Fields, listOf, looksLikeHtml, recordOf, RETRY_AFTER_MS_MAX, titleOf } from './_wire.ts'
 
 /** Whatever an error has under its known names. */
@@ -222,37 +222,37 @@ export function statusOf(failed: Failed, wording: Readonly<Record<ErrorClass, { 
   return failed.status ?? wording[failed.class].status
 }
 
-/** Statuses of the classes that only a gateway reports: no provider has words of its own for them. */
-export const GATEWAY_STATUSES = {
-  connect_refused: 502,
-  dns_failure: 502,
-  connect_timeout: 504,
-  connection_reset: 502,
-  first_token_timeout: 504,
-  idle_timeout: 504,
-  attempt_timeout: 504,
-  deadline_exceeded: 504,
-  invalid_response: 502,
-  stream_cut: 502,
-  stream_error: 502,
-  invalid_tool_call: 502,
-  invalid_output: 502,
-  empty_completion: 502,
-  no_endpoint: 503,
-  budget_exceeded: 402,
-  circuit_open: 503,
-  gateway_down: 503,
-  client_timeout: 408,
-  cancelled: 499,
-  shed: 503,
-} as const satisfies Partial<Record<ErrorClass, number>>
+/** Classes that only a gateway reports: no provider has words of its own for them. */
+const GATEWAY_CLASSES = [
+  'connect_refused',
+  'dns_failure',
+  'connect_timeout',
+  'connection_reset',
+  'first_token_timeout',
+  'idle_timeout',
+  'attempt_timeout',
+  'deadline_exceeded',
+  'invalid_response',
+  'stream_cut',
+  'stream_error',
+  'invalid_tool_call',
+  'invalid_output',
+  'empty_completion',
+  'no_endpoint',
+  'budget_exceeded',
+  'circuit_open',
+  'gateway_down',
+  'client_timeout',
+  'cancelled',
+  'shed',
+] as const satisfies readonly ErrorClass[]
 
-export type GatewayClass = keyof typeof GATEWAY_STATUSES
+export type GatewayClass = (typeof GATEWAY_CLASSES)[number]
 
 /** The wording of the gateway's classes: `own` makes words of a name. */
 export function gatewayWording<T>(own: (status: number, name: GatewayClass) => T): Record<GatewayClass, T> {
   const made: Partial<Record<GatewayClass, T>> = {}
-  for (const name of Object.keys(GATEWAY_STATUSES) as GatewayClass[]) made[name] = own(GATEWAY_STATUSES[name], name)
+  for (const name of GATEWAY_CLASSES) made[name] = own(STATUS_OF[name], name)
   return made as Record<GatewayClass, T>
 }
 
