@@ -4,6 +4,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { RunResult } from '../gates/index.ts'
+import type { Surroundings } from '../live/external.ts'
 import type { Entry, Fold } from '../ledger/index.ts'
 import type { Progress } from '../runner/progress.ts'
 import type { Stage } from '../runner/stage.ts'
@@ -12,6 +13,7 @@ import type { CompiledScenario } from '../scenario/index.ts'
 import { Breakdown, EXIT, Failure, messageOf, systemMessage } from './exit.ts'
 import { sha256 } from './hasher.ts'
 import { LedgerFile } from './ledger-file.ts'
+import { surroundingsOf } from './real-endpoints.ts'
 
 export type Clock = 'virtual' | 'live'
 
@@ -30,6 +32,8 @@ export interface RunPlan {
   readonly pace: number | null
   /** Live: port of the gateway; null: any free one. */
   readonly port: number | null
+  /** Live: hosts beyond this machine that real endpoints may be on. */
+  readonly allowedHosts: readonly string[]
   /** Where to store the ledger; null: nowhere. */
   readonly ledgerPath: string | null
 }
@@ -81,12 +85,18 @@ export class Engine {
 
   /** `watched`: `progress` will be asked for again and again. */
   static async open(plan: RunPlan, scenario: CompiledScenario, watched: boolean): Promise<Engine> {
-    const { seed, clock, speed, port, pace, ledgerPath } = plan
+    const { seed, clock, speed, port, pace, allowedHosts, ledgerPath } = plan
     const seeded = { ...scenario, seed }
     let ledger: LedgerFile | null = null
     const run: Driven =
       clock === 'live'
-        ? await liveRun(seeded, { hasher: null, watched, speed, ...(port !== null && { port }) })
+        ? await liveRun(seeded, {
+            hasher: null,
+            watched,
+            speed,
+            ...(port !== null && { port }),
+            surroundings: surroundingsOf(seeded, process.env, speed, allowedHosts),
+          })
         : new VirtualDrive(new VirtualRun(seeded, { hasher: sha256(), watched }), pace, async () => ledger?.drained())
     if (ledgerPath !== null) ledger = new LedgerFile(ledgerPath, run.stage.directory)
     return new Engine(plan, run, ledger)
@@ -185,7 +195,7 @@ export class Engine {
 /** The run in real time. Loaded only when asked for: a virtual run needs no servers. */
 async function liveRun(
   scenario: CompiledScenario,
-  options: { hasher: null; watched: boolean; speed: number; port?: number },
+  options: { hasher: null; watched: boolean; speed: number; port?: number; surroundings: Surroundings },
 ): Promise<Driven> {
   const { LiveRun } = await import('../runner/live-run.ts')
   return new LiveRun(scenario, options)

@@ -92,6 +92,11 @@ export function kindOfFile(path: string): FileKind | null {
   return found.ok ? kindOf(readYaml(found.text, path).value) : null
 }
 
+/** The end of a command whose files have these mistakes. */
+export function refuseAll(diagnostics: readonly Diagnostic[], consequence: string): never {
+  throw new Failure(EXIT.usage, formatAll(diagnostics, consequence))
+}
+
 /** Diagnostics with their code frames, and a closing line that counts them. */
 function formatAll(diagnostics: readonly Diagnostic[], consequence: string): string {
   const sorted = sortDiagnostics(diagnostics)

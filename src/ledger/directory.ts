@@ -36,12 +36,14 @@ export interface FaultName {
 export interface Directory {
   readonly scenario: string
   readonly seed: number
-  readonly durationMs: Millis
+  /** Of a timeline that is played on demand: NEVER until then. */
+  durationMs: Millis
   readonly endpoints: readonly EndpointName[]
   readonly workflows: readonly string[]
   /** By workflow: the rungs of its policy's ladder, in order. Absent: no ladders. */
   readonly ladders?: readonly (readonly string[])[]
-  readonly windows: readonly WindowName[]
+  /** Those of a timeline that is played on demand have no instants until then. */
+  readonly windows: WindowName[]
   /** Grows during a run when a fault is started by hand. */
   readonly faults: FaultName[]
 }

@@ -8,7 +8,8 @@ import type { Call, CallFailure, Signal } from '../protocol/index.ts'
 import { dialectOf, type WireRequest } from '../protocol/dialects/index.ts'
 import type { ClientEvent } from '../workload/index.ts'
 import { Exchange } from './exchange.ts'
-import { DEAD_END, pool } from './upstream.ts'
+import { DEAD_END } from './upstream.ts'
+import { pool } from './upstream-pool.ts'
 
 export const CALL_MARK = 'x-squall-call'
 

@@ -35,6 +35,8 @@ import {
 import { Answer } from './answer.ts'
 import { Application } from './application.ts'
 import { LiveClock } from './clock.ts'
+import type { Control } from './control.ts'
+import { ExternalBooks, isExternal, type Surroundings } from './external.ts'
 import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { Loop } from './loop.ts'
@@ -61,6 +63,10 @@ export interface EngineOptions {
   readonly port: number
   /** Whether the scenario's own workload plays, and its end ends the run. A load generator brings its own. */
   readonly playsWorkload: boolean
+  /** What real endpoints need. Default: no keys, and nobody beyond this machine. */
+  readonly surroundings?: Surroundings
+  /** Who may steer the run over HTTP; absent: nobody. */
+  readonly control?: Control
 }
 
 /** Faster than this, chunks of a stream would come more often than timers can tell apart. */
@@ -96,6 +102,7 @@ export class Engine {
   private readonly application: Application
   private readonly gateway: GatewayServer
   private readonly outside: Outside
+  private readonly external: ExternalBooks
   private readonly record: (entry: Entry) => void
   private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
   private readonly wires = new WeakMap<ChatRequest, WireRequest>()
@@ -172,9 +179,11 @@ export class Engine {
     this.upstream = new Upstream({
       endpoints: spec.endpoints,
       servers: this.servers,
+      ...(options.surroundings && { surroundings: options.surroundings }),
       arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, this.fromFleet),
       onSignals: (attempt, signals) => this.heardUpstream(attempt, signals),
     })
+    this.external = new ExternalBooks(spec.offers)
     this.application = new Application({
       tell: (event) => this.loop.enter((at) => this.client.handle(event, at, this.fromClient)),
       failureOf: (call) => this.failures.get(call),
@@ -185,6 +194,7 @@ export class Engine {
       epochMs: spec.gateway.epoch,
       now,
       onVisitor: (visitor) => this.receive(visitor),
+      ...(options.control && { control: options.control }),
     })
     this.loop = new Loop({
       clock: this.clock,
@@ -537,16 +547,26 @@ export class Engine {
   /** The fleet is told at once: an attempt may be given up before there is a socket to close. */
   private cancelAttempt(attempt: AttemptHandle): void {
     this.upstream.cancel(attempt)
+    this.external.forget(attempt)
     this.fleet.handle({ type: 'attempt.cancelled', attempt }, this.loop.now, this.fromFleet)
   }
 
   private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[]): void {
     this.loop.enter((now) => {
+      const isOver = endsExchange(signals)
+      if (isExternal(this.spec.endpoints[attempt.endpoint] as EndpointSpec))
+        this.bookExternal(attempt, signals, isOver, now)
       // The fleet has finished by itself, unless the connection broke on the way to it.
-      if (endsExchange(signals)) this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
+      else if (isOver) this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
       if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
       else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
     })
+  }
+
+  private bookExternal(attempt: AttemptHandle, signals: readonly Signal[], isOver: boolean, now: Millis): void {
+    this.note('real endpoints answered: this run cannot be reproduced')
+    const charge = this.external.heard(attempt, signals, isOver, now)
+    if (charge !== null) this.record(charge)
   }
 
   private strikeFlight(fault: number): void {

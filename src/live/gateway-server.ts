@@ -16,6 +16,7 @@ import {
   type WireRequest,
 } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
+import { addControl, type Control } from './control.ts'
 import { BODY_BYTES_MAX, HOST } from './fleet-servers.ts'
 
 /** A decoded request at the gateway's door, and how to answer it. */
@@ -34,6 +35,8 @@ export interface GatewayServerOptions {
   readonly epochMs: number
   readonly now: () => Millis
   onVisitor(visitor: Visitor): void
+  /** Who may steer the run over HTTP; absent: nobody. */
+  readonly control?: Control
 }
 
 const SURFACES = [
@@ -69,6 +72,7 @@ export class GatewayServer {
       }
       this.server.get(`${prefix}/models`, () => this.models())
     }
+    if (options.control) addControl(this.server, options.control)
     this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
       const { statusCode: status = 500, message } = error
       const { door } = request.routeOptions.config

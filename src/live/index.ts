@@ -4,5 +4,7 @@
  * commands into bytes and bytes into events.
  * It imports the Machines, the dialects, Fastify and undici. Servers bind to 127.0.0.1 only.
  */
+export type { Control } from './control.ts'
 export * from './engine.ts'
+export * from './external.ts'
 export * from './load.ts'

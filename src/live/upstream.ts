@@ -4,16 +4,20 @@
  * does not resolve.
  */
 import type { LookupFunction } from 'node:net'
-import { Pool } from 'undici'
+import type { Pool } from 'undici'
 import { at } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
 import { dialectOf, type WireRequest } from '../protocol/dialects/index.ts'
 import { Exchange } from './exchange.ts'
+import { addressed, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
+import { pool } from './upstream-pool.ts'
 
 export interface UpstreamOptions {
   readonly endpoints: readonly EndpointSpec[]
   readonly servers: FleetServers
+  /** What real endpoints need. Default: no keys, and nobody beyond this machine. */
+  readonly surroundings?: Surroundings
   /** Announce an attempt to the fleet, before its bytes are on the way. */
   arrive(attempt: AttemptHandle): void
   onSignals(attempt: AttemptHandle, signals: readonly Signal[]): void
@@ -30,14 +34,17 @@ export class Upstream {
   private readonly pools: Pool[] = []
   private readonly deadEnd = pool(DEAD_END)
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
-  private readonly exchanges = new Map<AttemptHandle, { readonly exchange: Exchange; readonly mark: string }>()
+  private readonly exchanges = new Map<AttemptHandle, { readonly exchange: Exchange; readonly mark: string | null }>()
 
   constructor(options: UpstreamOptions) {
     this.options = options
   }
 
   start(): void {
-    for (const origin of this.options.servers.origins) this.pools.push(pool(origin))
+    const { servers, endpoints, surroundings = NO_SURROUNDINGS } = this.options
+    for (const [index, spec] of endpoints.entries()) {
+      this.pools.push(isExternal(spec) ? externalPool(spec, surroundings) : pool(at(servers.origins, index)))
+    }
   }
 
   async stop(): Promise<void> {
@@ -45,34 +52,34 @@ export class Upstream {
   }
 
   dispatch(attempt: AttemptHandle, wire: WireRequest): void {
-    const { servers, endpoints } = this.options
+    const { endpoints, surroundings = NO_SURROUNDINGS } = this.options
     const spec = at(endpoints, attempt.endpoint)
     const dialect = dialectOf(spec.dialect)
-    const mark = servers.announce(attempt)
-    const exchange = new Exchange(dialect, attempt.request.stream, {
+    const { stream } = attempt.request
+    const exchange = new Exchange(dialect, stream, {
       onSignals: (signals) => {
         if (endsExchange(signals)) this.settle(attempt)
         this.options.onSignals(attempt, signals)
       },
     })
+    const model = spec.upstream_model ?? spec.model
+    const asked = { ...wire, models: [model], provider: null, stream, streamOptionsIncludeUsage: stream }
+    if (isExternal(spec)) {
+      this.exchanges.set(attempt, { exchange, mark: null })
+      exchange.send(at(this.pools, attempt.endpoint), addressed(spec, dialect.encodeRequest(asked), surroundings), {})
+      return
+    }
+    const mark = this.options.servers.announce(attempt)
     this.exchanges.set(attempt, { exchange, mark })
     this.options.arrive(attempt)
-    const refused = servers.refusalOf(attempt)
-    const dispatcher =
-      refused === null
-        ? at(this.pools, attempt.endpoint)
-        : refused.class === 'dns_failure'
-          ? this.nameless
-          : this.deadEnd
-    const { stream } = attempt.request
-    const request = dialect.encodeRequest({
-      ...wire,
-      models: [spec.model],
-      provider: null,
-      stream,
-      streamOptionsIncludeUsage: stream,
-    })
-    exchange.send(dispatcher, request, { [ATTEMPT_MARK]: mark })
+    exchange.send(this.wayTo(attempt), dialect.encodeRequest(asked), { [ATTEMPT_MARK]: mark })
+  }
+
+  /** The pool of a mock endpoint; where its fault is one of the connection, a way that leads nowhere. */
+  private wayTo(attempt: AttemptHandle): Pool {
+    const refused = this.options.servers.refusalOf(attempt)
+    if (refused === null) return at(this.pools, attempt.endpoint)
+    return refused.class === 'dns_failure' ? this.nameless : this.deadEnd
   }
 
   cancel(attempt: AttemptHandle): void {
@@ -94,21 +101,8 @@ export class Upstream {
     const known = this.exchanges.get(attempt)
     if (!known) return
     this.exchanges.delete(attempt)
-    this.options.servers.forget(attempt, known.mark)
+    if (known.mark !== null) this.options.servers.forget(attempt, known.mark)
   }
-}
-
-/** Node reads heads of 16 KiB; some edges send more (RFC 9110 names no limit). */
-const HEAD_BYTES_MAX = 65_536
-
-export function pool(origin: string, connect: { lookup?: LookupFunction } = {}): Pool {
-  return new Pool(origin, {
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { timeout: 0, ...connect },
-    pipelining: 1,
-    maxHeaderSize: HEAD_BYTES_MAX,
-  })
 }
 
 /** A resolver that knows no name, so that nobody's real one is asked. */

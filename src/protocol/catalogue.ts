@@ -138,6 +138,29 @@ export const endpointSchema = z
         examples: ['openai-mini'],
       }),
     dialect: z.enum(DIALECT_IDS).default('openai-chat'),
+    base_url: z
+      .url({ protocol: /^https?$/, error: 'an address like http://127.0.0.1:8000/v1' })
+      .refine((text) => !/[?#@]/.test(text), { error: 'the address of an API has no user, query or fragment' })
+      .optional()
+      .meta({
+        description:
+          'Where a real server of that dialect listens: live runs ask it instead of a mock. Outside of this machine only with --allow-host. In virtual time the endpoint is a mock like any other.',
+        examples: ['http://127.0.0.1:8000/v1'],
+      }),
+    api_key_env: z
+      .string()
+      .regex(/^[A-Z_][A-Z0-9_]{0,127}$/, { error: 'the name of an environment variable, in capitals' })
+      .optional()
+      .meta({ description: 'Environment variable with the API key of `base_url`.', examples: ['VLLM_API_KEY'] }),
+    upstream_model: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .meta({
+        description: 'What the model is called at `base_url`. Default: its id here.',
+        examples: ['llama-3.1-8b'],
+      }),
     native: z
       .enum(NATIVE_IDS)
       .optional()
@@ -226,6 +249,12 @@ export const endpointSchema = z
         description: 'Native tokens per counted token (a different tokenizer bills a different number).',
         examples: [1.1],
       }),
+  })
+  .superRefine((endpoint, context) => {
+    for (const key of ['api_key_env', 'upstream_model'] as const) {
+      if (endpoint[key] === undefined || endpoint.base_url !== undefined) continue
+      context.addIssue({ code: 'custom', path: [key], message: 'belongs to a real server, and there is no `base_url`' })
+    }
   })
   .refine(({ dialect, price }) => dialect !== 'gemini' || price.cache_write === undefined, {
     path: ['price', 'cache_write'],

@@ -7,5 +7,6 @@
 export * from './live-run.ts'
 export * from './load-run.ts'
 export * from './progress.ts'
+export * from './serve-run.ts'
 export * from './stage.ts'
 export * from './virtual-run.ts'

@@ -4,7 +4,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { RunResult } from '../gates/index.ts'
-import { Engine, SPEED_MAX } from '../live/index.ts'
+import { Engine, SPEED_MAX, type Surroundings } from '../live/index.ts'
 import type { CompiledScenario } from '../scenario/index.ts'
 import type { Progress, RunState } from './progress.ts'
 import { Stage, type StageOptions } from './stage.ts'
@@ -21,6 +21,8 @@ export interface LiveOptions extends StageOptions {
   readonly port?: number
   /** Play the scenario's workload. Default true; a load generator brings its own. */
   readonly playsWorkload?: boolean
+  /** What real endpoints need. */
+  readonly surroundings?: Surroundings
 }
 
 export class LiveRun {
@@ -31,12 +33,20 @@ export class LiveRun {
   private hasBeenStopped = false
   private speed: number
 
-  constructor(scenario: CompiledScenario, { speed, port = 0, playsWorkload = true, ...options }: LiveOptions) {
+  constructor(
+    scenario: CompiledScenario,
+    { speed, port = 0, playsWorkload = true, surroundings, ...options }: LiveOptions,
+  ) {
     this.scenario = scenario
     this.speed = speed
     // A fingerprint of a live run would name this machine's timing, and nothing else.
     this.stage = new Stage(scenario, { ...options, hasher: null, outsiders: true })
-    this.engine = new Engine(scenario, this.stage.log, { speed, port, playsWorkload })
+    this.engine = new Engine(scenario, this.stage.log, {
+      speed,
+      port,
+      playsWorkload,
+      ...(surroundings && { surroundings }),
+    })
     this.done = this.engine.done
   }
 

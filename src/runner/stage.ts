@@ -18,6 +18,8 @@ export interface StageOptions {
   readonly watched?: boolean
   /** Whether clients that are not of the workload may come; they belong to the workflow `outside`. */
   readonly outsiders?: boolean
+  /** Whether the scenario's workload plays without faults beside it. Strangers have no twin. Default true. */
+  readonly hasTwin?: boolean
 }
 
 /** How a run came to its end. */
@@ -36,14 +38,17 @@ export class Stage {
   readonly log = new Log()
   private readonly judge: Judge
   private readonly fingerprint: Fingerprint | null
-  private readonly twin: World
+  private readonly twin: World | null
   private readonly twinTotals = { requests: 0, ok: 0, upstreamCost: 0 }
   private fresh: Entry[] = []
   /** Faults started by hand that are still at work, by provider. */
   private readonly byHand = new Map<string, number>()
   private handUsed = false
 
-  constructor(scenario: CompiledScenario, { hasher, sinks = [], watched = false, outsiders = false }: StageOptions) {
+  constructor(
+    scenario: CompiledScenario,
+    { hasher, sinks = [], watched = false, outsiders = false, hasTwin = true }: StageOptions,
+  ) {
     this.scenario = scenario
     const directory = scenario.directory()
     const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
@@ -55,21 +60,44 @@ export class Stage {
     for (const sink of sinks) this.log.attach(sink)
     if (watched) this.log.attach({ step: (entry) => void this.fresh.push(entry) })
 
-    const twinLog = new Log()
-    this.judge.attachTwin(twinLog)
-    if (watched) twinLog.attach(totalling(this.twinTotals))
-    this.twin = new World(withoutFaults(scenario), twinLog)
+    this.twin = hasTwin ? this.makeTwin(watched) : null
+  }
+
+  private makeTwin(watched: boolean): World {
+    const log = new Log()
+    this.judge.attachTwin(log)
+    if (watched) log.attach(totalling(this.twinTotals))
+    return new World(withoutFaults(this.scenario), log)
   }
 
   /** Bring the twin to the given instant. Past its last answer it does nothing. */
   stepTwin(until: Millis): void {
-    if (!this.twinIsDone()) this.twin.step(until)
+    const { twin, scenario } = this
+    if (twin !== null && !twin.isDone && twin.now < scenario.durationMs + scenario.drainMs) twin.step(until)
   }
 
   progress(now: Millis, state: RunState, speed: number): Progress {
     const entries = this.fresh
     this.fresh = []
     return { now, entries, twin: { ...this.twinTotals }, gauges: this.judge.gauges(now), speed, state }
+  }
+
+  /**
+   * The timeline of a scenario that stood ready begins now: its windows and faults get their instants. Gives the faults,
+   * to be begun in this order.
+   */
+  playTimeline(scenario: CompiledScenario, now: Millis): ScheduledFault[] {
+    const { windows, faults } = scenario.directory()
+    const later = <T extends { readonly at: Millis; readonly until: Millis }>(fault: T): T => ({
+      ...fault,
+      at: fault.at + now,
+      until: fault.until + now,
+    })
+    const shifted = windows.map(({ name, from, to }) => ({ name, from: from + now, to: to + now }))
+    this.directory.windows.splice(0, Infinity, ...shifted)
+    this.directory.durationMs = scenario.durationMs + now
+    this.directory.faults.push(...faults.map(later))
+    return scenario.timeline.map(later)
   }
 
   /** The line for a fault that somebody starts by hand: the provider answers 503 until it is healed. */
@@ -111,7 +139,7 @@ export class Stage {
     const { durationMs, drainMs } = this.scenario
     // A run that was stopped is compared with as much of its twin.
     this.stepTwin(partial ? endedAt : durationMs + drainMs)
-    this.twin.end()
+    this.twin?.end()
     const { file, instead, name, summary, seed, expect } = this.scenario
     const judged = this.judge.finish({ endedAt, partial, ...(lag && { lag }) })
     return {
@@ -128,16 +156,12 @@ export class Stage {
       fingerprint: this.fingerprint?.digest() ?? null,
       ...judged,
       expect,
-      windows: this.directory.windows,
+      windows: this.directory.windows.filter(({ from }) => from !== NEVER),
       reproduce: reproduceCommand(file, instead, seed, clock, speed),
       notes: this.handUsed
         ? [...notes, 'faults were started or healed by hand: the command below plays without them']
         : notes,
     }
-  }
-
-  private twinIsDone(): boolean {
-    return this.twin.isDone || this.twin.now >= this.scenario.durationMs + this.scenario.drainMs
   }
 }
 

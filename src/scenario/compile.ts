@@ -154,7 +154,7 @@ function directoryOf(
     endpoints: endpoints.map((spec) => ({ id: endpointId(spec), provider: spec.provider, model: spec.model })),
     workflows: scenario.workload.map(({ workflow }) => workflow),
     ...(ladders.some((rungs) => rungs.length > 0) && { ladders }),
-    windows,
+    windows: [...windows],
     faults: timeline.map((fault, index) => faultName(fault, endpoints, scenario.timeline[index]?.min_hits ?? 1)),
   }
 }

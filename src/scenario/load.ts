@@ -82,9 +82,19 @@ export function loadScenario(file: string, files: Files, instead: readonly strin
 /** Every mistake in a fleet or policy file, read by itself. */
 export function checkDocument(file: string, kind: Exclude<FileKind, 'scenario'>, files: Files): Diagnostic[] {
   const diagnostics: Diagnostic[] = []
-  const source = readFile(file, files, diagnostics)
-  if (source) parse(source, SCHEMA_OF[kind] as z.ZodType, diagnostics)
+  readDocument(file, kind, files, diagnostics)
   return diagnostics
+}
+
+/** What a fleet or policy file says, read by itself; undefined when it is not sound, which is then told. */
+export function readDocument<T>(
+  file: string,
+  kind: Exclude<FileKind, 'scenario'>,
+  files: Files,
+  diagnostics: Diagnostic[],
+): T | undefined {
+  const source = readFile(file, files, diagnostics)
+  return source ? (parse(source, SCHEMA_OF[kind] as z.ZodType, diagnostics) as T | undefined) : undefined
 }
 
 /** The fleet and the policies of a scenario: in the scenario itself, or in files that it names. */

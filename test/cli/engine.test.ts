@@ -21,6 +21,7 @@ function planOf(cwd: string, more: Partial<RunPlan> = {}): RunPlan {
     speed: 1,
     pace: null,
     port: null,
+    allowedHosts: [],
     ledgerPath: null,
     ...more,
   }

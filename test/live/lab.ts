@@ -1,4 +1,5 @@
 /** A gateway and its fleet on loopback, with one fault that lasts, for clients that come from outside. */
+import { NO_SURROUNDINGS, type Surroundings } from '../../src/live/index.ts'
 import { LiveRun } from '../../src/runner/index.ts'
 import type { Entry } from '../../src/ledger/index.ts'
 import { formatDiagnostic, loadScenario } from '../../src/scenario/index.ts'
@@ -53,12 +54,12 @@ timeline: ${fault === null ? '[]' : `[{ at: 0s, for: 1h, on: { provider: alpha }
 }
 
 /** Any scenario whose workload is outside clients. */
-export async function openScenario(text: string): Promise<House> {
+export async function openScenario(text: string, surroundings: Surroundings = NO_SURROUNDINGS): Promise<House> {
   const loaded = loadScenario('outside.yaml', { read: () => ({ ok: true, text }), resolve: () => null })
   if (!loaded.ok) throw new Error(loaded.diagnostics.map(formatDiagnostic).join('\n'))
   const entries: Entry[] = []
   const sinks = [{ step: (entry: Entry) => void entries.push(entry) }]
-  const run = new LiveRun(loaded.scenario, { hasher: null, speed: 1, playsWorkload: false, sinks })
+  const run = new LiveRun(loaded.scenario, { hasher: null, speed: 1, playsWorkload: false, sinks, surroundings })
   const { gateway } = await run.start()
   return {
     baseURL: `${gateway}/v1`,

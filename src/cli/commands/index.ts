@@ -6,6 +6,16 @@ import { list } from './list.ts'
 import { load } from './load.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
+import { serve } from './serve.ts'
 import { validate } from './validate.ts'
 
-export const COMMANDS = [run, load, validate, list, explain, schema, init] as const satisfies readonly CommandFile[]
+export const COMMANDS = [
+  run,
+  load,
+  serve,
+  validate,
+  list,
+  explain,
+  schema,
+  init,
+] as const satisfies readonly CommandFile[]

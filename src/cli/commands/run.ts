@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly speed?: number
   readonly pace?: number
   readonly port?: number
+  readonly allowHost?: readonly string[]
   readonly out: string
   readonly report: boolean
   readonly ledger?: boolean
@@ -52,6 +53,7 @@ export const run: CommandFile = {
       .option('--speed <k>', 'live: scenario seconds per second, 0.1 to 20 (default: 1)', factor(0.1, 20))
       .option('--pace <k>', 'virtual: slow it down to be watched, like 20x', factor(0.1, 100_000))
       .option('--port <n>', 'live: port of the gateway on 127.0.0.1 (default: any free one)', wholeNumber(1, 65_535))
+      .option('--allow-host <host>', 'live: let real endpoints be on this host, too (repeatable)', collect)
       .option('--out <dir>', 'where report folders go', 'reports')
       .option('--no-report', 'write no report')
       .option('--ledger', 'store every fact of the run in its report (default: in live runs)')
@@ -90,12 +92,14 @@ async function runScenarios(shell: Shell, args: readonly string[], options: RunO
   }
 }
 
-function checkOptions({ clock, speed, pace, port }: RunOptions): void {
+function checkOptions({ clock, speed, pace, port, allowHost }: RunOptions): void {
   if (clock === 'virtual' && speed !== undefined) {
     throw new Failure(EXIT.usage, '--speed is for --clock live; to watch a virtual run, use --pace')
   }
   if (clock === 'virtual' && port !== undefined)
     throw new Failure(EXIT.usage, '--port is for --clock live; a virtual run opens none')
+  if (clock === 'virtual' && allowHost !== undefined)
+    throw new Failure(EXIT.usage, '--allow-host is for --clock live; a virtual run asks nobody')
   if (clock === 'live' && pace !== undefined)
     throw new Failure(EXIT.usage, '--pace is for virtual runs; with --clock live, use --speed')
 }
@@ -195,7 +199,7 @@ function publish(
 }
 
 function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, draft: ReportFolder | null): RunPlan {
-  const { clock, seed, speed = 1, pace = null, port = null, ledger = clock === 'live' } = options
+  const { clock, seed, speed = 1, pace = null, port = null, allowHost = [], ledger = clock === 'live' } = options
   if (pace !== null && !shell.isWatched)
     shell.err('--pace is for watching, and nobody does: there is no terminal. Ignored.')
   return {
@@ -207,6 +211,7 @@ function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, d
     speed,
     pace: shell.isWatched ? pace : null,
     port,
+    allowedHosts: allowHost,
     ledgerPath: ledger && draft ? draft.ledgerPath : null,
   }
 }

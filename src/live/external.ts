@@ -1,0 +1,164 @@
+/**
+ * Endpoints that are real: a server of somebody else's, asked like a mock one. Nothing leaves this machine unless its
+ * host is allowed; that is looked at when a connection is made, by the address that it goes to.
+ */
+import { isIP, type LookupFunction } from 'node:net'
+import { lookup } from 'node:dns'
+import { buildConnector, type Pool } from 'undici'
+import { at, type Millis } from '../base/index.ts'
+import type { FleetCharged } from '../ledger/index.ts'
+import {
+  costOf,
+  type AttemptHandle,
+  type DialectId,
+  type EndpointSpec,
+  type Offer,
+  type Signal,
+} from '../protocol/index.ts'
+import type { EncodedRequest } from '../protocol/dialects/index.ts'
+import { pool } from './upstream-pool.ts'
+
+/** What real endpoints need from outside of the scenario. */
+export interface Surroundings {
+  /** The API key of an endpoint, by the name of its environment variable. */
+  readonly keys: Readonly<Record<string, string | undefined>>
+  /** Hosts beyond this machine that may be asked. */
+  readonly allowedHosts: readonly string[]
+}
+
+export const NO_SURROUNDINGS: Surroundings = { keys: {}, allowedHosts: [] }
+
+export type ExternalSpec = EndpointSpec & { readonly base_url: string }
+
+export function isExternal(spec: EndpointSpec): spec is ExternalSpec {
+  return spec.base_url !== undefined
+}
+
+/** Why a real endpoint cannot be asked at all, in words; null when it can. */
+export function obstacleTo(spec: ExternalSpec, { keys, allowedHosts }: Surroundings): string | null {
+  const { hostname } = new URL(spec.base_url)
+  const host = bare(hostname)
+  const id = `${spec.provider}:${spec.model}`
+  if (spec.api_key_env !== undefined && !keys[spec.api_key_env]) {
+    return `${id} needs the API key in ${spec.api_key_env}, which is not set. Set it: export ${spec.api_key_env}=…`
+  }
+  if (isIP(host) === 0 ? host === 'localhost' : isLoopback(host)) return null
+  if (allowedHosts.includes(host)) return null
+  return `${id} is at ${host}, which is not this machine. To ask it all the same: --allow-host ${host}`
+}
+
+export function externalPool(spec: ExternalSpec, { allowedHosts }: Surroundings): Pool {
+  return pool(new URL(spec.base_url).origin, guarded(new Set(allowedHosts)))
+}
+
+/** The request as the real server wants it: under its own path, with its key. */
+export function addressed(spec: ExternalSpec, request: EncodedRequest, { keys }: Surroundings): EncodedRequest {
+  const base = new URL(spec.base_url).pathname.replace(/\/+$/, '')
+  const version = /\/v\d\w*$/.exec(base)?.[0] ?? ''
+  // `http://host/v1` and `/v1/chat/completions` both name the version.
+  const path =
+    version !== '' && request.path.startsWith(`${version}/`) ? request.path.slice(version.length) : request.path
+  const key = spec.api_key_env === undefined ? undefined : keys[spec.api_key_env]
+  return { ...request, path: base + path, headers: { ...request.headers, ...(key && KEY_HEADERS[spec.dialect](key)) } }
+}
+
+const KEY_HEADERS: Readonly<Record<DialectId, (key: string) => Readonly<Record<string, string>>>> = {
+  'openai-chat': (key) => ({ authorization: `Bearer ${key}` }),
+  'anthropic-messages': (key) => ({ 'x-api-key': key }),
+  gemini: (key) => ({ 'x-goog-api-key': key }),
+}
+
+function guarded(allowed: ReadonlySet<string>): buildConnector.connector {
+  const anywhere = buildConnector({ timeout: 0 })
+  const here = buildConnector({ timeout: 0, lookup: lookupHere })
+  return (options, done) => {
+    const host = bare(options.hostname)
+    if (allowed.has(host)) anywhere(options, done)
+    else if (isIP(host) !== 0 && !isLoopback(host)) done(notHere(host), null)
+    else here(options, done)
+  }
+}
+
+/** Names may lead elsewhere than they seem to: what counts is the address. */
+const lookupHere: LookupFunction = (hostname, options, done) => {
+  lookup(hostname, { ...options, all: true }, (error, found) => {
+    const here = (found ?? []).filter(({ address }) => isLoopback(address))
+    const [first] = here
+    if (error) done(error, '')
+    else if (first === undefined) done(notHere(hostname), '')
+    else if (options.all) done(null, here)
+    else done(null, first.address, first.family)
+  })
+}
+
+function notHere(host: string): NodeJS.ErrnoException {
+  const message = `${host} is not this machine, and no --allow-host names it`
+  return Object.assign(new Error(message), { code: 'EHOSTUNREACH' })
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address)
+}
+
+/** A host name without the brackets of an IPv6 address. */
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '').toLowerCase()
+}
+
+/**
+ * What real endpoints charge: nobody tells the truth of it, so it is what they say they have counted at the prices of
+ * the fleet file, and where they say nothing, what was seen.
+ */
+export class ExternalBooks {
+  private readonly offers: readonly Offer[]
+  private readonly open = new Map<AttemptHandle, { seen: number; usage: Extract<Signal, { type: 'usage' }> | null }>()
+
+  constructor(offers: readonly Offer[]) {
+    this.offers = offers
+  }
+
+  /** Note what came; the charge, when it was the end of an answer. */
+  heard(attempt: AttemptHandle, signals: readonly Signal[], isOver: boolean, now: Millis): FleetCharged | null {
+    const book = this.open.get(attempt) ?? { seen: 0, usage: null }
+    for (const signal of signals) {
+      if (signal.type === 'usage') book.usage = signal
+      else if (signal.type === 'content' || signal.type === 'toolDelta') book.seen += signal.tokens
+    }
+    if (!isOver) {
+      this.open.set(attempt, book)
+      return null
+    }
+    this.open.delete(attempt)
+    return book.usage === null && book.seen === 0 ? null : this.charge(attempt, book.usage, book.seen, now)
+  }
+
+  /** Nobody waits for the rest of it. */
+  forget(attempt: AttemptHandle): void {
+    this.open.delete(attempt)
+  }
+
+  private charge(
+    { request, call, number, endpoint }: AttemptHandle,
+    usage: Extract<Signal, { type: 'usage' }> | null,
+    seen: number,
+    now: Millis,
+  ): FleetCharged {
+    const inputTokens = usage?.inputTokens ?? request.inputTokens
+    const outputTokens = usage?.outputTokens ?? seen
+    const { cachedInputTokens, writtenInputTokens } = usage ?? {}
+    return {
+      kind: 'fleet.charged',
+      at: now,
+      request: request.id,
+      call,
+      attempt: number,
+      endpoint,
+      inputTokens,
+      outputTokens,
+      ...(cachedInputTokens !== undefined && { cachedInputTokens }),
+      ...(writtenInputTokens !== undefined && { writtenInputTokens }),
+      cost: costOf(at(this.offers, endpoint).price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens),
+      quality: 1,
+    }
+  }
+}
