@@ -142,6 +142,7 @@ export class Engine {
       weather: this.weather,
       rng: root.named('fleet'),
       grain: 'chunk',
+      epoch: spec.gateway.epoch,
     })
     this.router = gatewayOf({
       gateway: spec.gateway,

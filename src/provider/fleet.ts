@@ -14,6 +14,7 @@ import {
   cacheShares,
   CONNECTED,
   costOf,
+  EPOCH_MS,
   CUT_RESET,
   qualityFor,
   streamOf,
@@ -64,6 +65,8 @@ export interface FleetOptions {
   readonly rng: Rng
   /** `chunk`: content comes in pieces, as it must where bytes are paced. `run`: one Signal a run. */
   readonly grain: 'run' | 'chunk'
+  /** Unix time of instant 0, in ms: prices may go by the clock. Default: that of a gateway that says nothing. */
+  readonly epoch?: number
 }
 
 const SERVICE_STREAM = 0x7365
@@ -97,6 +100,8 @@ interface Job {
   next: number
   /** The answer where it is said at once, and needs no cues; otherwise null. */
   whole: Whole | null
+  /** When it was asked for, which is what prices by the clock go by. */
+  readonly arrivedAt: Millis
   startedAt: Millis
   inputTokens: number
   /** Of these, read from the prompt cache, and written to it at a price of its own. */
@@ -113,9 +118,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private readonly rng: Rng
   private readonly dice = Rng.blank()
   private readonly grain: 'run' | 'chunk'
+  private readonly epoch: number
   private readonly roster = new Roster<Job>()
 
-  constructor({ endpoints, weather, rng, grain }: FleetOptions) {
+  constructor({ endpoints, weather, rng, grain, epoch = EPOCH_MS }: FleetOptions) {
+    this.epoch = epoch
     this.weather = weather
     weather.load = { inFlight: (endpoint) => at(this.endpoints, endpoint).inFlight }
     this.rng = rng
@@ -229,6 +236,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       cues: NO_CUES,
       next: 0,
       whole: null,
+      arrivedAt: now,
       startedAt: now,
       inputTokens: 0,
       cachedTokens: 0,
@@ -384,7 +392,9 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const cached = counting(job.cachedTokens, factor)
     const written = counting(job.writtenTokens, factor)
     const isFree = inputTokens + outputTokens === 0
-    const cost = isFree ? 0 : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written)
+    const cost = isFree
+      ? 0
+      : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written, this.epoch + job.arrivedAt)
     const charged: FleetCharged = {
       kind: 'fleet.charged',
       at: now,

@@ -30,6 +30,8 @@ export class Desk {
   readonly offers: readonly Offer[]
   /** How the contract is read where it is open. */
   readonly choices: Choices
+  /** Unix time of instant 0, in ms: prices may go by the clock. */
+  readonly epoch: number
   readonly health: Health
   readonly rng: Rng
   /** What the policy believes of endpoints, and what stands between it and each of them. */
@@ -54,6 +56,7 @@ export class Desk {
     const { offers, choices } = terms
     this.offers = offers
     this.choices = choices
+    this.epoch = terms.gateway.epoch
     this.health = health
     this.rng = rng
     this.belief = at(health.beliefs, index)
@@ -62,7 +65,7 @@ export class Desk {
     this.allowance = new Allowance(policy, offers.length)
     const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
     this.ladder = degrade ? new Ladder(degrade, halves, terms, resilience) : null
-    this.budget = budget ? new BudgetBook(budget, offers) : null
+    this.budget = budget ? new BudgetBook(budget, offers, this.epoch) : null
     this.intake = shedding ? new Intake(shedding) : null
   }
 }

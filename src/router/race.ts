@@ -225,7 +225,7 @@ export class Race {
       this.fail(attempt, refusal, now, out)
       return
     }
-    const bill = billOf(attempt, at(desk.offers, attempt.endpoint))
+    const bill = billOf(attempt)
     if (this.contest !== null) {
       this.enter(this.contest, attempt, bill, now, out)
       return

@@ -31,7 +31,6 @@
 import { assert, assertNever, at, NEVER, type Millis } from '../base/index.ts'
 import type { CallClosed, CallOutcome, Out, SkipCause } from '../ledger/index.ts'
 import {
-  costOf,
   promptTokens,
   STATUS_OF,
   type Call,
@@ -53,6 +52,7 @@ import { totalDeadline } from './policies/timeouts.ts'
 import { Race } from './race.ts'
 import type { PlanEnd } from './rung.ts'
 import { Spending } from './spending.ts'
+import { costOfSeen } from './usage.ts'
 
 export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
 
@@ -311,9 +311,7 @@ export class RequestLife {
   brokeOff(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
     // Pieces of a tool call are of no use to anybody.
     if (attempt.toolDeltas.length === 0 && this.degrade('truncated', now, out)) {
-      const { price } = at(this.desk.offers, attempt.endpoint)
-      const bill = costOf(price, attempt.request.inputTokens, attempt.outputTokens)
-      this.close('partial', why.class, 200, bill, now, out)
+      this.close('partial', why.class, 200, costOfSeen(attempt), now, out)
       out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
       return
     }

@@ -1,10 +1,10 @@
 /** What the attempts of one call have cost or may still cost, where its policy has a budget (policies/budget.ts). */
 import { at, type Millis } from '../base/index.ts'
-import { costOf, type ChatRequest, type ErrorClass, type Offer, type Usage } from '../protocol/index.ts'
+import { type ChatRequest, type ErrorClass, type Offer, type Usage } from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Failure } from './failures.ts'
 import type { BudgetBook, Reservation } from './policies/budget.ts'
-import { believable, costOfUsage } from './usage.ts'
+import { believable, costOfSeen, costOfUsage } from './usage.ts'
 
 export class Spending {
   /** Somebody was passed over because he could not be paid for. */
@@ -33,14 +33,18 @@ export class Spending {
 
   /** What was put aside and not spent is given back. Errors are free; of the rest only a bill says what it came to. */
   settle(attempt: Attempt, reservation: Reservation, why: Failure | null): void {
-    const { endpoint, request, wasAccepted, outputTokens } = attempt
+    const { endpoint, startedAt, wasAccepted, outputTokens } = attempt
+    const { epoch } = attempt.life.desk
     const offer = at(this.offers, endpoint)
     const usage = believable(attempt)
     const wasRefused = !wasAccepted && why !== null && (why.status !== null || NEVER_SENT.has(why.class))
     const bill =
-      usage === null || !isPlausible(usage, outputTokens) ? (wasRefused ? 0 : null) : costOfUsage(offer, usage)
-    const seen = costOf(offer.price, request.inputTokens, outputTokens)
-    this.committed += this.book.settle(reservation, bill, seen) - reservation.amount
+      usage === null || !isPlausible(usage, outputTokens)
+        ? wasRefused
+          ? 0
+          : null
+        : costOfUsage(offer, usage, epoch + startedAt)
+    this.committed += this.book.settle(reservation, bill, costOfSeen(attempt)) - reservation.amount
   }
 }
 

@@ -2,6 +2,7 @@
  * The router's books: what a provider says of its tokens is believed only as far as it can be true. What cannot be true,
  * and what was not said at all, is estimated from what the router itself has counted, and flagged.
  */
+import { at } from '../base/index.ts'
 import { costOf, type NanoDollars, type Offer, type Usage } from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 
@@ -10,15 +11,26 @@ export function believable({ usage, request, outputTokens }: Attempt): Usage | n
   return usage !== null && canBeTrue(usage, request.inputTokens, outputTokens) ? usage : null
 }
 
-/** What an answer costs at the published prices. */
-export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>): NanoDollars {
+/** What an answer costs at the published prices of an instant, in Unix ms. */
+export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>, unixMs: number): NanoDollars {
   const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
-  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
+  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens, unixMs)
 }
 
-/** What the caller pays for a whole answer: by what was told of it, or else by what was seen of it. */
-export function billOf({ usage, request, outputTokens }: Attempt, offer: Offer): NanoDollars {
-  return costOfUsage(offer, usage ?? { inputTokens: request.inputTokens, outputTokens })
+/**
+ * What a whole answer costs at the prices of when it was asked for: by what was told of it, or else by what was seen of
+ * it.
+ */
+export function billOf({ usage, request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
+  const { offers, epoch } = life.desk
+  const told = usage ?? { inputTokens: request.inputTokens, outputTokens }
+  return costOfUsage(at(offers, endpoint), told, epoch + startedAt)
+}
+
+/** What was seen of an answer that has no end. */
+export function costOfSeen({ request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
+  const { offers, epoch } = life.desk
+  return costOf(at(offers, endpoint).price, request.inputTokens, outputTokens, 0, 0, epoch + startedAt)
 }
 
 /** Whole numbers, none of them negative; no zero for what was there; and no more from a cache than there was. */

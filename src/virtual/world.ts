@@ -127,7 +127,13 @@ export class World {
     const root = Rng.fromSeed(spec.seed)
     const workflows = spec.workflows(root.named('arrivals'))
     this.weather = new Weather(spec.timeline, spec.endpoints, root.named('weather'))
-    this.fleet = new Fleet({ endpoints: spec.endpoints, weather: this.weather, rng: root.named('fleet'), grain })
+    this.fleet = new Fleet({
+      endpoints: spec.endpoints,
+      weather: this.weather,
+      rng: root.named('fleet'),
+      grain,
+      epoch: spec.gateway.epoch,
+    })
     this.router = gatewayOf({
       gateway: spec.gateway,
       offers: spec.offers,

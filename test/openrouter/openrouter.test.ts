@@ -2,6 +2,7 @@
 import { afterAll } from 'vitest'
 import { card } from './card.ts'
 import './account.ts'
+import './billing.ts'
 import './byok.ts'
 import './eligibility.ts'
 import './errors.ts'

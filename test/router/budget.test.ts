@@ -19,9 +19,9 @@ describe('budget', () => {
   test('budget: the worst case, is all of the prompt, all of the cap, at the dearer of input and cache write', () => {
     const fleet = offers({ provider: 'a', price: { input: 1, output: 2, cache_write: 1.25, request: 0.001 } })
     const book = new BudgetBook(budgetSchema.parse({ per_tenant: { limit: '$1' }, input_margin: '25%' }), fleet)
-    const worst = book.worstCase(request({ inputTokens: 100, maxTokens: 50 }), 0)
+    const worst = book.worstCase(request({ inputTokens: 100, maxTokens: 50 }), 0, 0)
     expect(worst).toBe(125 * 1_250 + 50 * 2_000 + 1_000_000 + 1)
-    const open = book.worstCase(request({ inputTokens: 100, maxTokens: null }), 0)
+    const open = book.worstCase(request({ inputTokens: 100, maxTokens: null }), 0, 0)
     expect(open).toBe(125 * 1_250 + 128_000 * 2_000 + 1_000_000 + 1)
   })
 

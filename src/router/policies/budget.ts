@@ -18,7 +18,7 @@
  */
 import { z } from 'zod'
 import { count, duration, ratio, usd, type Millis } from '../../base/index.ts'
-import { costOf, type ChatRequest, type NanoDollars, type Offer } from '../../protocol/index.ts'
+import { EPOCH_MS, worstCost, type ChatRequest, type NanoDollars, type Offer } from '../../protocol/index.ts'
 
 const allotment = (whose: string) =>
   z
@@ -90,12 +90,15 @@ export class BudgetBook {
   readonly attemptsMax: number
   private readonly policy: BudgetPolicy
   private readonly offers: readonly Offer[]
+  /** Unix time of instant 0, in ms. */
+  private readonly epoch: number
   private readonly costMax: NanoDollars
   private readonly purses: readonly Purse[]
 
-  constructor(policy: BudgetPolicy, offers: readonly Offer[]) {
+  constructor(policy: BudgetPolicy, offers: readonly Offer[], epoch: number = EPOCH_MS) {
     this.policy = policy
     this.offers = offers
+    this.epoch = epoch
     this.costMax = policy.per_request?.max_cost ?? Infinity
     this.attemptsMax = policy.per_request?.max_attempts ?? Infinity
     const { per_workflow: workflow, per_tenant: tenant } = policy
@@ -117,7 +120,7 @@ export class BudgetBook {
 
   /** Whether an attempt can be paid for, whatever it comes to. `before`: what the request has cost so far, at worst. */
   covers(request: ChatRequest, endpoint: number, before: NanoDollars, now: Millis): boolean {
-    const amount = this.worstCase(request, endpoint)
+    const amount = this.worstCase(request, endpoint, now)
     if (amount === null || before + amount > this.costMax) return false
     for (const purse of this.purses) {
       const { limit, spent, reserved } = accountOf(purse, request, now)
@@ -128,7 +131,7 @@ export class BudgetBook {
 
   /** Put the money for one attempt aside. Only after `covers`, at the same instant. */
   reserve(request: ChatRequest, endpoint: number, now: Millis): Reservation {
-    const amount = this.worstCase(request, endpoint) ?? 0
+    const amount = this.worstCase(request, endpoint, now) ?? 0
     const accounts = this.purses.map((purse) => accountOf(purse, request, now))
     for (const account of accounts) account.reserved += amount
     return { amount, accounts }
@@ -148,14 +151,13 @@ export class BudgetBook {
   }
 
   /** What an attempt can come to at most, in nano-dollars; null where the price is not known. */
-  worstCase({ inputTokens, maxTokens }: ChatRequest, endpoint: number): NanoDollars | null {
+  worstCase({ inputTokens, maxTokens }: ChatRequest, endpoint: number, now: Millis): NanoDollars | null {
     const { price, isPriced, maxOutput } = this.offers[endpoint] as Offer
     if (!isPriced) return null
     const input = Math.ceil(inputTokens * (1 + this.policy.input_margin))
     const output = Math.min(maxTokens ?? Infinity, maxOutput)
-    const written = price.cacheWriteNanoPerKTok > price.inputNanoPerKTok ? input : 0
     // One more for the rounding of the bill.
-    return costOf(price, input, output, 0, written) + 1
+    return worstCost(price, inputTokens, input, output, this.epoch + now) + 1
   }
 }
 
