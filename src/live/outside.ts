@@ -7,6 +7,7 @@ import { at, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   PLAIN_TRAITS,
+  readModelName,
   requestId,
   saysSomething,
   UNKNOWN_KEY,
@@ -105,7 +106,8 @@ export class Outside {
 
   /** What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies. */
   private halfOf(wire: WireRequest, { models }: Policy): RequestHalf | Refusal | null {
-    const strange = wire.models.find((model) => !this.options.offers.some((offer) => offer.model === model))
+    const isOffered = (model: string): boolean => this.options.offers.some((offer) => offer.model === model)
+    const strange = wire.models.find((name) => !isOffered(readModelName(name, isOffered).model))
     if (strange !== undefined) return { status: 400, message: `${strange} is not a valid model ID` }
     if (wire.provider === null) {
       const isRouted = wire.models.length === 1 && models.includes(at(wire.models, 0))

@@ -27,6 +27,14 @@ export const PARAMETERS = [
 ] as const // prettier-ignore
 export type Parameter = (typeof PARAMETERS)[number]
 
+/** Service tiers that an endpoint can be a row of (openrouter.md §1.11). */
+export const TIERS = ['default', 'flex', 'priority'] as const
+export type Tier = (typeof TIERS)[number]
+
+/** Benchmarks that Auto Exacto looks at (openrouter.md §1.8). */
+export const BENCHMARKS = ['gpqa_diamond', 'tau2_airline'] as const
+export type Benchmark = (typeof BENCHMARKS)[number]
+
 /** The wire formats a mock endpoint can speak. The dialect of each is in protocol/dialects/. */
 export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini'] as const
 export type DialectId = (typeof DIALECT_IDS)[number]
@@ -127,6 +135,9 @@ export const endpointSchema = z
       description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
       examples: ['deepinfra/turbo'],
     }),
+    tier: z.enum(TIERS).default('default').meta({
+      description: 'Service tier. What is not `default` serves only who asks for it, by tier or by full slug.',
+    }),
     stream: z
       .string()
       .min(1)
@@ -215,6 +226,20 @@ export const endpointSchema = z
       .default('deny')
       .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
     zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
+    benchmarks: z
+      .strictObject({
+        gpqa_diamond: ratio()
+          .optional()
+          .meta({ description: 'GPQA Diamond.', examples: [0.82] }),
+        tau2_airline: ratio()
+          .optional()
+          .meta({ description: 'Tau2-Bench, airline.', examples: [0.55] }),
+      })
+      .default({})
+      .meta({
+        description: 'Published scores, 0 to 1: what Auto Exacto compares the endpoints of a model by. Absent: none.',
+        examples: [{ gpqa_diamond: 0.82 }],
+      }),
     region: z
       .string()
       .min(1)
@@ -299,6 +324,9 @@ export interface Offer {
   readonly zdr: boolean
   readonly region: string
   readonly quantization: Quantization
+  readonly tier: Tier
+  /** Published scores, 0 to 1. */
+  readonly benchmarks: Readonly<Partial<Record<Benchmark, number | undefined>>>
   /** Name of the API key that the endpoint is called with. */
   readonly key: string
   /** The key of one's own that this is a copy for; null for an endpoint of the fleet, which everybody shares. */
@@ -341,6 +369,8 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     zdr: spec.zdr,
     region: spec.region,
     quantization: spec.quantization,
+    tier: spec.tier,
+    benchmarks: spec.benchmarks,
     key: spec.key,
     byok: spec.byok ?? null,
     quality: spec.quality,

@@ -4,7 +4,7 @@
  * there is a call. Used by the router's validation policy and, independently, by the application client that judges what
  * it was given.
  */
-import { matchesSchema } from './schema-check.ts'
+import { matchesDraft7, matchesSchema } from './schema-check.ts'
 import type { FinishReason, ToolDelta } from './signal.ts'
 
 export interface ToolSpec {
@@ -78,6 +78,24 @@ export function toolCallDefect(
     if (!matchesSchema(args, tool.parameters)) return 'schema_mismatch'
   }
   return reason === 'stop' ? 'wrong_finish' : null
+}
+
+/** What stands for the parameters of a tool that has no schema. */
+export const NO_SCHEMA: object = { type: 'object', properties: {} }
+
+/**
+ * Whether OpenRouter's measurement calls it an error (openrouter.md §1.8): a tool that nobody offered, arguments that are
+ * no JSON, or that do not match the tool's schema by draft 7. A tool without a schema is never in error.
+ */
+export function isToolCallError({ name, args }: ToolCall, tools: readonly ToolSpec[]): boolean {
+  const tool = tools.find((candidate) => candidate.name === name)
+  if (!tool) return true
+  if (tool.parameters === NO_SCHEMA || Object.keys(tool.parameters).length === 0) return false
+  try {
+    return !matchesDraft7(JSON.parse(args), tool.parameters)
+  } catch {
+    return true
+  }
 }
 
 const LEAK =

@@ -7,6 +7,7 @@ import { at } from '../base/index.ts'
 import type { FunnelStep } from '../ledger/index.ts'
 import type { Offer, Quantization, RequestShape } from '../protocol/index.ts'
 import type { ProviderPreferences } from './policy.ts'
+import { admitsTier, type Intent } from './resolve.ts'
 import type { Terms } from './terms.ts'
 
 export interface Eligibility {
@@ -22,6 +23,7 @@ export interface Eligibility {
 
 /** What of a request the funnel looks at. */
 export interface Demand {
+  readonly intent: Intent
   readonly models: readonly string[]
   readonly provider: ProviderPreferences
   readonly shape: RequestShape
@@ -71,6 +73,17 @@ export function runFunnel(demand: Demand, { offers, choices }: Terms): Eligibili
       if (ignore?.some((slug) => matchesSlug(slug, offer))) return false
       return !only || only.some((slug) => matchesSlug(slug, offer))
     })
+  }
+  if (left.some((endpoint) => at(offers, endpoint).tier !== 'default')) {
+    const { intent } = demand
+    // Who asks for `flex` is never served at the standard rate where the model has endpoints of that tier.
+    const asked = left
+      .map((endpoint) => at(offers, endpoint))
+      .filter(({ tier }) => tier === 'flex' && intent.tier === tier)
+    const flexible = new Set(asked.map(({ model }) => model))
+    keep('Filter by Tier Endpoint Rows', (offer) =>
+      flexible.has(offer.model) ? offer.tier === 'flex' : admitsTier(intent, offer),
+    )
   }
   if (filled(provider.quantizations)) {
     const allowed = new Set(filled(provider.quantizations)?.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))

@@ -1,13 +1,25 @@
 /**
- * What the router believes about endpoints, from its own attempts alone: outages of the last 30 seconds and measured
- * speed (shared by all policies), breakers, ejections and cooldowns (each policy its own, because each has its own
- * thresholds; one endpoint's are in guard.ts).
+ * What the router believes about endpoints, from its own attempts alone: uptime, outages of the last 30 seconds,
+ * measured speed, the quality of tool calls (exacto.ts), which conversations stay where (sticky.ts): shared by all
+ * policies; and breakers, ejections and cooldowns (each policy its own, because each has its own thresholds; one
+ * endpoint's are in guard.ts).
  */
 import { at, NEVER, RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
 import type { BreakerState, Entry, Out } from '../ledger/index.ts'
-import { OUTAGE_WINDOW, PERCENTILE_WINDOW, type Choices, type ErrorClass, type Offer } from '../protocol/index.ts'
-import { doorsOf, type Turn } from './door.ts'
+import {
+  OUTAGE_WINDOW,
+  PERCENTILE_WINDOW,
+  UPTIME_DEGRADED,
+  UPTIME_NORMAL,
+  UPTIME_REQUESTS_MIN,
+  type ChatRequest,
+  type Choices,
+  type ErrorClass,
+  type Offer,
+} from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
+import { doorsOf, type Turn } from './door.ts'
+import { Exacto } from './exacto.ts'
 import type { Failure } from './failures.ts'
 import { guardsOf, type Guard, type HealthCause } from './guard.ts'
 import { LoadBook } from './policies/balance.ts'
@@ -15,17 +27,21 @@ import { cooldownMs } from './policies/cooldown.ts'
 import type { OutlierEjection } from './policies/outlier-ejection.ts'
 import type { Policy } from './policy.ts'
 import { REACTIONS } from './reactions.ts'
-import type { Belief, Measured } from './strategy.ts'
+import { readsCheaper, Sticky } from './sticky.ts'
+import { STATUS, type Belief, type Grade, type Measured, type Status } from './strategy.ts'
 import type { Terms } from './terms.ts'
 
 const OUTAGE_BUCKETS = 30
+const UPTIME_BUCKETS = 60
 const STATISTICS_SLOTS = 10
 
 const TRIED = 0
 const FAILED = 1
 
 interface Known {
+  /** Of the last 30 seconds, and of the window of the uptime. */
   readonly results: RollingWindow
+  readonly uptime: RollingWindow
   failedAt: Millis
   ttft: RollingQuantiles | null
   throughput: RollingQuantiles | null
@@ -54,6 +70,10 @@ export class Health implements Measured {
   private readonly offers: readonly Offer[]
   private readonly choices: Choices
   private readonly policies: readonly Policy[]
+  /** Where conversations stay; null where no endpoint reads from a cache for less. */
+  readonly sticky: Sticky | null
+  /** null until the first request is ordered by it. */
+  private exacto: Exacto | null = null
   private readonly loads: readonly LoadBook[]
   private readonly ejections: readonly OutlierEjection[]
   private readonly ejectionNews: EjectionNews[] = []
@@ -64,10 +84,12 @@ export class Health implements Measured {
     this.offers = offers
     this.choices = choices
     this.policies = policies
+    this.sticky = offers.some(readsCheaper) ? new Sticky(offers, choices) : null
     const statistics = (): RollingQuantiles | null =>
       measuresSpeed ? new RollingQuantiles(PERCENTILE_WINDOW, STATISTICS_SLOTS) : null
     this.known = offers.map(() => ({
       results: new RollingWindow(OUTAGE_WINDOW, OUTAGE_BUCKETS, 2),
+      uptime: new RollingWindow(choices.uptime_window, UPTIME_BUCKETS, 2),
       failedAt: -Infinity,
       ttft: statistics(),
       throughput: statistics(),
@@ -87,11 +109,35 @@ export class Health implements Measured {
     this.sweepAt = this.nextSweepAt()
   }
 
-  isStable(endpoint: number, now: Millis): boolean {
+  status(endpoint: number, now: Millis): Status {
     const known = at(this.known, endpoint)
-    if (now - known.failedAt > OUTAGE_WINDOW) return true
-    const failed = known.results.total(now, FAILED)
-    return failed === 0 || failed < this.choices.outage_share * known.results.total(now, TRIED)
+    const sinceMs = now - known.failedAt
+    if (sinceMs > OUTAGE_WINDOW && sinceMs > this.choices.uptime_window) return STATUS.normal
+    const uptime = this.uptime(endpoint, now) ?? 1
+    if (uptime < UPTIME_DEGRADED) return STATUS.down
+    if (sinceMs <= OUTAGE_WINDOW && this.hasOutage(known, now)) return STATUS.outage
+    return uptime < UPTIME_NORMAL ? STATUS.degraded : STATUS.normal
+  }
+
+  /** Share of requests that went well, of those that were not the caller's mistake; null before there are 100. */
+  uptime(endpoint: number, now: Millis): number | null {
+    const { uptime } = at(this.known, endpoint)
+    const tried = uptime.total(now, TRIED)
+    return tried < UPTIME_REQUESTS_MIN ? null : 1 - uptime.total(now, FAILED) / tried
+  }
+
+  private hasOutage({ results }: Known, now: Millis): boolean {
+    const failed = results.total(now, FAILED)
+    return failed > 0 && failed >= this.choices.outage_share * results.total(now, TRIED)
+  }
+
+  grade(endpoint: number, now: Millis): Grade {
+    this.exacto ??= new Exacto(this.offers, this.choices)
+    return this.exacto.grade(endpoint, now)
+  }
+
+  stay(request: ChatRequest, endpoint: number, now: Millis): number {
+    return this.sticky === null ? -1 : this.sticky.stay(request, endpoint, now)
   }
 
   ttftMs(endpoint: number, q: number, now: Millis): number | null {
@@ -159,12 +205,18 @@ export class Health implements Measured {
     this.sweep(now, out)
     const known = at(this.known, endpoint)
     const isFailure = errorClass !== null && REACTIONS[errorClass].health === 'failure'
+    if (this.exacto !== null) this.exacto.report(attempt, isWhole(errorClass), now)
     if (errorClass === null || isFailure) {
       known.results.add(now, TRIED)
+      known.uptime.add(now, TRIED)
       if (isFailure) {
         known.results.add(now, FAILED)
+        known.uptime.add(now, FAILED)
         known.failedAt = now
-      } else this.measure(known, attempt, now)
+      } else {
+        this.measure(known, attempt, now)
+        if (this.sticky !== null) this.sticky.answered(attempt.request, endpoint, attempt.usage, now)
+      }
       this.reportToGuard(policy, attempt, errorClass, isFailure, now, out)
     } else if (attempt.start.isProbe) this.abandonProbe(policy, endpoint, attempt.startedAt)
     if (errorClass !== null && this.loads.length > 0 && (isFailure || REACTIONS[errorClass].cooldown !== 'none')) {
@@ -251,8 +303,16 @@ class PolicyBelief implements Belief {
     this.inFlight = inFlight
   }
 
-  isStable(endpoint: number, now: Millis): boolean {
-    return this.measured.isStable(endpoint, now)
+  status(endpoint: number, now: Millis): Status {
+    return this.measured.status(endpoint, now)
+  }
+
+  grade(endpoint: number, now: Millis): Grade {
+    return this.measured.grade(endpoint, now)
+  }
+
+  stay(request: ChatRequest, endpoint: number, now: Millis): number {
+    return this.measured.stay(request, endpoint, now)
   }
 
   ttftMs(endpoint: number, q: number, now: Millis): number | null {
@@ -278,6 +338,11 @@ class PolicyBelief implements Belief {
   cost(endpoint: number, now: Millis): number {
     return this.book === null ? 0 : this.book.cost(endpoint, now)
   }
+}
+
+/** Answers that came to their end, if only to be refused for what they were. */
+function isWhole(errorClass: ErrorClass | null): boolean {
+  return errorClass === null || errorClass === 'invalid_tool_call'
 }
 
 function record(

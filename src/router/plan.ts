@@ -11,14 +11,16 @@ import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
 import { OwnKeys } from './byok.ts'
+import { Course, type Group } from './course.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
 import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
 import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
-import { resolve } from './resolve.ts'
+import { resolve, type Intent } from './resolve.ts'
 import { NO_RULE } from './rules.ts'
-import { BALANCES, priceWeighted, SORTS } from './strategies/index.ts'
-import type { Belief, RankContext, Strategy } from './strategy.ts'
+import { readsCheaper } from './sticky.ts'
+import { SORTS } from './strategies/index.ts'
+import { STATUS, STATUSES, type Belief, type RankContext } from './strategy.ts'
 import type { Terms } from './terms.ts'
 
 export interface Plan {
@@ -47,65 +49,61 @@ const SPILL_STREAM = 0x7370
 
 export class Planner {
   private readonly offers: readonly Offer[]
-  private readonly half: RequestHalf
+  private readonly intent: Intent
+  private readonly models: readonly string[]
   private readonly terms: Terms
   /** Weak: a live gateway decodes a shape of its own for every request. */
   private readonly byShape = new WeakMap<RequestShape, Eligibility>()
-  private readonly strategy: Strategy
-  private readonly partition: 'model' | 'none'
-  /** Nothing but load balancing over one list: the order can be handed out as the strategy made it. */
-  private readonly isPlain: boolean
-  /** The order depends on prices and names alone: one plan for all requests that the same endpoints may serve. */
-  private readonly isFixed: boolean
-  private readonly fixed = new WeakMap<readonly number[], Plan>()
+  /** For requests without tools, and with some; the same where both are ordered alike. */
+  private readonly course: Course
+  private readonly withTools: Course
+  /** Nothing moves what the strategies make, but who is well. */
+  private readonly isUnmoved: boolean
+  /** Plans of a course whose order is fixed, by list and by who is well: one for all requests that these may serve. */
+  private readonly fixed = new WeakMap<readonly number[], Map<number, Plan>>()
   private readonly rule: number
   private readonly arrangement: Arrangement
   /** null: nobody has keys of their own for these models. */
   private readonly ownKeys: OwnKeys | null
-  /** Whether the order is drawn by load, which knows of slow starts. */
-  private readonly isBalanced: boolean
+  /** Whether a conversation stays with the endpoint that has its prompt in the cache. */
+  private readonly isSticky: boolean
   /** Hashes of the endpoints' ids: what a key sticks to must not depend on its place in the fleet. */
   private readonly names: readonly number[]
-  /** The groups of a list, so that each list is split once. */
-  private readonly groups = new WeakMap<readonly number[], readonly (readonly number[])[]>()
 
-  constructor(asked: RequestHalf, terms: Terms, rule: number = NO_RULE, arrangement: Arrangement = {}) {
-    const half = resolve(asked)
+  constructor(half: RequestHalf, terms: Terms, rule: number = NO_RULE, arrangement: Arrangement = {}) {
+    const { balance, stickiness, breaker } = arrangement
     this.terms = terms
     this.offers = terms.offers
-    this.half = half
+    this.intent = resolve(half, (model) => this.offers.some((offer) => offer.model === model))
+    this.models = this.intent.wishes.map(({ model }) => model)
     this.rule = rule
     this.arrangement = arrangement
-    this.names = arrangement.stickiness ? this.offers.map(({ id }) => hashName(id)) : []
-    const { sort } = half.provider
-    const by = typeof sort === 'string' ? sort : sort?.by
-    const order = half.provider.order ?? []
-    const isAlone = half.provider.allow_fallbacks === false
-    // `order` or `sort` switch load balancing off; after `order`, the rest comes in strict price order. Without fallbacks
-    // and without an order, the one endpoint is the cheapest.
-    const { balance } = arrangement
-    this.isBalanced = !by && order.length === 0 && balance !== undefined
-    const unsorted = balance ? BALANCES[balance.by] : isAlone ? SORTS.price : priceWeighted
-    this.strategy = by ? SORTS[by] : order.length > 0 ? SORTS.price : unsorted
-    this.partition = (typeof sort === 'object' ? sort?.partition : null) ?? 'model'
-    this.ownKeys = OwnKeys.of(half.models, this.partition, terms)
-    const isUnmoved =
+    this.names = stickiness ? this.offers.map(({ id }) => hashName(id)) : []
+    this.course = new Course(this.intent, terms, balance, false)
+    const withTools = new Course(this.intent, terms, balance, true)
+    this.withTools = withTools.uses(SORTS.exacto) ? withTools : this.course
+    this.ownKeys = OwnKeys.of(this.models, this.intent.partition, terms)
+    const { provider, order } = this.intent
+    this.isSticky =
+      order.length === 0 &&
+      stickiness === undefined &&
+      balance === undefined &&
+      this.offers.some((offer) => this.models.includes(offer.model) && readsCheaper(offer))
+    this.isUnmoved =
       this.ownKeys === null &&
-      half.provider.preferred_max_latency == null &&
-      half.provider.preferred_min_throughput == null &&
-      !arrangement.stickiness &&
-      (this.isBalanced || !arrangement.breaker?.slow_start)
-    this.isPlain =
-      isUnmoved && half.models.length === 1 && order.length === 0 && half.provider.allow_fallbacks !== false
-    this.isFixed = isUnmoved && !arrangement.spill_over && this.strategy === SORTS.price
+      provider.preferred_max_latency == null &&
+      provider.preferred_min_throughput == null &&
+      !stickiness &&
+      !arrangement.spill_over &&
+      (this.course.isBalanced || !breaker?.slow_start)
   }
 
   /** Whether plans depend on measured latency or throughput, so that somebody has to measure. */
   get needsStatistics(): boolean {
-    const { provider } = this.half
+    const { provider } = this.intent
     return (
-      this.strategy === SORTS.latency ||
-      this.strategy === SORTS.throughput ||
+      this.course.uses(SORTS.latency, SORTS.throughput) ||
+      (this.withTools.uses(SORTS.exacto) && this.terms.choices.exacto_within === 'throughput') ||
       provider.preferred_max_latency != null ||
       provider.preferred_min_throughput != null
     )
@@ -113,52 +111,83 @@ export class Planner {
 
   plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
     const known = this.eligibility(request)
-    const context = { offers: this.offers, belief, rng, now }
-    if (this.isFixed) {
-      let plan = this.fixed.get(known.eligible)
-      if (!plan) this.fixed.set(known.eligible, (plan = this.arrange(known, request, context)))
-      return plan
+    const course = request.shape.tools.length === 0 ? this.course : this.withTools
+    const context = { offers: this.offers, choices: this.terms.choices, belief, rng, now }
+    if (!this.isUnmoved || (this.isSticky && this.isStaying(course, known.eligible, request, belief, now))) {
+      return this.arrange(course, known, request, context)
     }
-    if (this.isPlain) {
-      return { rule: this.rule, funnel: known.funnel, order: this.strategy.rank(known.eligible, context) }
-    }
-    return this.arrange(known, request, context)
+    if (course.isFixed) return this.fixedPlan(course, known, request, context)
+    const isPlain = course.only !== null && !course.isByStatus && this.intent.provider.allow_fallbacks !== false
+    if (!isPlain) return this.arrange(course, known, request, context)
+    return { rule: this.rule, funnel: known.funnel, order: course.only.rank(known.eligible, context) }
   }
 
-  private arrange(known: Eligibility, request: ChatRequest, context: RankContext): Plan {
-    const { belief, now } = context
+  private fixedPlan(course: Course, known: Eligibility, request: ChatRequest, context: RankContext): Plan {
     const { eligible } = known
-    const groups = this.spilled(this.groupsOf(eligible), context)
-    const ranked = groups.flatMap((group) => this.strategy.rank(group, context))
-    const stuck = this.stuckFirst(ranked, groups[0] ?? [], request, belief, now)
+    let plans = this.fixed.get(eligible)
+    if (plans === undefined) this.fixed.set(eligible, (plans = new Map()))
+    const state = course.isByStatus ? statesOf(eligible, context) : 0
+    let plan = plans.get(state)
+    if (plan === undefined || state < 0) {
+      plan = this.arrange(course, known, request, context)
+      if (plans.size >= STATES_MAX) plans.clear()
+      plans.set(state, plan)
+    }
+    return plan
+  }
+
+  private arrange(course: Course, known: Eligibility, request: ChatRequest, context: RankContext): Plan {
+    const { belief, now } = context
+    const groups = this.spilled(course.groups(known.eligible), context)
+    const ranked = groups.flatMap((group) => this.ranked(course, group, request, context))
+    const stuck = this.stuckFirst(ranked, groups[0]?.endpoints ?? [], request, belief, now)
     const { order, listed } = this.listedFirst(this.preferredFirst(stuck, belief, now))
     const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
-    return { ...plan, order: this.easedIn(plan.order, context) }
+    return { ...plan, order: this.easedIn(course, plan.order, context) }
   }
 
-  /** Model by model, in the order of the request; a model that nobody serves has no group. */
-  private groupsOf(eligible: readonly number[]): readonly (readonly number[])[] {
-    let groups = this.groups.get(eligible)
-    if (groups === undefined) {
-      groups =
-        this.partition === 'none'
-          ? [eligible]
-          : [...new Set(this.half.models)].map((model) =>
-              eligible.filter((endpoint) => at(this.offers, endpoint).model === model),
-            )
-      groups = groups.filter((group) => group.length > 0)
-      this.groups.set(eligible, groups)
+  /** A group as its strategy has it: those that are not well at its end, and first who has the prompt in the cache. */
+  private ranked(course: Course, group: Group, request: ChatRequest, context: RankContext): readonly Candidate[] {
+    const { belief, now } = context
+    let order = group.strategy.rank(group.endpoints, context)
+    if (course.isByStatus) {
+      const status = ({ endpoint }: Candidate): number => belief.status(endpoint, now)
+      order = order.toSorted((left, right) => status(left) - status(right)) // A stable sort.
     }
-    return groups
+    if (!this.isSticky) return order
+    const stay = this.stayIn(group, request, belief, now)
+    const place = stay < 0 ? -1 : order.findIndex(({ endpoint }) => endpoint === stay)
+    if (place < 0) return order
+    return [{ ...at(order, place), reason: 'sticky' }, ...order.slice(0, place), ...order.slice(place + 1)]
+  }
+
+  private isStaying(
+    course: Course,
+    eligible: readonly number[],
+    request: ChatRequest,
+    belief: Belief,
+    now: Millis,
+  ): boolean {
+    if (request.session === null && request.conversation === undefined) return false
+    return course.groups(eligible).some((group) => this.stayIn(group, request, belief, now) >= 0)
+  }
+
+  /** Where in a group the conversation stays, if nothing is known against that endpoint; -1 for nowhere. */
+  private stayIn({ ofModels, endpoints }: Group, request: ChatRequest, belief: Belief, now: Millis): number {
+    for (const endpoint of ofModels) {
+      const stay = belief.stay(request, endpoint, now)
+      if (stay >= 0 && endpoints.includes(stay) && belief.status(stay, now) <= STATUS.degraded) return stay
+    }
+    return -1
   }
 
   /** The groups as they are to be asked: where the first is not well, the draw may let another begin. */
-  private spilled(groups: readonly (readonly number[])[], { belief, rng, now }: RankContext): typeof groups {
+  private spilled(groups: readonly Group[], { belief, rng, now }: RankContext): readonly Group[] {
     const { spill_over: spillOver } = this.arrangement
     if (!spillOver || groups.length < 2) return groups
     const healthy = groups.map(
-      (group) => group.filter((endpoint) => belief.isOpen(endpoint, now)).length / group.length,
+      ({ endpoints }) => endpoints.filter((endpoint) => belief.isOpen(endpoint, now)).length / endpoints.length,
     )
     const first = tierOf(tierLoads(spillOver, healthy), rng.fork(SPILL_STREAM).next())
     if (first === 0) return groups
@@ -174,7 +203,7 @@ export class Planner {
     now: Millis,
   ): Candidate[] {
     const { stickiness } = this.arrangement
-    if (!stickiness || (this.half.provider.order ?? []).length > 0) return order
+    if (!stickiness || this.intent.order.length > 0) return order
     const key = stickyKey(stickiness, request)
     if (key === null) return order
     const load = (endpoint: number): number => (belief.isOpen(endpoint, now) ? belief.load(endpoint, now) : -1)
@@ -185,8 +214,12 @@ export class Planner {
   }
 
   /** An endpoint that starts slowly is first choice for its share of requests, and last choice for the others. */
-  private easedIn(order: readonly Candidate[], { belief, rng, now }: RankContext): readonly Candidate[] {
-    if (this.isBalanced || !this.arrangement.breaker?.slow_start) return order
+  private easedIn(
+    { isBalanced }: Course,
+    order: readonly Candidate[],
+    { belief, rng, now }: RankContext,
+  ): readonly Candidate[] {
+    if (isBalanced || !this.arrangement.breaker?.slow_start) return order
     const mustWait = ({ endpoint }: Candidate): boolean => {
       const share = belief.share(endpoint, now)
       return share < 1 && !rng.fork(SLOW_START_STREAM, hashName(at(this.offers, endpoint).id)).chance(share)
@@ -200,19 +233,23 @@ export class Planner {
   private eligibility(request: ChatRequest): Eligibility {
     let known = this.byShape.get(request.shape)
     if (!known) {
-      known = runFunnel({ ...this.half, shape: request.shape, inputTokens: 0, maxTokens: null }, this.terms)
+      known = this.runFunnel(request.shape, 0, null)
       this.byShape.set(request.shape, known)
     }
     const output = request.maxTokens ?? 0
     const fits = request.inputTokens + output <= known.contextLength && output <= known.maxOutput
     if (fits) return known
-    const { shape, inputTokens, maxTokens } = request
-    return runFunnel({ ...this.half, shape, inputTokens, maxTokens }, this.terms)
+    return this.runFunnel(request.shape, request.inputTokens, request.maxTokens)
+  }
+
+  private runFunnel(shape: RequestShape, inputTokens: number, maxTokens: number | null): Eligibility {
+    const { models, intent } = this
+    return runFunnel({ models, intent, provider: intent.provider, shape, inputTokens, maxTokens }, this.terms)
   }
 
   /** Endpoints that miss a preferred threshold go to the end; they stay usable. No samples: not held against them. */
   private preferredFirst(order: Candidate[], belief: Belief, now: Millis): Candidate[] {
-    const { preferred_max_latency: latency, preferred_min_throughput: throughput } = this.half.provider
+    const { preferred_max_latency: latency, preferred_min_throughput: throughput } = this.intent.provider
     if (latency == null && throughput == null) return order
     const meets = ({ endpoint }: Candidate): boolean =>
       cutoffs(latency).every(([q, seconds]) => (belief.ttftMs(endpoint, q, now) ?? 0) <= seconds * 1_000) &&
@@ -225,8 +262,8 @@ export class Planner {
 
   /** Those that `order` names come first, in its order; which those are, null without one. */
   private listedFirst(order: Candidate[]): { order: Candidate[]; listed: ReadonlySet<number> | null } {
-    const { order: slugs } = this.half.provider
-    if (slugs == null || slugs.length === 0) return { order, listed: null }
+    const slugs = this.intent.order
+    if (slugs.length === 0) return { order, listed: null }
     const named = slugs.flatMap((slug) => order.filter(({ endpoint }) => matchesSlug(slug, at(this.offers, endpoint))))
     const front = [...new Set(named)]
     const rest = order.filter((candidate) => !front.includes(candidate))
@@ -241,7 +278,7 @@ export class Planner {
     funnel: readonly FunnelStep[],
   ): Plan {
     const { rule } = this
-    if (this.half.provider.allow_fallbacks !== false) return { rule, funnel, order }
+    if (this.intent.provider.allow_fallbacks !== false) return { rule, funnel, order }
     const sharedOf = ({ endpoint }: Candidate): number => at(this.offers, endpoint).byok?.of ?? endpoint
     const kept = listed === null ? order.slice(0, 1) : order.filter((candidate) => listed.has(sharedOf(candidate)))
     if (kept.length === order.length) return { rule, funnel, order }
@@ -249,6 +286,19 @@ export class Planner {
     const removed = [...new Set(order.map(sharedOf))].filter((endpoint) => !left.has(endpoint))
     return { rule, funnel: [...funnel, { step: 'Filter by Fallback', left: left.size, removed }], order: kept }
   }
+}
+
+/** Combinations of who is well that are remembered for a list. */
+const STATES_MAX = 64
+/** Four states of each fit into an integer for so many endpoints. */
+const STATEFUL_MAX = 26
+
+/** How well each of a list is, as one number; -1 for a list that is too long for that. */
+function statesOf(eligible: readonly number[], { belief, now }: RankContext): number {
+  if (eligible.length > STATEFUL_MAX) return -1
+  let states = 0
+  for (const endpoint of eligible) states = states * STATUSES + belief.status(endpoint, now)
+  return states
 }
 
 function cutoffs(threshold: Threshold | null | undefined): [number, number][] {

@@ -101,7 +101,8 @@ export const resilienceSchema = z.strictObject({
 
 export type Resilience = z.infer<typeof resilienceSchema>
 
-export const policySchema = z
+/** A policy file before `model` and `models` are one list. */
+export const policyFields = z
   .strictObject({
     name: z
       .string()
@@ -113,6 +114,12 @@ export const policySchema = z
       .max(500)
       .optional()
       .meta({ description: 'One sentence for people.', examples: ['Answers in a second, or a cheaper model does.'] }),
+    model: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .meta({ description: 'The first model, before `models`.', examples: ['openai/gpt-5-mini:nitro'] }),
     models: modelList,
     provider: providerPreferencesSchema.prefault({}).meta({
       description: 'Which providers may be asked, and in which order: OpenRouter’s own fields.',
@@ -142,4 +149,19 @@ export const policySchema = z
     })
   })
 
+export const policySchema = z.preprocess(withModelList, policyFields.transform(modelFirst))
+
 export type Policy = z.infer<typeof policySchema>
+
+/** `model` alone is a list of one. */
+function withModelList(fields: unknown): unknown {
+  if (typeof fields !== 'object' || fields === null) return fields
+  const { model, models } = fields as { readonly model?: unknown; readonly models?: unknown }
+  return typeof model === 'string' && models === undefined ? { ...fields, models: [model] } : fields
+}
+
+/** `model` is tried before `models` (openrouter.md §2.1). */
+function modelFirst({ model, ...policy }: z.infer<typeof policyFields>): Omit<z.infer<typeof policyFields>, 'model'> {
+  if (model === undefined) return policy
+  return { ...policy, models: [model, ...policy.models.filter((other) => other !== model)] }
+}

@@ -18,7 +18,7 @@ const price = (of: string, example: number) =>
     ])
     .nullish()
     .meta({ description: `USD per ${of}, at most.`, examples: [example] })
-const sortBy = z.enum(['price', 'throughput', 'latency'])
+const sortBy = z.enum(['price', 'throughput', 'latency', 'exacto'])
 const percentile = (requests: string) =>
   z
     .number()

@@ -1,18 +1,99 @@
 /**
- * What a request half says in the end: short forms and deprecated ones as what they stand for. Once per half, not per
- * request.
+ * What a request half means, read once: the suffixes of its models, `route`, `service_tier` and `sort` as one answer to
+ * who may serve, and in which order (openrouter.md §1.2, §1.10, §1.11, §2.1).
+ *
+ *   | asked                     | tiers that may serve            | order                                        |
+ *   | ------------------------- | ------------------------------- | -------------------------------------------- |
+ *   | nothing                   | default                         | load balancing                               |
+ *   | `service_tier: priority`  | default, priority               | priority first, each group by throughput     |
+ *   | `service_tier: flex`      | flex if there is any            | by price                                     |
+ *   | `only`, `order`           | those that are named in full    | as ever, in `order` where it is given        |
+ *   | `:nitro`                  | default, priority               | by throughput                                |
+ *   | `:floor`                  | default, flex                   | by price                                     |
+ *
+ * `order` switches load balancing off, and the tiers that a suffix lets in; `service_tier: default` does the latter too.
+ * An explicit `sort` goes before the order that a suffix or a tier brings along.
  */
-import type { RequestHalf } from './preferences.ts'
+import { readModelName, type DynamicSuffix, type Offer, type Tier } from '../protocol/index.ts'
+import type { ProviderPreferences, RequestHalf } from './preferences.ts'
+import { SORTS } from './strategies/index.ts'
 
-export function resolve(half: RequestHalf): RequestHalf {
-  return withoutRoute(half)
+export type SortBy = keyof typeof SORTS
+
+/** A model of the request, and what its name says about who serves it. */
+export interface ModelWish {
+  readonly model: string
+  readonly suffixes: readonly DynamicSuffix[]
 }
 
-/** `route` is an old name of `provider.sort.partition`, which wins where both are there (openrouter.md §2.1). */
-function withoutRoute(half: RequestHalf): RequestHalf {
-  const { route, provider } = half
-  if (route == null) return half
-  const sort = typeof provider.sort === 'string' ? { by: provider.sort } : provider.sort
-  const partition = sort?.partition ?? (route === 'sort' ? 'none' : 'model')
-  return { ...half, route: null, provider: { ...provider, sort: { ...sort, partition } } }
+export interface Intent {
+  /** In order of preference, each once. */
+  readonly wishes: readonly ModelWish[]
+  readonly provider: ProviderPreferences
+  /** `none`: endpoints of all models in one list. */
+  readonly partition: 'model' | 'none'
+  /** Slugs to try first; none for no order of its own. */
+  readonly order: readonly string[]
+  /** The tier that the request asks for. */
+  readonly tier: Tier | null
+  /** Plugins, those of suffixes included. */
+  readonly plugins: readonly { readonly id: string }[]
+}
+
+const SORT_OF: Readonly<Partial<Record<DynamicSuffix, SortBy>>> = {
+  nitro: 'throughput',
+  floor: 'price',
+  exacto: 'exacto',
+}
+const TIER_OF: Readonly<Partial<Record<DynamicSuffix, Tier>>> = { nitro: 'priority', floor: 'flex' }
+const TIER_OF_SERVICE = {
+  auto: null,
+  default: 'default',
+  fast: 'priority',
+  flex: 'flex',
+  priority: 'priority',
+  scale: null,
+} as const
+
+/** `isOffered`: whether a model of that id is in the catalogue. */
+export function resolve(half: RequestHalf, isOffered: (model: string) => boolean): Intent {
+  const { provider, service_tier: service, route } = half
+  const wishes: ModelWish[] = []
+  for (const name of half.models) {
+    const wish = readModelName(name, isOffered)
+    if (!wishes.some(({ model }) => model === wish.model)) wishes.push(wish)
+  }
+  const { sort } = provider
+  const asked = (typeof sort === 'object' ? sort?.partition : null) ?? (route === 'sort' ? 'none' : null)
+  const plugins = half.plugins ?? []
+  const isOnline = wishes.some(({ suffixes }) => suffixes.includes('online')) && !plugins.some(({ id }) => id === 'web')
+  return {
+    wishes,
+    provider,
+    partition: asked ?? 'model',
+    order: provider.order ?? [],
+    tier: service == null ? null : TIER_OF_SERVICE[service],
+    plugins: isOnline ? [...plugins, { id: 'web' }] : plugins,
+  }
+}
+
+/** The sort that a request asks for where it is served by this model; null for none. */
+export function sortOf({ provider: { sort }, tier }: Intent, { suffixes }: ModelWish): SortBy | null {
+  const explicit = typeof sort === 'object' ? sort?.by : sort
+  if (explicit) return explicit
+  for (const suffix of suffixes) {
+    const by = SORT_OF[suffix]
+    if (by !== undefined) return by
+  }
+  if (tier === 'priority') return 'throughput'
+  return tier === 'flex' ? 'price' : null
+}
+
+/** Whether an endpoint of this tier may serve the request, whatever else may be against it. */
+export function admitsTier(intent: Intent, { tier, tag, model }: Pick<Offer, 'tier' | 'tag' | 'model'>): boolean {
+  if (tier === 'default' || tier === intent.tier) return true
+  if (intent.order.includes(tag) || intent.provider.only?.includes(tag)) return true
+  if (intent.order.length > 0 || intent.tier === 'default') return false
+  const wish = intent.wishes.find((candidate) => candidate.model === model)
+  return wish?.suffixes.some((suffix) => TIER_OF[suffix] === tier) ?? false
 }

@@ -4,12 +4,28 @@
  */
 import type { Millis, Rng } from '../base/index.ts'
 import type { Candidate } from '../ledger/index.ts'
-import type { Offer } from '../protocol/index.ts'
+import type { ChatRequest, Choices, Offer } from '../protocol/index.ts'
+
+/**
+ * How well an endpoint is, the less the better. `degraded`, `down`: by its uptime, from 100 requests on; `outage`: a
+ * significant one in the last 30 seconds.
+ */
+export const STATUS = { normal: 0, degraded: 1, outage: 2, down: 3 } as const
+export type Status = (typeof STATUS)[keyof typeof STATUS]
+export const STATUSES = 4
+
+/** What Auto Exacto makes of an endpoint among those of its model, the less the better. */
+export const GRADE = { good: 0, insufficient: 1, deprioritized: 2 } as const
+export type Grade = (typeof GRADE)[keyof typeof GRADE]
+export const GRADES = 3
 
 /** What is measured of endpoints, the same for every policy. */
 export interface Measured {
-  /** No significant outage in the last 30 seconds. */
-  isStable(endpoint: number, now: Millis): boolean
+  status(endpoint: number, now: Millis): Status
+  /** Measured from the first time on that somebody asks. */
+  grade(endpoint: number, now: Millis): Grade
+  /** Endpoint that the request's conversation stays with, of those of this one's model; -1 for none. */
+  stay(request: ChatRequest, endpoint: number, now: Millis): number
   /** Time to first token in ms at quantile q over the last 5 minutes; null without samples. */
   ttftMs(endpoint: number, q: number, now: Millis): number | null
   /** Output tokens per second at quantile q (0.9: nine in ten are faster) over the last 5 minutes; null without samples. */
@@ -30,6 +46,7 @@ export interface Belief extends Measured {
 
 export interface RankContext {
   readonly offers: readonly Offer[]
+  readonly choices: Choices
   readonly belief: Belief
   readonly rng: Rng
   readonly now: Millis
@@ -46,16 +63,12 @@ export interface Strategy {
   rank(eligible: readonly number[], context: RankContext): readonly Candidate[]
 }
 
-/** Share of prompt tokens in the one-number price. Chat sends about three tokens for each it gets back. */
-const PROMPT_SHARE = 0.75
-
 /**
  * One price from prompt and completion price, USD per million tokens. OpenRouter compares a weighted average and does
- * not publish the weights; three parts prompt to one part completion is the traffic of the Azure 2023 conversation
- * trace rounded down.
+ * not publish the weights: `prompt_share` is ours.
  */
-export function blendedPrice(offer: Offer): number {
-  return PROMPT_SHARE * offer.price.input + (1 - PROMPT_SHARE) * offer.price.output
+export function blendedPrice({ price }: Offer, { prompt_share: share }: Pick<Choices, 'prompt_share'>): number {
+  return share * price.input + (1 - share) * price.output
 }
 
 /** Order by a key, smallest first; ties stay in fleet order. */

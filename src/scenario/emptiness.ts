@@ -6,7 +6,7 @@
 import { at, formatDuration, type Millis } from '../base/index.ts'
 import { metricOf, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
-import { endpointId, type EndpointSpec } from '../protocol/index.ts'
+import { endpointId, readModelName, type EndpointSpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
 import type { Policy } from '../router/index.ts'
 import type { Foresight } from './foresight.ts'
@@ -92,7 +92,9 @@ function idleWorkflow(whole: Whole, index: number, reach: readonly boolean[]): M
   }
   if (!reach.includes(true)) {
     const policy = at(policies, at(workflowPolicies, index))
-    const offered = endpoints.filter(({ model }) => policy.models.includes(model))
+    const offered = endpoints.filter(({ model }) =>
+      policy.models.some((name) => name === model || readModelName(name).model === model),
+    )
     const reasons = offered.slice(0, REASONS_SHOWN_MAX).map((spec) => `${endpointId(spec)}: ${violation(policy, spec)}`)
     found.push({
       path: ['workload', index, 'policy'],

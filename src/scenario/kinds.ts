@@ -1,6 +1,6 @@
 /** The three kinds of file, and how one is told from another: by the keys that only one of them has. */
 import { fleetSchema } from '../protocol/index.ts'
-import { policySchema } from '../router/index.ts'
+import { policyFields, policySchema } from '../router/index.ts'
 import { scenarioSchema } from './schema.ts'
 
 export const FILE_KINDS = ['scenario', 'fleet', 'policy'] as const
@@ -20,7 +20,8 @@ export function kindOf(value: unknown): FileKind | null {
 }
 
 function distinctiveKeys(): Record<FileKind, ReadonlySet<string>> {
-  const keysOf = (kind: FileKind) => Object.keys(SCHEMA_OF[kind].shape)
+  const shapes = { ...SCHEMA_OF, policy: policyFields }
+  const keysOf = (kind: FileKind) => Object.keys(shapes[kind].shape)
   const others = (kind: FileKind) => new Set(FILE_KINDS.filter((other) => other !== kind).flatMap(keysOf))
   const only = (kind: FileKind) => new Set(keysOf(kind).filter((key) => !others(kind).has(key)))
   return { scenario: only('scenario'), fleet: only('fleet'), policy: only('policy') }

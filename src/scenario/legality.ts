@@ -1,12 +1,9 @@
 /** Whether an attempt was legal under a policy: the oracle behind `policy_violations`. */
 import type { IsLegal } from '../gates/index.ts'
-import type { EndpointSpec } from '../protocol/index.ts'
+import { readModelName, type EndpointSpec } from '../protocol/index.ts'
 import type { Policy, Rule } from '../router/index.ts'
 
-interface Half {
-  readonly models: readonly string[]
-  readonly provider: Policy['provider']
-}
+type Half = Pick<Policy, 'models' | 'provider' | 'service_tier'>
 
 /**
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
@@ -35,8 +32,8 @@ export function reachable(policy: Policy, endpoints: readonly EndpointSpec[]): b
 
 /** What a policy asks for: by rule, its own half first; by rung, the whole answer first. */
 function halvesOf(policy: Policy): Half[][] {
-  return [policy, ...policy.rules.map((rule) => asked(policy, rule))].map(({ models, provider }) =>
-    [models, ...rungModels(policy, models)].map((allowed) => ({ models: allowed, provider })),
+  return [policy, ...policy.rules.map((rule) => asked(policy, rule))].map((half) =>
+    [half.models, ...rungModels(policy, half.models)].map((models) => ({ ...half, models: [...models] })),
   )
 }
 
@@ -47,14 +44,18 @@ function rungModels(policy: Policy, models: readonly string[]): (readonly string
 
 /** What a policy asks for where one of its rules applies. */
 function asked(policy: Policy, { use }: Rule): Half {
-  return { models: use.models, provider: Object.assign({}, policy.provider, use.provider) }
+  const provider = Object.assign({}, policy.provider, use.provider)
+  return { models: use.models, provider, service_tier: policy.service_tier }
 }
 
-export function violation({ models, provider: asked }: Half, spec: EndpointSpec): string | null {
+export function violation(half: Half, spec: EndpointSpec): string | null {
+  const { provider: asked } = half
   const names = [spec.provider, spec.tag, spec.name]
   const isNamed = (list: readonly string[]): boolean => list.some((name) => names.includes(name))
   const cap = asked.max_price
-  if (!models.includes(spec.model)) return `model ${spec.model} is not in the policy`
+  const named = half.models.filter((name) => name === spec.model || readModelName(name).model === spec.model)
+  if (named.length === 0) return `model ${spec.model} is not in the policy`
+  if (spec.tier !== 'default' && !asksForTier(half, named, spec)) return `nobody asked for the tier ${spec.tier}`
   if (asked.only && !isNamed(asked.only)) return `provider ${spec.provider} is not in \`only\``
   if (asked.ignore && isNamed(asked.ignore)) return `provider ${spec.provider} is in \`ignore\``
   if (asked.data_collection === 'deny' && spec.data_collection === 'allow')
@@ -66,4 +67,14 @@ export function violation({ models, provider: asked }: Half, spec: EndpointSpec)
   if (cap?.prompt != null && spec.price.input > cap.prompt) return 'prompt price above max_price'
   if (cap?.completion != null && spec.price.output > cap.completion) return 'completion price above max_price'
   return null
+}
+
+/** Tiers of service are asked for by name, for the whole request, or by the suffix of a model. */
+function asksForTier(half: Half, named: readonly string[], { tier, tag }: EndpointSpec): boolean {
+  const { provider, service_tier: service } = half
+  if (tag !== undefined && (provider.only?.includes(tag) || provider.order?.includes(tag))) return true
+  if (service === tier || (service === 'fast' && tier === 'priority')) return true
+  if (service === 'default' || (provider.order ?? []).length > 0) return false
+  const suffix = tier === 'priority' ? 'nitro' : 'floor'
+  return named.some((name) => readModelName(name).suffixes.includes(suffix))
 }

@@ -1,6 +1,6 @@
 /** What a fleet and its policies call each other: endpoints that share an id, models and providers that nobody offers. */
 import { at, didYouMean } from '../base/index.ts'
-import { endpointId, type EndpointSpec, type FleetSpec } from '../protocol/index.ts'
+import { endpointId, readModelName, type EndpointSpec, type FleetSpec } from '../protocol/index.ts'
 import type { Policy } from '../router/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 
@@ -49,6 +49,7 @@ export function checkPolicies(
   misfits: Misfit[],
 ): void {
   const models = [...new Set(endpoints.map(({ model }) => model))]
+  const isOffered = (model: string): boolean => models.includes(model)
   const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
@@ -65,7 +66,7 @@ export function checkPolicies(
         if (use.models.indexOf(model) < number) {
           const message = `"${model}" is in the list already: a fallback goes on to another model, and never back`
           misfits.push({ path: where, message, fix: 'remove it' })
-        } else if (!models.includes(model)) {
+        } else if (!models.includes(readModelName(model, isOffered).model)) {
           misfits.push({ path: where, ...unknown('model', model, models, 'the fleet') })
         }
       })
@@ -97,7 +98,10 @@ interface Chosen {
 
 /** A larger context that is not, a cheaper model that is not: rungs that promise what the fleet does not have. */
 function checkRungs(policy: Policy, endpoints: readonly EndpointSpec[], path: PropertyKey[], misfits: Misfit[]): void {
-  const of = (models: readonly string[]) => endpoints.filter(({ model }) => models.includes(model))
+  const of = (names: readonly string[]) => {
+    const models = names.map((name) => readModelName(name, (id) => endpoints.some(({ model }) => model === id)).model)
+    return endpoints.filter(({ model }) => models.includes(model))
+  }
   const own = of([policy, ...policy.rules.map(({ use }) => use)].flatMap(({ models }) => models))
   policy.resilience.degrade?.forEach((line, rung) => {
     if (!('models' in line)) return

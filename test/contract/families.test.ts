@@ -4,11 +4,12 @@ import { parse } from 'yaml'
 import { Rng } from '../../src/base/index.ts'
 import { gateSchema, METRICS } from '../../src/gates/index.ts'
 import { DIALECTS } from '../../src/protocol/dialects/index.ts'
-import { DIALECT_IDS } from '../../src/protocol/index.ts'
+import { CHOICES, DIALECT_IDS } from '../../src/protocol/index.ts'
 import { FAULTS } from '../../src/provider/index.ts'
 import { LAYERS } from '../../src/provider/fault.ts'
 import { policySchema, RUNGS } from '../../src/router/index.ts'
 import { SORTS, STRATEGIES } from '../../src/router/strategies/index.ts'
+import { GRADE, STATUS } from '../../src/router/strategy.ts'
 import { faultLineSchema, scheduled, workflowSchema, type FaultLine } from '../../src/scenario/index.ts'
 import { ARRIVALS, MIXES, requestOf } from '../../src/workload/index.ts'
 import { endpoint, FleetLab, question } from '../provider/lab.ts'
@@ -159,19 +160,29 @@ describe.each(STRATEGIES.map((strategy) => [strategy.kind, strategy] as const))(
   test('strategy: everybody eligible comes back once, with a reason, and the same for the same draw', () => {
     const fleet = offers('a', 'b', 'c', 'd', { provider: 'free', price: { input: 0, output: 0 } })
     const calm = { isOpen: () => true, share: () => 1, load: () => 0, cost: () => 0 }
-    const none = { ...calm, isStable: () => true, ttftMs: () => null, throughput: () => null }
+    const none = {
+      ...calm,
+      status: () => STATUS.normal,
+      grade: () => GRADE.insufficient,
+      stay: () => -1,
+      ttftMs: () => null,
+      throughput: () => null,
+    }
     const some = {
       isOpen: (n: number) => n !== 2,
       share: (n: number) => (n === 3 ? 0.1 : 1),
       load: (n: number) => n,
       cost: (n: number) => 100 * n,
-      isStable: (n: number) => n !== 1,
+      status: (n: number) => (n === 1 ? STATUS.outage : STATUS.normal),
+      grade: () => GRADE.good,
+      stay: () => -1,
       ttftMs: (n: number) => (n === 2 ? null : 100 * n),
       throughput: (n: number) => 10 * n,
     }
     for (const belief of [none, some]) {
       for (const eligible of [[], [2], [0, 1, 2, 3, 4]]) {
-        const rank = () => strategy.rank(eligible, { offers: fleet, belief, rng: Rng.fromSeed(1).fork(1), now: 0 })
+        const rank = () =>
+          strategy.rank(eligible, { offers: fleet, choices: CHOICES, belief, rng: Rng.fromSeed(1).fork(1), now: 0 })
         const order = rank()
         expect(order.map(({ endpoint: index }) => index).sort((a, b) => a - b)).toEqual(eligible)
         for (const { reason, score } of order) {

@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest'
 import { hashName, mix32, Rng } from '../../src/base/index.ts'
 import type { Signal } from '../../src/protocol/index.ts'
+import { CHOICES } from '../../src/protocol/index.ts'
 import { policySchema } from '../../src/router/index.ts'
 import { leastRequestScore, PeakEwma } from '../../src/router/policies/balance.ts'
 import { stickyEndpoint } from '../../src/router/policies/stickiness.ts'
-import type { Belief } from '../../src/router/strategy.ts'
+import { GRADE, STATUS, type Belief } from '../../src/router/strategy.ts'
 import { leastLoad } from '../../src/router/strategies/least-load.ts'
 import { powerOfTwo } from '../../src/router/strategies/power-of-two.ts'
 import { DONE, failed, Lab, offers, OPEN, policy, tokens } from './lab.ts'
@@ -17,7 +18,9 @@ const balancing = (by: string, more: Record<string, unknown> = {}, rest: Record<
 
 function believing(more: Partial<Belief>): Belief {
   return {
-    isStable: () => true,
+    status: () => STATUS.normal,
+    grade: () => GRADE.insufficient,
+    stay: () => -1,
     ttftMs: () => null,
     throughput: () => null,
     isOpen: () => true,
@@ -60,7 +63,7 @@ describe('formulas', () => {
 describe('power of two', () => {
   const rank = (count: number, belief: Belief, key: number) => {
     const fleet = offers(...Array.from({ length: count }, (_, n) => `p${n}`))
-    const context = { offers: fleet, belief, rng: Rng.fromSeed(1).fork(key), now: 0 }
+    const context = { offers: fleet, choices: CHOICES, belief, rng: Rng.fromSeed(1).fork(key), now: 0 }
     return powerOfTwo.rank(
       fleet.map(({ index }) => index),
       context,
@@ -112,7 +115,7 @@ test('least load: the least busy of all, and among equals everybody in turn', ()
   const fleet = offers('a', 'b', 'c', 'd')
   const firsts = [0, 0, 0, 0]
   for (let key = 0; key < 100; key += 1) {
-    const context = { offers: fleet, belief: believing({ load: (n) => (n < 2 ? 5 : 3) }), rng: Rng.fromSeed(1).fork(key), now: 0 } // prettier-ignore
+    const context = { offers: fleet, choices: CHOICES, belief: believing({ load: (n) => (n < 2 ? 5 : 3) }), rng: Rng.fromSeed(1).fork(key), now: 0 } // prettier-ignore
     firsts[leastLoad.rank([0, 1, 2, 3], context)[0]!.endpoint]! += 1
   }
   expect(firsts.map((count) => count > 0)).toEqual([false, false, true, true])

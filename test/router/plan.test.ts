@@ -5,7 +5,7 @@ import { Rng } from '../../src/base/index.ts'
 import { PLAIN_CHAT, type Offer, type RequestShape } from '../../src/protocol/index.ts'
 import { policySchema } from '../../src/router/index.ts'
 import { Planner, type Plan } from '../../src/router/plan.ts'
-import type { Belief } from '../../src/router/strategy.ts'
+import { GRADE, STATUS, type Belief } from '../../src/router/strategy.ts'
 import { termsOf } from '../../src/router/terms.ts'
 import { offers, request, TOOLS, type Asked, type OfferInput } from './lab.ts'
 
@@ -23,7 +23,9 @@ function believing(fleet: readonly Offer[], { unstable = [], ttft = {}, throughp
     share: () => 1,
     load: () => 0,
     cost: () => 0,
-    isStable: (endpoint) => !unstable.includes(name(endpoint)),
+    status: (endpoint) => (unstable.includes(name(endpoint)) ? STATUS.outage : STATUS.normal),
+    grade: () => GRADE.insufficient,
+    stay: () => -1,
     ttftMs: (endpoint, q) => ttft[name(endpoint)]?.(q) ?? null,
     throughput: (endpoint, q) => throughput[name(endpoint)]?.(q) ?? null,
   }
@@ -213,10 +215,10 @@ describe('order and fallbacks', () => {
     expect(names(ABC, planOf(ABC, { allow_fallbacks: false, sort: 'price' }))).toEqual(['a'])
   })
 
-  test('order beats sort; the rest goes by sort', () => {
+  test('order beats sort; the rest goes by price', () => {
     const throughput = { a: flat(1), b: flat(2), c: flat(3) }
     const plan = planOf(ABC, { order: ['b'], sort: 'throughput' }, { speeds: { throughput } })
-    expect(names(ABC, plan)).toEqual(['b', 'c', 'a'])
+    expect(names(ABC, plan)).toEqual(['b', 'a', 'c'])
   })
 
   test('order: the same provider twice, is tried once', () => {

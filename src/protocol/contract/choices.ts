@@ -16,6 +16,31 @@ export const choicesSchema = z.strictObject({
     '§10.1',
     'Share of failed attempts in the last 30 s that is a significant outage of an endpoint: the line below which the published uptime tiers stop calling it normal.',
   ),
+  uptime_window: choice(
+    duration({ min: 1 }).prefault('5m'),
+    '§1.9',
+    'How far back an endpoint’s uptime looks where it decides who comes first: the shortest of the three windows that are published.',
+  ),
+  status_sorting: choice(
+    z.enum(['unsorted', 'always']).default('unsorted'),
+    '§10.9',
+    'Whether endpoints that are not well go to the end under an explicit `sort` as well: such a sort is the same on every request, says the documentation.',
+  ),
+  exacto_within: choice(
+    z.enum(['balanced', 'throughput']).default('balanced'),
+    '§1.8',
+    'Order inside a tier of Auto Exacto: as without it, or the fastest first. With the latter, whoever is first is the only one ever measured.',
+  ),
+  exacto_spread_min: choice(
+    ratio().prefault('1%'),
+    '§1.8',
+    'Least standard deviation that Auto Exacto counts with, as a share of the median: among peers that are all alike, the smallest difference would be an outlier.',
+  ),
+  exacto_refresh: choice(
+    duration({ min: 1 }).prefault('10s'),
+    '§1.8',
+    'How often Auto Exacto compares the endpoints anew.',
+  ),
   prompt_share: choice(
     ratio().prefault('75%'),
     '§10.2',

@@ -6,10 +6,10 @@ export const price: Strategy = {
   kind: 'price',
   summary: 'Cheapest first, by blended price; no random pick.',
   example: 'provider: { sort: price }',
-  rank(eligible, { offers }) {
+  rank(eligible, { offers, choices }) {
     return orderedBy(
       eligible,
-      (endpoint) => blendedPrice(at(offers, endpoint)),
+      (endpoint) => blendedPrice(at(offers, endpoint), choices),
       () => 'sort: price',
     )
   },

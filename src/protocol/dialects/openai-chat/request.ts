@@ -3,7 +3,7 @@
  * by name. OpenRouter's additions (`models`, `provider`, `usage: { include }`) are part of it, because the gateway
  * speaks this dialect to its callers. Mistakes are answered in OpenAI's words.
  */
-import type { ToolSpec } from '../../tool-call.ts'
+import { NO_SCHEMA, type ToolSpec } from '../../tool-call.ts'
 import type { EncodedRequest, RequestProblem, WireMessage, WireRequest } from '../_dialect.ts'
 import {
   asBoolean,
@@ -174,10 +174,7 @@ function readTools(tools: unknown): ToolSpec[] {
     return {
       name,
       description: optional(description, `${param}.description`, 'a string', asString) ?? '',
-      parameters: optional(parameters, `${param}.parameters`, 'an object', recordOf) ?? {
-        type: 'object',
-        properties: {},
-      },
+      parameters: optional(parameters, `${param}.parameters`, 'an object', recordOf) ?? NO_SCHEMA,
     }
   })
 }
