@@ -10,6 +10,7 @@
  *
  *   npm run bench               the table, and the ratio
  *   npm run bench -- --day      a simulated day at 20 requests a second: how long it takes, and whether memory is flat
+ *   npm run bench -- --gateway  the cost of routing on the way of a real request, beside a bare pass-through
  *   npm run bench -- --profile  and where the time goes: the functions with the most time of their own
  */
 import { spawnSync } from 'node:child_process'
@@ -22,6 +23,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { VirtualRun } from '../../src/runner/index.ts'
 import { loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
+import { gatewayRows } from './gateway/rows.ts'
 import { cpuOf, play, scenarioOf, sha256 } from './traffic.ts'
 
 const REQUESTS = 200_000
@@ -220,6 +222,7 @@ async function profile(): Promise<void> {
 }
 
 if (process.argv.includes('--day')) day()
+else if (process.argv.includes('--gateway')) await gatewayRows()
 else {
   table()
   ratio()
