@@ -192,6 +192,7 @@ export class Engine {
     this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
     this.gateway = new GatewayServer({
       offers: spec.offers,
+      choices: spec.gateway.choices,
       epochMs: spec.gateway.epoch,
       now,
       onVisitor: (visitor) => this.receive(visitor),

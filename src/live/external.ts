@@ -65,6 +65,7 @@ export function addressed(spec: ExternalSpec, request: EncodedRequest, { keys }:
 const KEY_HEADERS: Readonly<Record<DialectId, (key: string) => Readonly<Record<string, string>>>> = {
   'openai-chat': (key) => ({ authorization: `Bearer ${key}` }),
   'anthropic-messages': (key) => ({ 'x-api-key': key }),
+  'openai-responses': (key) => ({ authorization: `Bearer ${key}` }),
   gemini: (key) => ({ 'x-goog-api-key': key }),
 }
 

@@ -5,7 +5,7 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import { classOfStatus, ERROR_TYPE_OF, promptTokens, type Failed, type Offer } from '../protocol/index.ts'
+import { classOfStatus, ERROR_TYPE_OF, promptTokens, type Choices, type Failed, type Offer } from '../protocol/index.ts'
 import {
   isRequestProblem,
   problemSignal,
@@ -32,6 +32,7 @@ export interface Visitor {
 
 export interface GatewayServerOptions {
   readonly offers: readonly Offer[]
+  readonly choices: Choices
   readonly epochMs: number
   readonly now: () => Millis
   onVisitor(visitor: Visitor): void
@@ -152,6 +153,7 @@ export class GatewayServer {
           errorType: ERROR_TYPE_OF[errorClass],
           message,
           generation: model === '' ? null : id,
+          codes: this.options.choices.responses_code,
         }),
       }),
     }

@@ -36,7 +36,7 @@ export const BENCHMARKS = ['gpqa_diamond', 'tau2_airline'] as const
 export type Benchmark = (typeof BENCHMARKS)[number]
 
 /** The wire formats a mock endpoint can speak. The dialect of each is in protocol/dialects/. */
-export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini'] as const
+export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini', 'openai-responses'] as const
 export type DialectId = (typeof DIALECT_IDS)[number]
 
 /** Providers whose errors have bodies, headers and words of their own. Each is in protocol/natives/. */

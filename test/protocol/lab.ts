@@ -28,6 +28,7 @@ export const WORDINGS: Readonly<Record<DialectId, Readonly<Record<ErrorClass, { 
   'openai-chat': OPENAI_WORDING,
   'anthropic-messages': ANTHROPIC_WORDING,
   gemini: GEMINI_WORDING,
+  'openai-responses': OPENAI_WORDING,
 }
 
 const encoder = new TextEncoder()

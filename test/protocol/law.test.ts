@@ -45,14 +45,23 @@ const SAYABLE: Readonly<Record<DialectId, (signals: readonly Signal[], form: For
   'openai-chat': (signals) => signals,
   'anthropic-messages': (signals, form) => withoutStatusInside(withoutLateHalf(signals, form)),
   gemini: (signals, form) => withoutWrites(withReasonByCalls(withoutOpenCall(withoutLateHalf(signals, form), form))),
+  'openai-responses': (signals, form) =>
+    withReasonByCalls(withoutStatusInside(withoutLateCounts(withoutLateHalf(signals, form, 'error')))),
 }
 
 const endOf = (signals: readonly Signal[]): Signal | undefined => signals.at(-1)
 
 /** A JSON answer that fails late says nothing but its error. */
-function withoutLateHalf(signals: readonly Signal[], form: Form): readonly Signal[] {
-  if (form === 'stream' || endOf(signals)?.type !== 'failed') return signals
-  return signals.filter(({ type }) => type === 'accepted' || type === 'failed')
+function withoutLateHalf(signals: readonly Signal[], form: Form, failing?: 'error'): readonly Signal[] {
+  const end = endOf(signals)
+  const hasFailed = end?.type === 'failed' || (end?.type === 'finished' && end.reason === failing)
+  if (form === 'stream' || !hasFailed) return signals
+  return signals.filter((signal) => signal.type === 'accepted' || signal === end)
+}
+
+/** The counts of a stream that breaks off. */
+function withoutLateCounts(signals: readonly Signal[]): readonly Signal[] {
+  return endOf(signals)?.type === 'closed' ? signals.filter(({ type }) => type !== 'usage') : signals
 }
 
 function withoutStatusInside(signals: readonly Signal[]): readonly Signal[] {
@@ -90,7 +99,7 @@ function withReasonByCalls(signals: readonly Signal[]): readonly Signal[] {
 
 /** Where arguments are an object, their spelling is nobody's; no arguments mean an empty object. */
 function spelledAlike(id: DialectId, signals: readonly Signal[], form: Form): readonly Signal[] {
-  if (id === 'openai-chat') return signals
+  if (id === 'openai-chat' || id === 'openai-responses') return signals
   const isObject = id === 'gemini' || form === 'json'
   const isCounted = signals.some(({ type }) => type === 'usage')
   return signals.map((signal) => {
@@ -224,6 +233,8 @@ describe.each(DIALECTS)('$id', ({ id }) => {
       any,
       fc.record({ model: any, messages: any, tools: any, stream: any, max_tokens: any }),
       list.map((messages) => ({ model: 'm', max_tokens: 9, messages })),
+      fc.record({ model: any, input: any, instructions: any, tools: any, text: any, tool_choice: any }),
+      list.map((input) => ({ model: 'm', input })),
       fc.record({ contents: any, tools: any, generationConfig: any, systemInstruction: any }),
       list.map((parts) => ({ contents: [{ parts }] })),
     )

@@ -44,12 +44,12 @@ function told(signals: readonly Signal[], form: 'stream' | 'json'): unknown {
 
 /** Where a quirk is written by whom: elsewhere the bytes are those of an answer without it. */
 const WRITTEN_BY: Readonly<Partial<Record<QuirkName, readonly DialectId[]>>> = {
-  'sse.unnamed': ['anthropic-messages'],
-  'sse.opening_first': ['openai-chat', 'gemini'], // Anthropic's streams always open so.
-  'sse.crlf': ['openai-chat', 'anthropic-messages'], // Gemini's lines always end so.
+  'sse.unnamed': ['anthropic-messages', 'openai-responses'],
+  'sse.opening_first': ['openai-chat', 'gemini'], // The others' streams always open so.
+  'sse.crlf': ['openai-chat', 'anthropic-messages', 'openai-responses'], // Gemini's lines always end so.
   'sse.duplicate_start': ['openai-chat', 'anthropic-messages'],
   'sse.empty_choices': ['openai-chat', 'gemini'],
-  'sse.unknown_event': ['anthropic-messages'],
+  'sse.unknown_event': ['anthropic-messages', 'openai-responses'],
   'sse.missing_done': ['openai-chat', 'anthropic-messages'],
   'sse.missing_finish': [],
   'http.error_with_200': [],
@@ -63,8 +63,9 @@ const WRITTEN_BY: Readonly<Partial<Record<QuirkName, readonly DialectId[]>>> = {
   'tool.name_repeated': ['openai-chat'],
   'tool.empty_name': ['openai-chat'],
   'tool.one_delta': ['openai-chat'],
-  'tool.interleaved': ['anthropic-messages'],
+  'tool.interleaved': ['anthropic-messages', 'openai-responses'],
   'tool.partial_args': ['gemini'],
+  'usage.running_total': ['openai-chat', 'anthropic-messages', 'gemini'], // The others' come with the last event.
   'usage.with_finish': ['openai-chat'],
 }
 
@@ -97,7 +98,9 @@ describe.each(DIALECTS)('$id', ({ id }) => {
   test('missing_finish: a terminal marker, and yet a cut', () => {
     const cut = [ACCEPTED, text('Hi', 1), CUT]
     const odd = lab.render([quirk('sse.missing_finish'), ...cut])
-    expect(odd.body.includes('[DONE]') || odd.body.includes('message_stop')).toBe(id !== 'gemini')
+    expect(odd.body.includes('[DONE]') || odd.body.includes('message_stop')).toBe(
+      id === 'openai-chat' || id === 'anthropic-messages',
+    )
     expect(comparable(lab.parse(odd))).toEqual(comparable(cut))
   })
 

@@ -122,8 +122,74 @@ const GEMINI_SIGNALS: Signal[] = [
   finished('tool_calls'),
 ]
 
+let events = 0
+const numbered = (type: string, fields: object) => named(type, { sequence_number: (events += 1), ...fields })
+const RESPONSE = {
+  id: 'resp_1',
+  object: 'response',
+  created_at: 1_760_000_000,
+  model: 'gpt-5-mini',
+  error: null,
+  output: [],
+}
+
+const RESPONSES =
+  numbered('response.created', { response: { ...RESPONSE, status: 'in_progress', usage: null } }) +
+  ': keep-alive\n\n' +
+  numbered('response.output_item.added', { output_index: 0, item: { id: 'rs_1', type: 'reasoning', summary: [] } }) +
+  numbered('response.reasoning_summary_text.delta', { output_index: 0, summary_index: 0, delta: '思考…' }) +
+  numbered('response.output_item.done', {
+    output_index: 0,
+    item: { id: 'rs_1', type: 'reasoning', summary: [{ type: 'summary_text', text: '思考…' }] },
+  }) +
+  'data: {"type":"response.output_item.added","output_index":1,"item":{"id":"msg_1","type":"message","content":[]}}\r\n\r\n' +
+  'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","output_index":1,\ndata: "delta":"Grüße 👋🏽, ","obfuscation":"a8Kd"}\n\n' +
+  numbered('response.output_text.annotation.added', { output_index: 1, annotation: {} }) +
+  numbered('response.output_item.done', {
+    output_index: 1,
+    item: { id: 'msg_1', type: 'message', content: [{ type: 'output_text', text: 'Grüße 👋🏽, ' }] },
+  }) +
+  numbered('response.output_item.added', { output_index: 2, item: { id: 'ws_1', type: 'web_search_call' } }) +
+  numbered('response.output_item.added', {
+    output_index: 3,
+    item: { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'find', arguments: '' },
+  }) +
+  numbered('response.function_call_arguments.delta', { output_index: 3, delta: '{"ort":' }) +
+  numbered('response.function_call_arguments.delta', { output_index: 3, delta: '"Köln"}' }) +
+  numbered('response.function_call_arguments.done', { output_index: 3, arguments: '{"ort":"Köln"}' }) +
+  numbered('response.output_item.done', {
+    output_index: 3,
+    item: { id: 'fc_1', type: 'function_call', call_id: 'call_1', name: 'find', arguments: '{"ort":"Köln"}' },
+  }) +
+  numbered('response.output_item.done', {
+    output_index: 4,
+    item: { id: 'fc_2', type: 'function_call', call_id: 'call_2', name: 'now', arguments: '{}' },
+  }) +
+  numbered('response.completed', {
+    response: {
+      ...RESPONSE,
+      status: 'completed',
+      usage: { input_tokens: 12, input_tokens_details: { cached_tokens: 3 }, output_tokens: 9, total_tokens: 21 },
+    },
+  })
+
+const RESPONSES_SIGNALS: Signal[] = [
+  ACCEPTED,
+  { type: 'ping' },
+  text('思考…', 3, 'reasoning'),
+  text('Grüße 👋🏽, ', 5),
+  { type: 'toolDelta', index: 0, id: 'call_1', name: 'find', args: '', tokens: 0 },
+  { type: 'toolDelta', index: 0, args: '{"ort":', tokens: 2 },
+  { type: 'toolDelta', index: 0, args: '"Köln"}', tokens: 2 },
+  { type: 'toolDelta', index: 1, id: 'call_2', name: 'now', args: '', tokens: 0 },
+  { type: 'toolDelta', index: 1, args: '{}', tokens: 1 },
+  { type: 'usage', inputTokens: 12, outputTokens: 9, cachedInputTokens: 3 },
+  finished('tool_calls'),
+]
+
 export const RECORDED: Readonly<Record<DialectId, { readonly body: string; readonly signals: readonly Signal[] }>> = {
   'openai-chat': { body: OPENAI, signals: OPENAI_SIGNALS },
   'anthropic-messages': { body: ANTHROPIC, signals: ANTHROPIC_SIGNALS },
   gemini: { body: GEMINI, signals: GEMINI_SIGNALS },
+  'openai-responses': { body: RESPONSES, signals: RESPONSES_SIGNALS },
 }

@@ -53,7 +53,7 @@ function verdicts(signals: readonly Signal[], shape: RequestShape): [string, str
   }) as [string, string]
 }
 
-const DIALECTS = ['openai-chat', 'anthropic-messages', 'gemini'] as const
+const DIALECTS = ['openai-chat', 'anthropic-messages', 'gemini', 'openai-responses'] as const
 const FORMS = DIALECTS.flatMap((dialect) => [true, false].map((stream) => ({ dialect, stream })))
 
 // prettier-ignore

@@ -111,6 +111,11 @@ export const choicesSchema = z.strictObject({
     '§10.14',
     'How long a conversation stays with its endpoint while nobody goes on with it: ten minutes says the page on caching, five another.',
   ),
+  responses_code: choice(
+    z.enum(['status', 'word']).default('status'),
+    '§3.9',
+    '`error.code` of an HTTP error on `/responses`: its status, which OpenRouter’s own SDK insists on, or the word that a response has. Inside a response it is always the word.',
+  ),
   previous_errors: choice(
     z.enum(['both', 'slim', 'full']).default('both'),
     '§10.15',

@@ -121,6 +121,8 @@ export interface ToldError {
   readonly message: string
   /** Id of the generation; null where the request was not routed yet. */
   readonly generation: string | null
+  /** What `/responses` has for the code of an HTTP error: its status, or one of its narrow set of words. */
+  readonly codes: 'status' | 'word'
   /** Fields of the `error` object beyond these, such as `availability`. */
   readonly more?: object
   /** Fields beside the `error` object, such as `openrouter_metadata`. */

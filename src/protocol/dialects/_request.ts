@@ -36,6 +36,12 @@ export interface Complaints {
   wrongType(param: string, expected: string, shown: string): string
 }
 
+/** How OpenAI complains. */
+export const OPENAI_COMPLAINTS: Complaints = {
+  missing: (param) => `Missing required parameter: '${param}'.`,
+  wrongType: (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
+}
+
 export interface FieldReader {
   readonly missing: (param: string) => Mistake
   readonly wrongType: (param: string, expected: string, value: unknown) => Mistake
@@ -193,7 +199,7 @@ export function partsOfMessage({ content }: WireMessage): Part[] {
 }
 
 /** Parts as OpenAI has them: one string where there is nothing but one text. */
-function contentOf(parts: readonly Part[]): string | object[] {
+export function contentOf(parts: readonly Part[]): string | object[] {
   const [first] = parts
   if (parts.length === 0) return ''
   if (parts.length === 1 && first?.type === 'text') return first.text

@@ -8,10 +8,11 @@ import type { Dialect } from './_dialect.ts'
 import { anthropicMessages } from './anthropic-messages.ts'
 import { gemini } from './gemini.ts'
 import { openaiChat } from './openai-chat.ts'
+import { openaiResponses } from './openai-responses.ts'
 
 export * from './_dialect.ts'
 
-export const DIALECTS = [openaiChat, anthropicMessages, gemini] as const satisfies readonly Dialect[]
+export const DIALECTS = [openaiChat, anthropicMessages, gemini, openaiResponses] as const satisfies readonly Dialect[]
 
 /** What a gateway can be asked in: a dialect's side of the server, under the path below its prefix. */
 export interface Skin extends Pick<Dialect, 'idPrefix' | 'decodeRequest' | 'renderer'> {
@@ -21,6 +22,7 @@ export interface Skin extends Pick<Dialect, 'idPrefix' | 'decodeRequest' | 'rend
 export const SKINS: readonly Skin[] = [
   { ...openaiChat, path: '/chat/completions' },
   { ...anthropicMessages, path: '/messages' },
+  { ...openaiResponses, path: '/responses' },
 ]
 
 /** The dialect an endpoint speaks. */

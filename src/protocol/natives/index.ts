@@ -50,6 +50,7 @@ const OF_DIALECT: Readonly<Record<DialectId, Native>> = {
   'openai-chat': openai,
   'anthropic-messages': anthropic,
   gemini: google,
+  'openai-responses': openai,
 }
 
 /** By name, by provider slug (its part before a `/`), else by dialect. */

@@ -14,6 +14,7 @@ import {
   isName,
   MESSAGES_MAX,
   Mistake,
+  OPENAI_COMPLAINTS,
   promptBytesOf,
   reading,
   readMarks,
@@ -26,10 +27,7 @@ import { type Fields, type HeaderBag, recordOf } from '../_wire.ts'
 export const CHAT_PATH = '/v1/chat/completions'
 const ROLES = ['developer', 'system', 'user', 'assistant', 'tool', 'function']
 
-const { missing, wrongType, optional } = fieldReader({
-  missing: (param) => `Missing required parameter: '${param}'.`,
-  wrongType: (param, expected, got) => `Invalid type for '${param}': expected ${expected}, but got ${got} instead.`,
-})
+const { missing, wrongType, optional } = fieldReader(OPENAI_COMPLAINTS)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Out
@@ -114,7 +112,7 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
   }
 }
 
-function readModels(model: unknown, models: unknown): string[] {
+export function readModels(model: unknown, models: unknown): string[] {
   if (!isAbsent(models) && !(Array.isArray(models) && models.every(isName)))
     throw wrongType('models', 'an array of model ids', models)
   const list = (models ?? []) as string[]
@@ -215,7 +213,7 @@ const RANGES: readonly (readonly [name: string, min: number, max: number])[] = [
   ['presence_penalty', -2, 2],
 ]
 
-function checkSampling(parameters: Fields): void {
+export function checkSampling(parameters: Fields): void {
   for (const [name, min, max] of RANGES) {
     const value = parameters[name]
     if (isAbsent(value)) continue

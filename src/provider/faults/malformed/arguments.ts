@@ -42,7 +42,9 @@ export const ARGUMENTS: readonly Pattern[] = [
     seen: 'UKGovernmentBEIS/inspect_ai#4683',
     deform(answer) {
       if (answer.stream && !comesInPieces(answer)) return null // One event of a megabyte is another fault.
-      const whole = answer.kind === 'call' ? withString(answer, 'a'.repeat(ARGUMENTS_LENGTH_MAX)) : null
+      // The Responses API repeats them in its last event, which would be longer than anybody reads.
+      const isSayable = answer.kind === 'call' && !(answer.stream && answer.dialect === 'openai-responses')
+      const whole = isSayable ? withString(answer, 'a'.repeat(ARGUMENTS_LENGTH_MAX)) : null
       const [oversized] = whole?.signals ?? []
       if (oversized?.type !== 'toolDelta') return null
       const pieces = oversized.args.match(new RegExp(`[^]{1,${PIECE_LENGTH}}`, 'g')) ?? []

@@ -1,5 +1,5 @@
 /** Group F: how the answer ends. */
-import { call, error, spelledAs, UNFINISHED, type Pattern } from './pattern.ts'
+import { call, error, saysWhyItEnds, spelledAs, UNFINISHED, type Pattern } from './pattern.ts'
 
 export const ENDINGS: readonly Pattern[] = [
   {
@@ -7,9 +7,8 @@ export const ENDINGS: readonly Pattern[] = [
     name: 'stop_with_call',
     summary: 'A call, and a finish reason that says there is none.',
     seen: 'anomalyco/opencode#14972',
-    // Gemini always says so.
     deform: (answer) =>
-      answer.kind === 'call' && answer.dialect !== 'gemini' ? { signals: [call(answer)], reason: 'stop' } : null,
+      answer.kind === 'call' && saysWhyItEnds(answer) ? { signals: [call(answer)], reason: 'stop' } : null,
   },
   {
     id: 'M61',
@@ -17,7 +16,7 @@ export const ENDINGS: readonly Pattern[] = [
     summary: 'A finish reason that announces a call, and no call.',
     seen: 'mastra-ai/mastra#14187',
     deform: (answer) =>
-      answer.kind === 'call' && answer.dialect !== 'gemini' ? { signals: [], reason: 'tool_calls' } : null,
+      answer.kind === 'call' && saysWhyItEnds(answer) ? { signals: [], reason: 'tool_calls' } : null,
   },
   {
     id: 'M62',

@@ -90,6 +90,11 @@ export function error(
 
 export const UNFINISHED = { ending: CUT_CLEAN, quirk: 'sse.missing_finish' } as const satisfies Partial<Instead>
 
+/** Where an answer with calls says that it ends because of them: elsewhere the calls say so by themselves. */
+export function saysWhyItEnds({ dialect }: DataAnswer): boolean {
+  return dialect !== 'gemini' && dialect !== 'openai-responses'
+}
+
 /** Where tool calls come in pieces that have an index: streams, and not Gemini's, whose calls come whole. */
 export function comesInPieces({ kind, stream, dialect }: DataAnswer): boolean {
   return kind === 'call' && stream && dialect !== 'gemini'
