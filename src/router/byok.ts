@@ -9,9 +9,11 @@
  */
 import { at } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
-import type { ByokCopy, ByokKey, Offer } from '../protocol/index.ts'
+import type { ByokCopy, ByokKey, Caller, KeySpec, Offer } from '../protocol/index.ts'
 import type { Eligibility } from './eligibility.ts'
 import type { Terms } from './terms.ts'
+
+const NOBODY = -1
 
 interface Keyed {
   readonly order: readonly Candidate[]
@@ -28,6 +30,9 @@ interface Copy {
 export class OwnKeys {
   private readonly offers: readonly Offer[]
   private readonly keys: readonly ByokKey[]
+  /** Those that apply to whoever calls, by the index of his API key; that of nobody is -1. */
+  private readonly active = new Map<number, readonly ByokKey[]>()
+  private readonly apiKeys: readonly KeySpec[]
   private readonly models: readonly string[]
   private readonly partition: 'model' | 'none'
 
@@ -45,13 +50,15 @@ export class OwnKeys {
   private constructor(models: readonly string[], partition: 'model' | 'none', { offers, gateway }: Terms) {
     this.offers = offers
     this.keys = gateway.byok
+    this.apiKeys = gateway.keys ?? []
     this.models = [...new Set(models)]
     this.partition = partition
   }
 
   /** The order with the copies in it, and without the shared endpoints that keys leave out. */
-  addTo(order: readonly Candidate[], { copies: allowed, eligible, funnel }: Eligibility): Keyed {
-    const active = this.keys.filter(appliesToCaller)
+  addTo(order: readonly Candidate[], known: Eligibility, caller: Caller | null): Keyed {
+    const { copies: allowed, eligible, funnel } = known
+    const active = this.keysOf(caller?.key ?? NOBODY)
     const copies = allowed.flatMap((endpoint): Copy | [] => {
       const byok = at(this.offers, endpoint).byok as ByokCopy
       const key = at(this.keys, byok.key)
@@ -71,6 +78,12 @@ export class OwnKeys {
     const removed = eligible.filter((endpoint) => !left.has(endpoint))
     const step = { step: 'Add BYOK Endpoints', left: eligible.length - removed.length, removed }
     return { order: result, funnel: [...funnel, step] }
+  }
+
+  private keysOf(caller: number): readonly ByokKey[] {
+    let keys = this.active.get(caller)
+    if (!keys) this.active.set(caller, (keys = this.keys.filter((key) => appliesTo(key, this.apiKeys[caller]))))
+    return keys
   }
 
   /** Put the copies of one group's models around its shared endpoints; where it has none, before those of later models. */
@@ -111,6 +124,9 @@ function isLeftOut(offer: Offer, keys: readonly ByokKey[]): boolean {
   })
 }
 
-function appliesToCaller({ allowed_api_keys: apiKeys, allowed_users: users }: ByokKey): boolean {
-  return apiKeys === undefined && users === undefined
+/** Every filter of a key must match; one that names API keys or users matches nobody who calls without. */
+function appliesTo({ allowed_api_keys: names, allowed_user_ids: users }: ByokKey, caller: KeySpec | undefined): boolean {
+  if (names !== undefined && (caller === undefined || !names.includes(caller.name))) return false
+  const user = caller?.creator_user_id
+  return users === undefined || (user !== undefined && users.includes(user))
 }

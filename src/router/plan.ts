@@ -9,7 +9,7 @@
  */
 import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
-import type { ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
+import type { Caller, ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
 import { OwnKeys } from './byok.ts'
 import { Course, type Group } from './course.ts'
 import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
@@ -109,12 +109,12 @@ export class Planner {
     )
   }
 
-  plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis): Plan {
+  plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis, caller: Caller | null = null): Plan {
     const known = this.eligibility(request)
     const course = request.shape.tools.length === 0 ? this.course : this.withTools
     const context = { offers: this.offers, choices: this.terms.choices, belief, rng, now }
     if (!this.isUnmoved || (this.isSticky && this.isStaying(course, known.eligible, request, belief, now))) {
-      return this.arrange(course, known, request, context)
+      return this.arrange(course, known, request, context, caller)
     }
     if (course.isFixed) return this.fixedPlan(course, known, request, context)
     const isPlain = course.only !== null && !course.isByStatus && this.intent.provider.allow_fallbacks !== false
@@ -136,13 +136,19 @@ export class Planner {
     return plan
   }
 
-  private arrange(course: Course, known: Eligibility, request: ChatRequest, context: RankContext): Plan {
+  private arrange(
+    course: Course,
+    known: Eligibility,
+    request: ChatRequest,
+    context: RankContext,
+    caller: Caller | null = null,
+  ): Plan {
     const { belief, now } = context
     const groups = this.spilled(course.groups(known.eligible), context)
     const ranked = groups.flatMap((group) => this.ranked(course, group, request, context))
     const stuck = this.stuckFirst(ranked, groups[0]?.endpoints ?? [], request, belief, now)
     const { order, listed } = this.listedFirst(this.preferredFirst(stuck, belief, now))
-    const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known)
+    const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known, caller)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
     return { ...plan, order: this.easedIn(course, plan.order, context) }
   }

@@ -375,7 +375,7 @@ export class RequestLife {
     const { call, desk, chooser, race, request } = this
     const dice = desk.rng.fork(PLAN_STREAM, request.weather, call.number, 1 + race.attempts.length)
     const planner = desk.ladder!.planner(chooser.plan.rule, landing)
-    chooser.follow(planner.plan(request, desk.belief, dice, now), landing.attempts)
+    chooser.follow(planner.plan(request, desk.belief, dice, now, call.caller), landing.attempts)
     this.follow(now, out)
   }
 

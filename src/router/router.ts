@@ -111,7 +111,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
     const desk = at(this.desks, call.policy)
     const planner = at(this.planners, call.policy).of(call, desk.budget, now)
     const rng = this.rng.forkInto(this.dice, PLAN_STREAM, call.request.weather, call.number)
-    const life = new RequestLife(call, planner.plan(call.request, desk.belief, rng, now), desk, now)
+    const life = new RequestLife(call, planner.plan(call.request, desk.belief, rng, now, call.caller), desk, now)
     call.slot = this.lives.add(life)
     life.arrive(now, out)
     this.settle(life)

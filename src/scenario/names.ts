@@ -23,9 +23,15 @@ export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[])
 }
 
 /** Keys of one's own name providers and models that the fleet must have. */
-function checkByok(endpoints: readonly EndpointSpec[], { byok }: FleetSpec['gateway'], misfits: Misfit[]): void {
-  byok.forEach(({ provider, allowed_models: models }, index) => {
+function checkByok(endpoints: readonly EndpointSpec[], { byok, keys = [] }: FleetSpec['gateway'], misfits: Misfit[]): void {
+  const callers = keys.map(({ name }) => name)
+  byok.forEach(({ provider, allowed_models: models, allowed_api_keys: names }, index) => {
     const path = ['fleet', 'gateway', 'byok', index]
+    names?.forEach((name, number) => {
+      if (callers.includes(name)) return
+      const stranger = unknown('key', name, callers, '`gateway.keys`')
+      misfits.push({ path: [...path, 'allowed_api_keys', number], ...stranger })
+    })
     const served = endpoints.filter((spec) => spec.provider === provider || spec.tag === provider)
     if (served.length === 0) {
       const providers = [...new Set(endpoints.map((spec) => spec.provider))]

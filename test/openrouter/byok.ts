@@ -71,6 +71,29 @@ describe('keys of one’s own', () => {
     },
   )
 
+  behaviour(117, 'BYOK filters must all match; a required key removes shared endpoints of that provider', () => {
+    const keys = [
+      { name: 'one', creator_user_id: 'alice' },
+      { name: 'two', creator_user_id: 'alice' },
+      { name: 'three', creator_user_id: 'bob' },
+    ]
+    const filters = { allowed_models: ['m'], allowed_api_keys: ['one', 'three'], allowed_user_ids: ['alice'] }
+    const fleet = keyed(['a', { provider: 'a', model: 'n' }], [{ name: 'mine', provider: 'a', ...filters }], { keys })
+    const lab = new Lab(fleet, policy(), policy({ models: ['n'] }))
+    expect(keys.map((_, key) => planOf(lab, lab.ask({ key })))).toEqual([['a#mine', 'a'], ['a'], ['a']])
+    expect(planOf(lab, lab.ask({ key: 0, policy: 1 }))).toEqual(['a:n'])
+
+    // The documented example: key A for one model, and required; key B for all.
+    const two = [
+      { name: 'key-a', provider: 'openai', allowed_models: ['gpt-4o'], is_required: true, sort_order: 1 },
+      { name: 'key-b', provider: 'openai', sort_order: 2 },
+    ]
+    const openai = ['gpt-4o', 'gpt-4o-mini'].map((model) => ({ provider: 'openai', model }))
+    const example = new Lab(keyed(openai, two), policy({ models: ['gpt-4o'] }), policy({ models: ['gpt-4o-mini'] }))
+    expect(planOf(example, example.ask())).toEqual(['openai#key-a:gpt-4o', 'openai#key-b:gpt-4o'])
+    expect(planOf(example, example.ask({ policy: 1 }))).toEqual(['openai#key-b:gpt-4o-mini', 'openai:gpt-4o-mini'])
+  })
+
   behaviour(118, 'ZDR and data policy are applied before BYOK', () => {
     const byok = [{ name: 'mine', provider: 'keeps' }]
     const fleet = [

@@ -42,7 +42,7 @@ const byokKeySchema = z
       .meta({ description: 'true: the provider’s shared endpoints are not used at all, for no model.' }),
     allowed_models: names('models', 'openai/gpt-5-mini'),
     allowed_api_keys: names('API keys of `gateway.keys`, by name', 'support'),
-    allowed_users: names('users: those that `gateway.keys` names as their creators', 'alice'),
+    allowed_user_ids: names('users, whom `creator_user_id` of the API key names', 'alice'),
     declared_zdr: z.boolean().nullish().meta({
       description: 'What its owner declares of zero data retention under this key; over what the endpoint publishes.',
     }),

@@ -23,6 +23,12 @@ export const keySchema = z
         description: 'What a client sends as `Authorization: Bearer …`. Default: `sk-or-v1-` and the name.',
         examples: ['sk-or-v1-support'],
       }),
+    creator_user_id: z
+      .string()
+      .min(1)
+      .max(128)
+      .optional()
+      .meta({ description: 'Whose it is: keys of one’s own and guardrails may name users.', examples: ['alice'] }),
     limit: usd({ min: 0 })
       .optional()
       .meta({ description: 'What it may spend. Absent: as much as the account has.', examples: ['$5'] }),
