@@ -27,8 +27,8 @@ export interface GatewayMachine extends Machine<RouterEvent, Out<RouterCommand>>
 
 /** The gateway of a fleet, as little of it as the fleet asks for: nothing but a router, if it asks for nothing. */
 export function gatewayOf(options: GatewayOptions): GatewayMachine {
-  const { gateway, offers, policies, rng } = options
-  const stages = STAGES.flatMap((make) => make({ gateway, offers, policies, rng: rng.named('gateway') }) ?? [])
+  const { gateway, offers, policies, rng, measuresSpeed: isOpen = false } = options
+  const stages = STAGES.flatMap((make) => make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen }) ?? [])
   const router = new Router(options)
   return stages.length === 0 ? router : new Gateway(router, stages)
 }

@@ -8,4 +8,5 @@
 export * from './error-shapes.ts'
 export * from './errors.ts'
 export * from './gateway.ts'
+export * from './presets.ts'
 export * from './stage.ts'

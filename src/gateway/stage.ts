@@ -39,6 +39,8 @@ export interface StageOptions {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
   readonly rng: Rng
+  /** Whether calls may bring request halves of their own, which nobody has seen before. */
+  readonly isOpen: boolean
 }
 
 /** null: the fleet does not ask for it. */

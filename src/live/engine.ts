@@ -191,6 +191,7 @@ export class Engine {
     })
     this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
     this.gateway = new GatewayServer({
+      gateway: spec.gateway,
       offers: spec.offers,
       choices: spec.gateway.choices,
       epochMs: spec.gateway.epoch,

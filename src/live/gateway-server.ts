@@ -5,7 +5,16 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import { classOfStatus, ERROR_TYPE_OF, promptTokens, type Choices, type Failed, type Offer } from '../protocol/index.ts'
+import { presetBody } from '../gateway/index.ts'
+import {
+  classOfStatus,
+  ERROR_TYPE_OF,
+  promptTokens,
+  type Choices,
+  type Failed,
+  type GatewaySpec,
+  type Offer,
+} from '../protocol/index.ts'
 import {
   isRequestProblem,
   problemSignal,
@@ -31,6 +40,7 @@ export interface Visitor {
 }
 
 export interface GatewayServerOptions {
+  readonly gateway: GatewaySpec
   readonly offers: readonly Offer[]
   readonly choices: Choices
   readonly epochMs: number
@@ -111,7 +121,8 @@ export class GatewayServer {
   }
 
   private receive(door: Door, request: FastifyRequest, reply: FastifyReply): void {
-    const decoded = door.skin.decodeRequest(request.body, request.headers, request.url)
+    const body = this.withPreset(request.body)
+    const decoded = door.skin.decodeRequest(body, request.headers, request.url)
     if (isRequestProblem(decoded)) {
       this.refuse(door, problemSignal(decoded), reply)
       return
@@ -125,6 +136,12 @@ export class GatewayServer {
       reply,
       renderer: (model, providerName) => this.renderer(door, decoded, model, providerName),
     })
+  }
+
+  /** The body with the fields of the preset it refers to; one that is not there is no model that anybody knows. */
+  private withPreset(body: unknown): unknown {
+    const { presets } = this.options.gateway
+    return presets === undefined ? body : (presetBody(body, presets) ?? body)
   }
 
   /** The answer to a request that is not let in. */

@@ -145,6 +145,8 @@ export interface Call {
    * another in its place, before the router sees it.
    */
   half: RequestHalf | null
+  /** What stages of the gateway did to it, in order. Absent: nothing. */
+  pipeline?: readonly PipelineStep[]
   /** Filled in by the router. */
   summary: CallSummary | null
   /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */
@@ -173,6 +175,17 @@ export interface RequestWishes {
   /** The conversation it belongs to; `prompt_cache_key` names it where this does not. */
   readonly session_id?: string | null | undefined
   readonly prompt_cache_key?: string | null | undefined
+  /** Whether the answer may come from, and goes into, the response cache, and for how long. */
+  readonly cache_enabled?: boolean | null | undefined
+  readonly cache_ttl_seconds?: number | null | undefined
+}
+
+/** What a stage of the gateway did to a call; only those that did something are told. */
+export interface PipelineStep {
+  readonly type: 'guardrail' | 'plugin' | 'server_tools' | 'response_healing' | 'context_compression'
+  readonly name: string
+  readonly summary?: string
+  readonly data?: Readonly<Record<string, unknown>>
 }
 
 /** The part of a call that the contract knows: models in order, the `provider` object, and further fields beside them. */

@@ -125,7 +125,10 @@ function isLeftOut(offer: Offer, keys: readonly ByokKey[]): boolean {
 }
 
 /** Every filter of a key must match; one that names API keys or users matches nobody who calls without. */
-function appliesTo({ allowed_api_keys: names, allowed_user_ids: users }: ByokKey, caller: KeySpec | undefined): boolean {
+function appliesTo(
+  { allowed_api_keys: names, allowed_user_ids: users }: ByokKey,
+  caller: KeySpec | undefined,
+): boolean {
   if (names !== undefined && (caller === undefined || !names.includes(caller.name))) return false
   const user = caller?.creator_user_id
   return users === undefined || (user !== undefined && users.includes(user))

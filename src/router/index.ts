@@ -7,8 +7,10 @@
  * It imports base, the Signals and error classes of protocol, and the entry types of ledger. It never sees a provider,
  * a dialect, a socket or a clock; it cannot tell virtual time from live.
  */
+export { healOutput } from './healing.ts'
 export * from './health.ts'
 export * from './policy.ts'
+export * from './presets.ts'
 export * from './reactions.ts'
 export * from './router.ts'
 export type { Rule } from './rules.ts'

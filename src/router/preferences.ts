@@ -2,7 +2,14 @@
  * The request half of a policy: OpenRouter's own wire fields, so that it can be pasted from or into an application.
  */
 import { z } from 'zod'
-import { MODELS_MAX, QUANTIZATIONS, SERVICE_TIERS, SESSION_ID_MAX, type RequestWishes } from '../protocol/index.ts'
+import {
+  MODELS_MAX,
+  QUANTIZATIONS,
+  RESPONSE_CACHE_TTL_MAX,
+  SERVICE_TIERS,
+  SESSION_ID_MAX,
+  type RequestWishes,
+} from '../protocol/index.ts'
 
 const PLUGINS_MAX = 32
 
@@ -137,6 +144,16 @@ export const wishFields = {
     .string()
     .nullish()
     .meta({ description: 'Names the conversation where `session_id` does not.', examples: ['ticket-4711'] }),
+  cache_enabled: z
+    .boolean()
+    .nullish()
+    .meta({ description: 'true: an identical request that was answered before gets that answer. Default false.' }),
+  cache_ttl_seconds: z
+    .int()
+    .min(1)
+    .max(RESPONSE_CACHE_TTL_MAX / 1_000)
+    .nullish()
+    .meta({ description: 'How long answers are kept. Default 300.', examples: [300] }),
 }
 
 /** The request half alone: what crosses the wire with each request, and what the router plans by. */

@@ -16,14 +16,14 @@ import {
   type Offer,
 } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
-import type { Policy } from '../router/index.ts'
+import { presetPolicy, type Policy } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
 import { emptiness } from './emptiness.ts'
 import { Foresight } from './foresight.ts'
 import { checkGates } from './gates.ts'
 import { legality } from './legality.ts'
 import type { Misfit } from './misfit.ts'
-import { checkFleet, checkPolicies } from './names.ts'
+import { checkFleet, checkPolicies, checkPresets } from './names.ts'
 import type { Scenario } from './schema.ts'
 import { faultName, timelineOf } from './timeline.ts'
 import { windowsOf } from './windows.ts'
@@ -76,12 +76,16 @@ export interface Compiled {
 }
 
 export function compile(parts: Parts): Compiled {
-  const { scenario, fleet, policies, file, instead, arrivalFiles } = parts
+  const { scenario, fleet, file, instead, arrivalFiles } = parts
+  const { presets } = fleet.gateway
+  const policies =
+    presets === undefined ? parts.policies : parts.policies.map((policy) => presetPolicy(policy, presets))
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
   const endpoints = withByok(fleet.endpoints, fleet.gateway.byok)
   const offers = endpoints.map(offerOf)
   checkFleet(fleet, misfits)
+  checkPresets(parts.policies, policyNames, presets ?? {}, misfits)
   checkPolicies(
     policies,
     policyNames,

@@ -1,7 +1,14 @@
 /** What a fleet and its policies call each other: endpoints that share an id, models and providers that nobody offers. */
 import { at, didYouMean } from '../base/index.ts'
-import { endpointId, readModelName, type EndpointSpec, type FleetSpec } from '../protocol/index.ts'
-import type { Policy } from '../router/index.ts'
+import {
+  endpointId,
+  presetReference,
+  readModelName,
+  type EndpointSpec,
+  type FleetSpec,
+  type PresetsSpec,
+} from '../protocol/index.ts'
+import { providerPreferencesSchema, wishFields, type Policy } from '../router/index.ts'
 import { unknown, type Misfit } from './misfit.ts'
 
 export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[]): void {
@@ -23,7 +30,11 @@ export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[])
 }
 
 /** Keys of one's own name providers and models that the fleet must have. */
-function checkByok(endpoints: readonly EndpointSpec[], { byok, keys = [] }: FleetSpec['gateway'], misfits: Misfit[]): void {
+function checkByok(
+  endpoints: readonly EndpointSpec[],
+  { byok, keys = [] }: FleetSpec['gateway'],
+  misfits: Misfit[],
+): void {
   const callers = keys.map(({ name }) => name)
   byok.forEach(({ provider, allowed_models: models, allowed_api_keys: names }, index) => {
     const path = ['fleet', 'gateway', 'byok', index]
@@ -45,6 +56,34 @@ function checkByok(endpoints: readonly EndpointSpec[], { byok, keys = [] }: Flee
       misfits.push({ path: [...path, 'allowed_models', number], ...stranger })
     })
   })
+}
+
+/** Policies refer to presets that are there; what presets say of providers is what requests may say. */
+export function checkPresets(
+  policies: readonly Policy[],
+  names: readonly string[],
+  presets: PresetsSpec,
+  misfits: Misfit[],
+): void {
+  const known = Object.keys(presets)
+  policies.forEach((policy, index) => {
+    const slug = presetReference(policy)?.preset
+    if (slug === undefined || known.includes(slug)) return
+    const path = ['policies', at(names, index), policy.preset == null ? 'models' : 'preset']
+    misfits.push({ path, ...unknown('preset', slug, known, '`gateway.presets` of the fleet') })
+  })
+  for (const [slug, preset] of Object.entries(presets)) {
+    const path = ['fleet', 'gateway', 'presets', slug]
+    const parts = [
+      ['provider', providerPreferencesSchema.safeParse(preset.provider ?? {})],
+      ['service_tier', wishFields.service_tier.safeParse(preset.service_tier)],
+    ] as const
+    for (const [key, { error }] of parts) {
+      for (const issue of error?.issues ?? []) {
+        misfits.push({ path: [...path, key, ...issue.path], message: issue.message })
+      }
+    }
+  }
 }
 
 export function checkPolicies(

@@ -1,5 +1,6 @@
 /** All stages, in the order in which a call passes them on its way in. One line each. */
 import type { StageMaker } from '../stage.ts'
 import { keys } from './keys.ts'
+import { responseHealing } from './response-healing.ts'
 
-export const STAGES: readonly StageMaker[] = [keys]
+export const STAGES: readonly StageMaker[] = [keys, responseHealing]

@@ -7,12 +7,16 @@ import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
 import { keysSchema } from './keys.ts'
+import { pluginsSchema } from './plugins.ts'
+import { presetsSchema } from './presets.ts'
 
 export * from './byok.ts'
 export * from './calendar.ts'
 export * from './choices.ts'
 export * from './constants.ts'
 export * from './keys.ts'
+export * from './plugins.ts'
+export * from './presets.ts'
 
 export const gatewaySchema = z.strictObject({
   choices: choicesSchema.prefault({}).meta({
@@ -32,6 +36,14 @@ export const gatewaySchema = z.strictObject({
   keys: keysSchema.optional().meta({
     description: 'API keys of the gateway. Absent: anybody may call.',
     examples: [[{ name: 'support', limit: '$5', limit_reset: 'monthly' }]],
+  }),
+  plugins: pluginsSchema.prefault({}).meta({
+    description: 'Plugins that are on for every request. Absent: those that requests ask for.',
+    examples: [{ defaults: [{ id: 'response-healing' }] }],
+  }),
+  presets: presetsSchema.optional().meta({
+    description: 'Requests that are kept under a name. Absent: none.',
+    examples: [{ careful: { provider: { data_collection: 'deny' }, parameters: { temperature: 0 } } }],
   }),
 })
 

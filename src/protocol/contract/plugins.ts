@@ -1,0 +1,40 @@
+/** `gateway.plugins`: the plugins that an account has switched on for every request (openrouter.md §7.1). */
+import { z } from 'zod'
+import type { PluginUse } from '../request.ts'
+
+/** Plugins that can be named. Those of router models carry their settings. */
+export const PLUGIN_IDS = [
+  'web', 'web-fetch', 'file-parser', 'response-healing', 'context-compression', 'moderation', 'auto-router',
+  'auto-beta-router', 'pareto-router', 'switchyard-router', 'fusion',
+] as const // prettier-ignore
+export type PluginId = (typeof PLUGIN_IDS)[number]
+
+export const pluginsSchema = z.strictObject({
+  defaults: z
+    .array(z.looseObject({ id: z.enum(PLUGIN_IDS), enabled: z.boolean().nullish() }))
+    .max(32)
+    .default([])
+    .meta({
+      description:
+        'On for every request that does not name them itself; `enabled: false` in a request switches one off.',
+      examples: [[{ id: 'response-healing' }]],
+    }),
+  prevent_overrides: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'true: what stands here holds, whatever a request says of the same plugin.' }),
+})
+
+export type PluginsSpec = z.infer<typeof pluginsSchema>
+
+/** How a request uses a plugin; null where it is off. */
+export function pluginUse(
+  id: PluginId,
+  asked: readonly PluginUse[] | null | undefined,
+  { defaults, prevent_overrides: isFinal }: PluginsSpec,
+): PluginUse | null {
+  const byDefault = defaults.find((plugin) => plugin.id === id)
+  const byRequest = asked?.find((plugin) => plugin.id === id)
+  const use = isFinal ? (byDefault ?? byRequest) : (byRequest ?? byDefault)
+  return use === undefined || use.enabled === false ? null : use
+}
