@@ -65,6 +65,7 @@ export interface Asked {
   readonly inputTokens?: number
   readonly maxTokens?: number | null
   readonly session?: ChatRequest['session']
+  readonly conversation?: ChatRequest['conversation']
   readonly traits?: RequestTraits
   readonly workflow?: number
   /** Index of the key it calls with; null for none. Default: none. */
@@ -81,6 +82,7 @@ export function request({
   traits = PLAIN_TRAITS,
   workflow = 0,
   session = null,
+  conversation,
 }: Asked = {}) {
   ordinals += 1
   return {
@@ -95,6 +97,7 @@ export function request({
     shape,
     traits,
     session,
+    ...(conversation !== undefined && { conversation }),
     visited: [],
   } satisfies ChatRequest
 }
