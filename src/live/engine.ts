@@ -458,15 +458,12 @@ export class Engine {
   private callFromOutside(visitor: Visitor, now: Millis): Call | null {
     const { speed } = this.clock
     const received =
-      speed === 1
-        ? this.outside.receive(visitor.wire, visitor.headers, now)
-        : { status: 409, message: `This run plays at ${speed} times real time; outside clients need --speed 1.` }
+      speed === 1 ? this.outside.receive(visitor.wire, visitor.ask, visitor.headers, now) : tooFast(speed)
     if ('request' in received) {
       this.note('outside clients called the gateway: this run cannot be reproduced')
       return received
     }
-    const answer = new Answer(visitor.reply.raw, () => visitor.renderer('', ''), {}, NOBODY)
-    answer.send([{ type: 'failed', class: 'invalid_request', retryAfterMs: null, where: 'response', ...received }])
+    visitor.refuse(received)
     return null
   }
 
@@ -604,7 +601,11 @@ const GATEWAY_DOWN: CallFailure = {
   retryAfterMs: null,
   message: 'the gateway went down',
 }
-const NOBODY = { onBlocked() {}, onDrained() {}, onLeft() {} }
+
+function tooFast(speed: number): CallFailure {
+  const message = `This run plays at ${speed} times real time; outside clients need --speed 1.`
+  return { class: 'invalid_request', status: 409, retryAfterMs: null, message }
+}
 
 function part<Command>(
   machine: { wakeAt(): Millis; handle(event: { type: 'wake' }, now: Millis, out: Out<Command>): void },

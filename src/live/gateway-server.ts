@@ -1,42 +1,40 @@
 /**
  * The gateway on the wire: its skins (`/chat/completions`, `/messages`, …) under `/v1` as their makers have them, and
- * under `/api/v1` as OpenRouter has them, and `GET …/models`. Calls of the workload are matched by their mark; anybody else is an outside client, for whom the
- * gateway keeps the books that an application would keep.
+ * under `/api/v1` as OpenRouter has them, and `GET …/models`. Calls of the workload are matched by their mark; anybody
+ * else is an outside client, for whom the gateway keeps the books that an application would keep.
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import { presetBody } from '../gateway/index.ts'
+import type { Ask } from '../gateway/index.ts'
 import {
   classOfStatus,
   ERROR_TYPE_OF,
   promptTokens,
+  type CallFailure,
   type Choices,
   type Failed,
   type GatewaySpec,
   type Offer,
 } from '../protocol/index.ts'
-import {
-  isRequestProblem,
-  problemSignal,
-  SKINS,
-  type RenderContext,
-  type Renderer,
-  type Skin,
-  type WireRequest,
-} from '../protocol/dialects/index.ts'
+import { SKINS, type RenderContext, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addControl, type Control } from './control.ts'
+import { enter, isTurnedAway, SURFACES, type Door } from './door.ts'
 import { BODY_BYTES_MAX, HOST } from './fleet-servers.ts'
 
 /** A decoded request at the gateway's door, and how to answer it. */
 export interface Visitor {
   readonly wire: WireRequest
+  /** null: not at OpenRouter's surface. */
+  readonly ask: Ask | null
   /** Mark of a call of the workload; null for an outside client. */
   readonly mark: string | null
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly reply: FastifyReply
   /** `model` and `providerName` of who answers; empty where the request was never routed. */
   renderer(model: string, providerName: string): Renderer
+  /** Answer that he is not let in. */
+  refuse(failure: CallFailure): void
 }
 
 export interface GatewayServerOptions {
@@ -48,17 +46,6 @@ export interface GatewayServerOptions {
   onVisitor(visitor: Visitor): void
   /** Who may steer the run over HTTP; absent: nobody. */
   readonly control?: Control
-}
-
-const SURFACES = [
-  { prefix: '/v1', surface: 'openai' },
-  { prefix: '/api/v1', surface: 'openrouter' },
-] as const
-
-/** What a request came through: a skin, and whose habits it has. */
-interface Door {
-  readonly skin: Skin
-  readonly surface: 'openai' | 'openrouter'
 }
 
 declare module 'fastify' {
@@ -75,6 +62,9 @@ export class GatewayServer {
   constructor(options: GatewayServerOptions) {
     this.options = options
     this.server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+    // Bytes, whatever they call themselves: what is wrong with them is said at the door, in its own words.
+    this.server.removeAllContentTypeParsers()
+    this.server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     for (const { prefix, surface } of SURFACES) {
       for (const skin of SKINS) {
         const door: Door = { skin, surface }
@@ -88,15 +78,8 @@ export class GatewayServer {
       const { statusCode: status = 500, message } = error
       const { door } = request.routeOptions.config
       if (door) {
-        const failed: Failed = {
-          type: 'failed',
-          class: classOfStatus(status),
-          status,
-          retryAfterMs: null,
-          where: 'response',
-          message,
-        }
-        this.refuse(door, failed, reply)
+        const told = door.surface === 'openrouter' && status === 413 ? 'Request payload too large' : message
+        this.refuse(door, { class: classOfStatus(status), status, retryAfterMs: null, message: told }, reply)
         return
       }
       void reply.status(status).send({ error: { message, type: 'invalid_request_error', param: null, code: null } })
@@ -121,34 +104,32 @@ export class GatewayServer {
   }
 
   private receive(door: Door, request: FastifyRequest, reply: FastifyReply): void {
-    const body = this.withPreset(request.body)
-    const decoded = door.skin.decodeRequest(body, request.headers, request.url)
-    if (isRequestProblem(decoded)) {
-      this.refuse(door, problemSignal(decoded), reply)
+    const { headers, body, url } = request
+    const entered = enter(door, body, headers, url, this.options.gateway)
+    if (isTurnedAway(entered)) {
+      this.refuse(door, entered, reply)
       return
     }
-    const mark = request.headers[CALL_MARK]
+    const { wire, ask } = entered
+    const mark = headers[CALL_MARK]
     reply.hijack()
     this.options.onVisitor({
-      wire: decoded,
+      wire,
+      ask,
       mark: typeof mark === 'string' ? mark : null,
-      headers: request.headers,
+      headers,
       reply,
-      renderer: (model, providerName) => this.renderer(door, decoded, model, providerName),
+      renderer: (model, providerName) => this.renderer(door, wire, model, providerName),
+      refuse: (failure) => this.refuse(door, failure, reply),
     })
   }
 
-  /** The body with the fields of the preset it refers to; one that is not there is no model that anybody knows. */
-  private withPreset(body: unknown): unknown {
-    const { presets } = this.options.gateway
-    return presets === undefined ? body : (presetBody(body, presets) ?? body)
-  }
-
   /** The answer to a request that is not let in. */
-  private refuse(door: Door, failed: Failed, reply: FastifyReply): void {
+  private refuse(door: Door, failure: CallFailure, reply: FastifyReply): void {
+    const failed: Failed = { type: 'failed', where: 'response', ...failure }
     const { head, body } = this.renderer(door, null, '', '').render([failed])
-    reply.hijack()
-    reply.raw.writeHead(head?.status ?? 400, head?.headers ?? {}).end(body)
+    if (!reply.sent) reply.hijack()
+    reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
   }
 
   private renderer({ skin, surface }: Door, wire: WireRequest | null, model: string, providerName: string): Renderer {

@@ -15,6 +15,7 @@ import {
   type Call,
   type Caller,
   type CallFailure,
+  type Conversation,
   type ErrorClass,
   type FinishReason,
   type GatewaySpec,
@@ -25,7 +26,8 @@ import {
   type ToolDelta,
 } from '../protocol/index.ts'
 import { headerOf, type HeaderBag, type WireRequest } from '../protocol/dialects/index.ts'
-import { providerPreferencesSchema, type Policy } from '../router/index.ts'
+import { providerProblem, refusal, type Ask } from '../gateway/index.ts'
+import type { Policy } from '../router/index.ts'
 import { TraitsSource, traitsSchema, type Workflow } from '../workload/index.ts'
 import { requestFromOutside } from './wire.ts'
 
@@ -39,10 +41,11 @@ export interface OutsideOptions {
   readonly gateway: GatewaySpec
 }
 
-/** Why somebody is not let in. */
-export interface Refusal {
-  readonly status: number
-  readonly message: string
+/** What a stranger's request is about. */
+interface About {
+  readonly traits: RequestTraits
+  readonly caller: Caller | null
+  readonly conversation: Conversation | null
 }
 
 interface Guest {
@@ -89,42 +92,44 @@ export class Outside {
    * A stranger's call. Its body is the request half; header `x-squall-policy` names a policy (default: the first), and
    * `x-squall-workflow` the workflow that it says it belongs to (otherwise `outside`).
    */
-  receive(wire: WireRequest, headers: HeaderBag, now: Millis): Call | Refusal {
+  receive(wire: WireRequest, ask: Ask | null, headers: HeaderBag, now: Millis): Call | CallFailure {
     const { policyNames, policies, workflows } = this.options
     const policyName = headerOf(headers, 'x-squall-policy') ?? policyNames[0] ?? ''
     const named = workflows.find(({ name }) => name === headerOf(headers, 'x-squall-workflow'))
     const policy = named?.policy ?? policyNames.indexOf(policyName)
     if (policy < 0) {
-      return { status: 400, message: `There is no policy "${policyName}"; there are: ${policyNames.join(', ')}.` }
+      return refusal(`There is no policy "${policyName}"; there are: ${policyNames.join(', ')}.`)
     }
-    const half = this.halfOf(wire, at(policies, policy))
+    const half = this.halfOf(wire, ask, at(policies, policy))
     if (half !== null && 'status' in half) return half
     const traits = this.traitsOf(headers)
     if ('status' in traits) return traits
-    return this.admit(wire, half, policy, named, { traits, caller: this.callerOf(headers) }, now)
+    const caller = this.callerOf(headers)
+    return this.admit(wire, half, policy, named, { traits, caller, conversation: ask?.conversation ?? null }, now)
   }
 
-  /** What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies. */
-  private halfOf(wire: WireRequest, { models }: Policy): RequestHalf | Refusal | null {
+  /**
+   * What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies.
+   * What he does not say is as the policy has it, unless he names other models.
+   */
+  private halfOf(wire: WireRequest, ask: Ask | null, policy: Policy): RequestHalf | CallFailure | null {
+    const { models } = wire
     const isOffered = (model: string): boolean => this.options.offers.some((offer) => offer.model === model)
-    const strange = wire.models.find((name) => !isOffered(readModelName(name, isOffered).model))
-    if (strange !== undefined) return { status: 400, message: `${strange} is not a valid model ID` }
-    if (wire.provider === null) {
-      const isRouted = wire.models.length === 1 && models.includes(at(wire.models, 0))
-      return isRouted ? null : { models: wire.models, provider: {} }
-    }
-    const parsed = providerPreferencesSchema.safeParse(wire.provider)
-    if (parsed.success) return { models: wire.models, provider: wire.provider }
-    const [issue] = parsed.error.issues
-    const message =
-      issue?.code === 'unrecognized_keys'
-        ? `Unrecognized key(s) in object: '${issue.keys.join("', '")}'`
-        : `provider.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is not valid'}`
-    return { status: 400, message }
+    const strange = models.find((name) => !isOffered(readModelName(name, isOffered).model))
+    if (strange !== undefined)
+      return ask === null ? unknownToOpenAi(strange) : refusal(`${strange} is not a valid model ID`)
+    const problem = ask === null && wire.provider !== null ? providerProblem(wire.provider) : null
+    if (problem !== null) return refusal(problem)
+    const isRouted = models.length === 0 || (models.length === 1 && policy.models.includes(at(models, 0)))
+    const wishes = ask?.wishes ?? null
+    if (isRouted && wire.provider === null && wishes === null) return null
+    if (!isRouted) return { models, provider: wire.provider ?? {}, ...wishes }
+    const provider = wire.provider ?? policy.provider
+    return { models: wire.provider === null || models.length === 0 ? policy.models : models, provider, ...wishes }
   }
 
   /** Headers `x-squall-task`, `-complexity`, `-data-class`, `-tenant` and `-priority` say what a request is about. */
-  private traitsOf(headers: HeaderBag): RequestTraits | Refusal {
+  private traitsOf(headers: HeaderBag): RequestTraits | CallFailure {
     const said = TRAIT_HEADERS.flatMap(([name, key]) => {
       const text = headerOf(headers, name)
       return text === undefined
@@ -136,7 +141,7 @@ export class Outside {
     if (parsed.success) return new TraitsSource(parsed.data, 'outside').draw(0, this.options.rng)
     const [issue] = parsed.error.issues
     const header = TRAIT_HEADERS.find(([, key]) => key === issue?.path[0])?.[0] ?? 'x-squall-…'
-    return { status: 400, message: `${header}: ${issue?.message ?? 'is not valid'}` }
+    return refusal(`${header}: ${issue?.message ?? 'is not valid'}`)
   }
 
   /** Whose key came with it, where the gateway has keys. */
@@ -153,21 +158,16 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller }: { readonly traits: RequestTraits; readonly caller: Caller | null },
+    { traits, caller, conversation }: About,
     now: Millis,
   ): Call {
     const { workflows, record, rng } = this.options
     const workflow = named?.index ?? workflows.length
     const ordinal = this.arrived
     this.arrived += 1
-    const request = requestFromOutside(
-      wire,
-      traits,
-      workflow,
-      requestId(workflow, named ? STRANGERS_FROM + ordinal : ordinal),
-      ordinal,
-      rng,
-    )
+    const id = requestId(workflow, named ? STRANGERS_FROM + ordinal : ordinal)
+    const asked = requestFromOutside(wire, traits, workflow, id, ordinal, rng)
+    const request = conversation === null ? asked : { ...asked, conversation }
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     this.guests.set(call, {
       arrivedAt: now,
@@ -179,7 +179,7 @@ export class Outside {
       hasSaid: false,
       reason: null,
     })
-    const { id, inputTokens, stream } = request
+    const { inputTokens, stream } = request
     record({ kind: 'request.arrived', at: now, request: id, workflow, inputTokens, stream })
     return call
   }
@@ -259,4 +259,9 @@ export class Outside {
       toolCall,
     })
   }
+}
+
+function unknownToOpenAi(model: string): CallFailure {
+  const message = `The model \`${model}\` does not exist or you do not have access to it.`
+  return { class: 'not_found', status: 404, retryAfterMs: null, message }
 }

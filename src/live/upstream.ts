@@ -12,6 +12,7 @@ import { Exchange } from './exchange.ts'
 import { addressed, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
 import { pool } from './upstream-pool.ts'
+import { fitted } from './wire.ts'
 
 export interface UpstreamOptions {
   readonly endpoints: readonly EndpointSpec[]
@@ -34,10 +35,13 @@ export class Upstream {
   private readonly pools: Pool[] = []
   private readonly deadEnd = pool(DEAD_END)
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
+  /** Parameters that each endpoint supports. */
+  private readonly supported: readonly ReadonlySet<string>[]
   private readonly exchanges = new Map<AttemptHandle, { readonly exchange: Exchange; readonly mark: string | null }>()
 
   constructor(options: UpstreamOptions) {
     this.options = options
+    this.supported = options.endpoints.map(({ parameters }) => new Set(parameters))
   }
 
   start(): void {
@@ -63,7 +67,8 @@ export class Upstream {
       },
     })
     const model = spec.upstream_model ?? spec.model
-    const asked = { ...wire, models: [model], provider: null, stream, streamOptionsIncludeUsage: stream }
+    const fit = wire.isAdaptable ? fitted(wire, at(this.supported, attempt.endpoint)) : wire
+    const asked = { ...fit, models: [model], provider: null, stream, streamOptionsIncludeUsage: stream }
     if (isExternal(spec)) {
       this.exchanges.set(attempt, { exchange, mark: null })
       exchange.send(at(this.pools, attempt.endpoint), addressed(spec, dialect.encodeRequest(asked), surroundings), {})

@@ -50,6 +50,26 @@ export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens }: C
   return { ...wire, maxTokens, tools: shape.tools, toolChoice, messages, promptBytes: kept }
 }
 
+/**
+ * A request as an endpoint with these parameters can take it: what it does not support is left out, what it does goes
+ * as it came (openrouter.md §1).
+ */
+export function fitted(wire: WireRequest, supported: ReadonlySet<string>): WireRequest {
+  const unsupported = shapeOf(wire).parameters.filter((name) => !supported.has(name))
+  if (unsupported.length === 0) return wire
+  const parameters = Object.entries(wire.parameters).filter(([name]) => !unsupported.includes(name))
+  const hasTools = supported.has('tools')
+  const hasFormat = supported.has(wire.responseSchema ? 'structured_outputs' : 'response_format')
+  return {
+    ...wire,
+    parameters: Object.fromEntries(parameters),
+    ...(unsupported.includes(wire.capName ?? 'max_tokens') && { maxTokens: null }),
+    tools: hasTools ? wire.tools : [],
+    toolChoice: hasTools && supported.has('tool_choice') ? wire.toolChoice : 'auto',
+    ...(!hasFormat && { responseFormat: 'text', responseSchema: null }),
+  }
+}
+
 /** The longest text gives, from its end: what is compressed is the document, not the question about it. */
 function shortened(messages: WireRequest['messages'], bytes: number): WireRequest['messages'] {
   const lengths = messages.map(({ content }) => (typeof content === 'string' ? Buffer.byteLength(content) : 0))

@@ -2,7 +2,7 @@
  * The official openai client, unmodified, against a live gateway. With one endpoint, each family of faults raises the
  * class that the client raises against the real thing; with a fallback, nothing is raised.
  */
-import OpenAI, { APIError, BadRequestError, InternalServerError, RateLimitError } from 'openai'
+import OpenAI, { APIError, BadRequestError, InternalServerError, NotFoundError, RateLimitError } from 'openai'
 import { afterEach, describe, expect, test } from 'vitest'
 import { open, TOOLS, type House } from './lab.ts'
 
@@ -84,10 +84,10 @@ describe('openai client, no fault', () => {
     expect(models.data.map(({ id }) => id)).toEqual(['acme/large', 'acme/small'])
   })
 
-  test('unknown model: 400, and no provider is called', async () => {
+  test('unknown model: 404 as at OpenAI, and no provider is called', async () => {
     const client = await clientOf(null, 'one')
     const asked = client.chat.completions.create({ model: 'acme/none', messages: QUESTION })
-    await expect(asked).rejects.toThrow(BadRequestError)
+    await expect(asked).rejects.toThrow(NotFoundError)
     expect(house?.entries.some(({ kind }) => kind === 'attempt.started')).toBe(false)
   })
 })

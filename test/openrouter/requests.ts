@@ -2,8 +2,87 @@
 import { describe, expect } from 'vitest'
 import { behaviour } from './card.ts'
 import { Lab, failed, fleet, offers, policy } from './lab.ts'
+import { CHAT, HELLO, MODEL, onWire, type Wire } from './wire.ts'
+
+/** Refused with 400 in the envelope of the contract; nobody is asked, and nothing is booked. */
+async function refuses(wire: Wire, body: unknown, message: RegExp | string, headers = {}): Promise<void> {
+  const before = wire.entries.length
+  const answered = await wire.post(CHAT, body, headers)
+  expect(answered.status, answered.text).toBe(400)
+  expect(answered.headers['content-type']).toMatch(/^application\/json/)
+  const { error } = answered.json() as { error: { code: number; message: string; metadata: unknown } }
+  expect(error.code).toBe(answered.status)
+  expect(error.message).toMatch(message)
+  expect(error.metadata).toMatchObject({ error_type: 'invalid_request' })
+  expect(wire.entries.slice(before)).toEqual([])
+}
+
+const ask = (more: object = {}): object => ({ model: MODEL, messages: HELLO, ...more })
 
 describe('requests', () => {
+  behaviour(1, 'neither `messages` nor `prompt`: 400, in an envelope whose code is the status', () =>
+    onWire({}, async (wire) => {
+      await refuses(wire, { model: MODEL }, 'Input required: specify "prompt" or "messages"')
+      await refuses(wire, { model: MODEL, messages: 'hello' }, 'Input required: specify "prompt" or "messages"')
+      await refuses(wire, 'no json', 'Input must have at least 1 token.')
+      expect((await wire.post(CHAT, { model: MODEL, prompt: 'Where is my parcel?' })).status).toBe(200)
+    }),
+  )
+
+  behaviour(2, 'empty `messages`: 400', () =>
+    onWire({}, (wire) => refuses(wire, ask({ messages: [] }), 'Input required: specify "prompt" or "messages"')),
+  )
+
+  behaviour(3, 'unknown model: 400, and no provider is called', () =>
+    onWire({}, async (wire) => {
+      await refuses(wire, ask({ model: 'acme/none' }), 'acme/none is not a valid model ID')
+      await refuses(wire, ask({ models: ['acme/none'] }), 'acme/none is not a valid model ID')
+      const unnamed = await wire.post(CHAT, { messages: HELLO })
+      expect(unnamed.json()).toMatchObject({ model: MODEL })
+    }),
+  )
+
+  behaviour(5, '`models` with 4 entries: 400', async () => {
+    const message = "'models' array must have 3 items or fewer."
+    const four = [MODEL, MODEL, MODEL, MODEL]
+    await onWire({}, async (wire) => {
+      await refuses(wire, { models: four, messages: HELLO }, message)
+      expect((await wire.chat({ models: four.slice(1) })).status).toBe(200)
+    })
+    await onWire({ gateway: { choices: { model_counts: true } } }, (wire) =>
+      refuses(wire, ask({ models: four.slice(1) }), message),
+    )
+  })
+
+  behaviour(6, 'unknown key inside `provider`: 400 that names it', () =>
+    onWire({}, async (wire) => {
+      const message = "Unrecognized key(s) in object: 'Require_Parameters'"
+      await refuses(wire, ask({ provider: { Require_Parameters: true } }), message)
+      expect(
+        (await wire.chat({ provider: { require_parameters: null }, unheard_of: { at: 'the top level' } })).status,
+      ).toBe(200)
+    }),
+  )
+
+  behaviour(9, '`session_id` of 257 characters: 400', () =>
+    onWire({}, async (wire) => {
+      await refuses(wire, ask({ session_id: 'x'.repeat(257) }), 'session_id: expected at most 256 characters')
+      await refuses(wire, ask(), /x-session-id/, { 'x-session-id': 'x'.repeat(257) })
+      expect((await wire.chat({ session_id: 'x'.repeat(256) })).status).toBe(200)
+    }),
+  )
+
+  behaviour(10, '`reasoning_effort` that differs from `reasoning.effort`: 400', () =>
+    onWire({}, async (wire) => {
+      await refuses(
+        wire,
+        ask({ reasoning_effort: 'low', reasoning: { effort: 'high' } }),
+        /differs from reasoning.effort/,
+      )
+      expect((await wire.chat({ reasoning_effort: 'low', reasoning: { effort: 'low' } })).status).toBe(200)
+    }),
+  )
+
   behaviour(14, '`route: fallback` is `sort.partition: model`, `route: sort` is `none`', () => {
     const two = offers(
       { provider: 'a', model: 'm', price: { input: 3, output: 3 } },

@@ -15,7 +15,7 @@ import type { ErrorType } from '../error-type.ts'
 import { promptTokens, type RequestShape } from '../request.ts'
 import { coalesce, type Content, type Failed, type Garbled, type Signal, type ToolDelta } from '../signal.ts'
 import type { ToolSpec } from '../tool-call.ts'
-import type { DialectId } from '../catalogue.ts'
+import { PARAMETERS, type DialectId } from '../catalogue.ts'
 import type { Native } from '../natives/index.ts'
 import { type HeaderBag, utf8Bytes } from './_wire.ts'
 
@@ -53,7 +53,7 @@ export interface EncodedRequest {
 
 /** Everything of a request that must cross the wire. */
 export interface WireRequest {
-  /** The models asked for, best first; at least one. The rest are the caller's own fallbacks. */
+  /** The models asked for, best first; at least one as dialects read it. The rest are the caller's own fallbacks. */
   readonly models: readonly string[]
   /** Routing preferences in OpenRouter's `provider` field, passed through unread. Null: none. */
   readonly provider: Readonly<Record<string, unknown>> | null
@@ -69,8 +69,12 @@ export interface WireRequest {
   readonly responseSchema: object | null
   /** Whether a streamed answer shall end with its token counts (`stream_options.include_usage`). */
   readonly streamOptionsIncludeUsage: boolean
+  /** The cap by the name that it came with, where that is not `max_tokens`. */
+  readonly capName?: 'max_completion_tokens'
   /** Every other parameter, by its name on the wire, unread. */
   readonly parameters: Readonly<Record<string, unknown>>
+  /** Whether what an endpoint does not support is left out for it. Absent: everything goes to everybody. */
+  readonly isAdaptable?: boolean
   /** The `x-squall-…` headers, by lower-case name: how a request's identity crosses the wire. */
   readonly marks: Readonly<Record<string, string>>
   /** UTF-8 bytes of all message text; the prompt's size is `promptTokens` of it. Derived: encodeRequest ignores it. */
@@ -185,20 +189,48 @@ export function problemSignal(problem: RequestProblem): Failed {
   }
 }
 
-/** What the core needs to know of a decoded request beyond its text. */
+/** Shapes without tools and schemas are few; the oldest is forgotten beyond this many. */
+const SHAPES_MAX = 256
+const shapes = new Map<string, RequestShape>()
+
+/** What the core needs to know of a decoded request beyond its text. Alike requests have one shape, where they can. */
 export function shapeOf(request: WireRequest): RequestShape {
-  const names = Object.keys(request.parameters)
-  if (request.maxTokens !== null && !names.includes('max_completion_tokens')) names.push('max_tokens')
+  const parameters = parameterNames(request)
+  if (request.tools.length > 0 || request.responseSchema) return newShape(request, parameters)
+  const choice = typeof request.toolChoice === 'string' ? request.toolChoice : 'required'
+  const key = `${request.responseFormat} ${choice} ${parameters.join(' ')}`
+  let shape = shapes.get(key)
+  if (shape === undefined) {
+    shape = newShape(request, parameters)
+    if (shapes.size >= SHAPES_MAX) shapes.delete([...shapes.keys()][0] as string)
+    shapes.set(key, shape)
+  }
+  return shape
+}
+
+/** Those that endpoints declare; whatever else a request says is between it and the provider. */
+const KNOWN: ReadonlySet<string> = new Set(PARAMETERS)
+
+function parameterNames(request: WireRequest): string[] {
+  const { parameters } = request
+  const names: string[] = []
+  for (const name in parameters) if (KNOWN.has(name) && parameters[name] != null) names.push(name)
+  if (request.maxTokens !== null) names.push(request.capName ?? 'max_tokens')
   if (request.tools.length > 0) names.push('tools')
   if (request.tools.length > 0 && request.toolChoice !== 'auto') names.push('tool_choice')
   if (request.responseFormat !== 'text') names.push('response_format')
   if (request.responseSchema) names.push('structured_outputs')
+  return names
+}
+
+function newShape(request: WireRequest, parameters: readonly string[]): RequestShape {
+  const { tools, toolChoice, responseFormat, responseSchema } = request
   return {
-    tools: request.tools,
-    toolChoice: typeof request.toolChoice === 'object' ? 'required' : request.toolChoice,
-    responseFormat: request.responseFormat,
-    responseSchema: request.responseSchema,
-    parameters: names,
+    tools,
+    toolChoice: typeof toolChoice === 'object' ? 'required' : toolChoice,
+    responseFormat,
+    responseSchema,
+    parameters,
   }
 }
 

@@ -41,7 +41,7 @@ export function encodeRequest(request: WireRequest): EncodedRequest {
     messages: request.messages.map(({ role, content, extra }) => ({ ...extra, role, content })),
     ...(request.stream && { stream: true }),
     ...(request.streamOptionsIncludeUsage && { stream_options: { include_usage: true } }),
-    ...(request.maxTokens !== null && { max_tokens: request.maxTokens }),
+    ...(request.maxTokens !== null && { [request.capName ?? 'max_tokens']: request.maxTokens }),
     ...(request.tools.length > 0 && { tools: request.tools.map(toolBody) }),
     ...(request.toolChoice !== 'auto' && { tool_choice: choiceBody(request.toolChoice) }),
     ...(request.responseFormat !== 'text' && { response_format: formatBody(request) }),
@@ -90,14 +90,16 @@ function decode(body: unknown, headers: HeaderBag): WireRequest {
   checkSampling(parameters)
 
   const read = readMessages(messages)
-  const cap = maxCompletionTokens ?? maxTokens
-  const capName = isAbsent(maxCompletionTokens) ? 'max_tokens' : 'max_completion_tokens'
+  const isNewCap = !isAbsent(maxCompletionTokens)
+  const cap = isNewCap ? maxCompletionTokens : maxTokens
+  const capName = isNewCap ? 'max_completion_tokens' : 'max_tokens'
   const format = readFormat(responseFormat)
   return {
     models: readModels(model, models),
     provider: optional(provider, 'provider', 'an object', recordOf),
     stream: optional(stream, 'stream', 'a boolean', asBoolean) ?? false,
     maxTokens: optional(cap, capName, 'an integer of at least 1', asPositiveInteger),
+    ...(isNewCap && { capName: 'max_completion_tokens' }),
     messages: read,
     tools: readTools(tools),
     toolChoice: readToolChoice(toolChoice),

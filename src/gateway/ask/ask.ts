@@ -1,0 +1,176 @@
+/**
+ * A request at `/api/v1` as OpenRouter's contract has it: what is refused before anybody is asked, and what it says
+ * about its routing. Dialects read the rest. No provider is called and no money booked for what is refused here.
+ */
+import { hashName } from '../../base/index.ts'
+import {
+  MODELS_MAX,
+  SESSION_ID_MAX,
+  type CallFailure,
+  type Choices,
+  type Conversation,
+  type RequestWishes,
+} from '../../protocol/index.ts'
+import { providerPreferencesSchema } from '../../router/index.ts'
+import { CHAT_CHECKS, fieldsOf, SHARED_CHECKS, type Check, type Fields } from './fields.ts'
+
+/** What a request says to the gateway alone, beside models and `provider`. */
+export interface Ask {
+  /** null: nothing. */
+  readonly wishes: RequestWishes | null
+  readonly conversation: Conversation | null
+  /** `debug.echo_upstream_body`, of a stream. */
+  readonly echoesUpstream: boolean
+  /** Whether the answer is to tell how it was routed (openrouter.md §4.10). */
+  readonly tellsRouting: boolean
+}
+
+/** Headers by lower-case name. */
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
+// ── what is refused ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Why a body is refused, whatever it is written in; null if it is not. `body`: its JSON, anything where it has none. */
+export function askProblem(body: unknown, headers: Headers, choices: Choices): CallFailure | null {
+  const fields = fieldsOf(body)
+  if (fields === null) return NO_JSON
+  const problem = problemIn(fields, SHARED_CHECKS) ?? routingProblem(fields, choices) ?? headerProblem(headers)
+  return problem === null ? null : refusal(problem)
+}
+
+/** The same for `/chat/completions`, all its fields. */
+export function chatProblem(body: unknown, headers: Headers, choices: Choices): CallFailure | null {
+  const fields = fieldsOf(body)
+  if (fields === null) return NO_JSON
+  const problem =
+    problemIn(fields, CHAT_CHECKS) ??
+    routingProblem(fields, choices) ??
+    headerProblem(headers) ??
+    effortProblem(fields) ??
+    inputProblem(fields)
+  return problem === null ? null : refusal(problem)
+}
+
+export function refusal(message: string): CallFailure {
+  return { class: 'invalid_request', status: 400, retryAfterMs: null, message }
+}
+
+const NO_JSON = refusal('Input must have at least 1 token.')
+
+function problemIn(fields: Fields, checks: ReadonlyMap<string, Check>): string | null {
+  for (const name in fields) {
+    const value = fields[name]
+    if (value === null || value === undefined) continue
+    const problem = checks.get(name)?.(value)
+    if (problem != null) return `${name}: ${problem}`
+  }
+  return null
+}
+
+function routingProblem({ model, models, provider }: Fields, choices: Choices): string | null {
+  const named = Array.isArray(models) ? models.length + (choices.model_counts && model != null ? 1 : 0) : 0
+  if (named > MODELS_MAX) return `'models' array must have ${MODELS_MAX} items or fewer.`
+  return provider == null ? null : providerProblem(provider)
+}
+
+const TEXTS_MAX = 256
+const judged = new Map<string, string | null>()
+
+/** Objects of one text are judged once: applications send the same preferences with every request. */
+export function providerProblem(provider: unknown): string | null {
+  const key = JSON.stringify(provider)
+  let problem = judged.get(key)
+  if (problem !== undefined) return problem
+  const { error } = providerPreferencesSchema.safeParse(provider)
+  const [issue] = error?.issues ?? []
+  if (issue === undefined) problem = null
+  else if (issue.code === 'unrecognized_keys') {
+    problem = `Unrecognized key(s) in object: '${issue.keys.join("', '")}'`
+  } else problem = `provider.${issue.path.join('.')}: ${issue.message}`
+  if (judged.size >= TEXTS_MAX) judged.delete([...judged.keys()][0] as string)
+  judged.set(key, problem)
+  return problem
+}
+
+function effortProblem(fields: Fields): string | null {
+  const effort = textOf(fieldsOf(fields['reasoning'])?.['effort'])
+  const short = textOf(fields['reasoning_effort'])
+  if (effort === null || short === null || effort === short) return null
+  return `reasoning_effort: "${short}" differs from reasoning.effort "${effort}"`
+}
+
+function inputProblem({ messages, prompt }: Fields): string | null {
+  if (Array.isArray(messages) && messages.length > 0) return null
+  if (messages == null && typeof prompt === 'string' && prompt !== '') return null
+  return 'Input required: specify "prompt" or "messages"'
+}
+
+function headerProblem(headers: Headers): string | null {
+  const name = textOf(headers['x-session-id'])
+  if (name === null || name.length <= SESSION_ID_MAX) return null
+  return `x-session-id: expected at most ${SESSION_ID_MAX} characters`
+}
+
+// ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+const WISHES = ['route', 'service_tier', 'preset', 'plugins'] as const
+
+/** The gateway's own affair: no provider ever sees these (openrouter.md §4.1). */
+const OWN: ReadonlySet<string> = new Set([
+  ...WISHES,
+  'prompt',
+  'session_id',
+  'user',
+  'metadata',
+  'trace',
+  'debug',
+  'transforms',
+  'stop_server_tools_when',
+  'cache_enabled',
+  'cache_ttl_seconds',
+  '__proto__',
+])
+
+export function askOf(parameters: Fields, stream: boolean, headers: Headers): Ask {
+  const { debug } = parameters
+  return {
+    wishes: wishesOf(parameters),
+    conversation: conversationOf(parameters, headers),
+    echoesUpstream: stream && fieldsOf(debug)?.['echo_upstream_body'] === true,
+    tellsRouting: METADATA_HEADERS.some((name) => textOf(headers[name])?.toLowerCase() === 'enabled'),
+  }
+}
+
+/**
+ * What providers may see of the parameters: not the gateway's own, and nothing that is null. Of the user they see a
+ * hash (openrouter.md §4.1).
+ */
+export function withoutOwn(parameters: Fields): Fields {
+  let isClean = true
+  for (const name in parameters) if (OWN.has(name) || parameters[name] === null) isClean = false
+  if (isClean) return parameters
+  const kept = Object.entries(parameters).filter(([name, value]) => !OWN.has(name) && value !== null)
+  const user = textOf(parameters['user'])
+  return Object.fromEntries(user === null ? kept : [...kept, ['user', `user_${hashName(user).toString(16)}`]])
+}
+
+const METADATA_HEADERS = ['x-openrouter-metadata', 'x-openrouter-experimental-metadata']
+
+function wishesOf(fields: Fields): RequestWishes | null {
+  let wishes: Record<string, unknown> | null = null
+  for (const name of WISHES) if (fields[name] != null) (wishes ??= {})[name] = fields[name]
+  return wishes
+}
+
+/** The body's `session_id` goes before the header's, and `prompt_cache_key` comes last (openrouter.md §6.2). */
+function conversationOf(fields: Fields, headers: Headers): Conversation | null {
+  const { session_id: sessionId, prompt_cache_key: cacheKey } = fields
+  const named = textOf(sessionId) ?? textOf(headers['x-session-id'])
+  if (named !== null) return { id: named, by: 'session_id' }
+  const key = textOf(cacheKey)
+  return key === null ? null : { id: key, by: 'prompt_cache_key' }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}

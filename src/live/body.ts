@@ -1,0 +1,29 @@
+/** The JSON of a request's body, or the reason why there is none: bytes from anybody. */
+import { isUtf8 } from 'node:buffer'
+
+/** Objects in objects beyond this many would end in a stack that is too small, here or at whoever reads it next. */
+export const DEPTH_MAX = 200
+
+export type Parsed = { readonly value: unknown } | { readonly wrong: 'not_json' | 'too_deep' }
+
+export function parseBody(bytes: unknown): Parsed {
+  if (!Buffer.isBuffer(bytes) || !isUtf8(bytes)) return NOT_JSON
+  try {
+    const value: unknown = JSON.parse(bytes.toString())
+    return isDeeper(value, DEPTH_MAX) ? TOO_DEEP : { value }
+  } catch {
+    return NOT_JSON
+  }
+}
+
+const NOT_JSON = { wrong: 'not_json' } as const
+const TOO_DEEP = { wrong: 'too_deep' } as const
+
+/** Goes down no further than it must to know. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  if (Array.isArray(value)) return value.some((item) => isDeeper(item, levels - 1))
+  for (const name in value) if (isDeeper((value as Record<string, unknown>)[name], levels - 1)) return true
+  return false
+}

@@ -1,0 +1,96 @@
+/**
+ * A door of the gateway: what is asked there (a skin), and in whose way (a surface). Under `/v1` a body is what the
+ * maker of the skin says it is; under `/api/v1` it is OpenRouter's, checked before a dialect reads it.
+ */
+import { askOf, askProblem, chatProblem, presetBody, refusal, withoutOwn, type Ask } from '../gateway/index.ts'
+import type { CallFailure, GatewaySpec } from '../protocol/index.ts'
+import { isRequestProblem, type HeaderBag, type Skin, type WireRequest } from '../protocol/dialects/index.ts'
+import { parseBody } from './body.ts'
+
+export const SURFACES = [
+  { prefix: '/v1', surface: 'openai' },
+  { prefix: '/api/v1', surface: 'openrouter' },
+] as const
+
+export interface Door {
+  readonly skin: Skin
+  readonly surface: 'openai' | 'openrouter'
+}
+
+/** Somebody who may come in. */
+export interface Entry {
+  /** Models may be none at `/api/v1`: then those of the policy are meant. */
+  readonly wire: WireRequest
+  /** null: not at `/api/v1`. */
+  readonly ask: Ask | null
+}
+
+const CHAT = '/chat/completions'
+const TOO_DEEP = refusal('The body is nested too deeply.')
+
+/** Read what somebody brings to a door; a failure turns him away. `body`: its bytes. */
+export function enter(
+  { skin, surface }: Door,
+  body: unknown,
+  headers: HeaderBag,
+  url: string,
+  { choices, presets }: GatewaySpec,
+): Entry | CallFailure {
+  const parsed = parseBody(body)
+  if ('wrong' in parsed && parsed.wrong === 'too_deep') return TOO_DEEP
+  const given = 'value' in parsed ? parsed.value : null
+  // A preset that is not there is no model that anybody knows.
+  const value = presets === undefined ? given : (presetBody(given, presets) ?? given)
+  if (surface === 'openai') {
+    const wire = skin.decodeRequest(value, headers, url)
+    return isRequestProblem(wire) ? refusal(wire.problem) : { wire, ask: null }
+  }
+  const problem = (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices)
+  if (problem !== null) return problem
+  const fields = value as Fields
+  const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : fields, headers, url)
+  return isRequestProblem(wire) ? refusal(wire.problem) : entry(wire, fields, headers)
+}
+
+export function isTurnedAway(entered: Entry | CallFailure): entered is CallFailure {
+  return 'status' in entered
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** As OpenAI's dialect reads it: with a model and messages, and no format that OpenAI does not have. */
+function readable(fields: Fields): Fields {
+  const { messages, prompt } = fields
+  const isWhole = !isUnnamed(fields) && messages != null && foreignFormat(fields) === null
+  if (isWhole) return fields
+  return {
+    ...fields,
+    ...(isUnnamed(fields) && { model: 'default' }),
+    ...(messages == null && { messages: [{ role: 'user', content: prompt }] }),
+    ...(foreignFormat(fields) !== null && { response_format: null }),
+  }
+}
+
+function isUnnamed({ model, models }: Fields): boolean {
+  return model == null && !(Array.isArray(models) && models.length > 0)
+}
+
+/** A `response_format` that goes to providers as it is. */
+function foreignFormat({ response_format: format }: Fields): unknown {
+  const type = (format as { type?: unknown } | null | undefined)?.type
+  return type === 'grammar' || type === 'python' ? format : null
+}
+
+function entry(wire: WireRequest, fields: Fields, headers: HeaderBag): Entry {
+  const format = foreignFormat(fields)
+  const parameters = withoutOwn(wire.parameters)
+  return {
+    wire: {
+      ...wire,
+      ...(isUnnamed(fields) && { models: [] }),
+      parameters: format === null ? parameters : { ...parameters, response_format: format },
+      isAdaptable: true,
+    },
+    ask: askOf(wire.parameters, wire.stream, headers),
+  }
+}
