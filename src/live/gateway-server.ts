@@ -62,9 +62,12 @@ export class GatewayServer {
   constructor(options: GatewayServerOptions) {
     this.options = options
     this.server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
-    // Bytes, whatever they call themselves: what is wrong with them is said at the door, in its own words.
+    // Bytes: what is wrong with them is said at the door, in its own words.
     this.server.removeAllContentTypeParsers()
-    this.server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    const types = ['application/json', 'text/plain']
+    this.server.addContentTypeParser(types, { parseAs: 'buffer' }, (request, body, done) => {
+      done(null, request.headers['content-type']?.startsWith('text') ? null : body)
+    })
     for (const { prefix, surface } of SURFACES) {
       for (const skin of SKINS) {
         const door: Door = { skin, surface }

@@ -622,7 +622,6 @@ describe('requests', () => {
       parameters: [
         'temperature',
         'stop',
-        'user',
         'max_tokens',
         'tools',
         'tool_choice',
