@@ -1,7 +1,7 @@
 /** The same scenario and seed give the same bytes; and where they do not, the first entry that differs is named. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { decodeLedger, encodeEntry, encodeHead, Fingerprint, type Entry } from '../src/ledger/index.ts'
+import { decodeLedger, encodeEntry, encodeHead, Fingerprint, Log, type Entry } from '../src/ledger/index.ts'
 import { VirtualRun } from '../src/runner/virtual-run.ts'
 import type { CompiledScenario } from '../src/scenario/index.ts'
 import { load } from './scenarios/files.ts'
@@ -48,7 +48,9 @@ describe.each(NAMES)('%s', (name) => {
   test('determinism: stored and read back, the same fingerprint', () => {
     const text = encodeHead(scenario.directory()) + first.entries.map(encodeEntry).join('')
     const fingerprint = new Fingerprint(hasher())
-    for (const entry of decodeLedger(text).entries) fingerprint.step(entry)
+    const log = new Log()
+    log.attach(fingerprint)
+    for (const entry of decodeLedger(text).entries) log.append(entry)
     expect(fingerprint.digest()).toBe(first.fingerprint)
   })
 })

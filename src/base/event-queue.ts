@@ -9,6 +9,8 @@
 import { NEVER, type Millis } from './time.ts'
 
 const LANES = 3
+/** Stands for the heap where the others stand for a lane. */
+const HEAP = LANES
 const LANE_START = 64
 
 export class EventQueue {
@@ -17,10 +19,14 @@ export class EventQueue {
   private payloads: Float64Array
   private size = 0
   private sequence = 0
+  private count = 0
   private readonly lanes: readonly Lane[] = Array.from({ length: LANES }, () => new Lane())
-  private inLanes = 0
-  /** The lane that has the earliest entry; null: the heap has it. */
-  private front: Lane | null = null
+  /** The first instant of each lane, and of the heap behind them; NEVER where there is none. */
+  private readonly firsts = new Float64Array(LANES + 1).fill(NEVER)
+  /** The last instant of each lane; before any where it is empty. */
+  private readonly lasts = new Float64Array(LANES).fill(-Infinity)
+  /** Which lane has the earliest entry; HEAP: the heap has it. */
+  private front = HEAP
 
   constructor(capacity = 64) {
     this.times = new Float64Array(capacity)
@@ -29,39 +35,40 @@ export class EventQueue {
   }
 
   get length(): number {
-    return this.size + this.inLanes
+    return this.count
   }
 
   /** The earliest instant in the queue; NEVER when it is empty. */
   nextAt(): Millis {
-    if (this.front !== null) return this.front.firstAt
-    return this.size === 0 ? NEVER : (this.times[0] as number)
+    return this.firsts[this.front] as number
   }
 
   /** The earliest entry's payload. The queue must not be empty. */
   peek(): number {
-    return this.front === null ? (this.payloads[0] as number) : this.front.firstPayload
+    return this.front === HEAP ? (this.payloads[0] as number) : (this.lanes[this.front] as Lane).firstPayload
   }
 
   /** The earliest entry's number, as `push` gave it. The queue must not be empty. */
   peekOrder(): number {
-    return this.front === null ? (this.orders[0] as number) : this.front.firstOrder
+    return this.orderOf(this.front)
   }
 
   /** Add an entry; returns its number, counted from 0. Ties on `at` are broken by it: by insertion order. */
   push(at: Millis, payload: number): number {
     const order = this.sequence
     this.sequence += 1
-    const isFirst = this.length === 0 || at < this.nextAt()
-    let lane: Lane | null = null
-    for (const one of this.lanes) if (one.lastAt <= at && (lane === null || one.lastAt > lane.lastAt)) lane = one
-    if (lane === null) {
+    this.count += 1
+    const isFirst = this.count === 1 || at < this.nextAt()
+    const lane = this.laneFor(at)
+    if (lane === HEAP) {
       if (this.size === this.times.length) this.grow()
       this.place(this.size, at, order, payload)
       this.size += 1
+      this.firsts[HEAP] = this.times[0] as number
     } else {
-      lane.push(at, order, payload)
-      this.inLanes += 1
+      if (this.lasts[lane] === -Infinity) this.firsts[lane] = at
+      this.lasts[lane] = at
+      ;(this.lanes[lane] as Lane).push(at, order, payload)
     }
     if (isFirst) this.front = lane
     return order
@@ -70,25 +77,52 @@ export class EventQueue {
   /** Remove the earliest entry and return its payload. The queue must not be empty. */
   pop(): number {
     const payload = this.peek()
-    if (this.front === null) this.popHeap()
-    else {
-      this.front.shift()
-      this.inLanes -= 1
+    const { front } = this
+    this.count -= 1
+    if (front === HEAP) {
+      this.popHeap()
+      this.firsts[HEAP] = this.size === 0 ? NEVER : (this.times[0] as number)
+    } else {
+      const first = (this.lanes[front] as Lane).shift()
+      this.firsts[front] = first
+      if (first === NEVER) this.lasts[front] = -Infinity
     }
-    this.front = null
-    if (this.inLanes > 0) this.findFront()
+    this.findFront()
     return payload
   }
 
-  private findFront(): void {
-    let at = this.size === 0 ? NEVER : (this.times[0] as number)
-    let order = this.size === 0 ? Infinity : (this.orders[0] as number)
-    for (const lane of this.lanes) {
-      if (lane.isEmpty || lane.firstAt > at || (lane.firstAt === at && lane.firstOrder > order)) continue
-      at = lane.firstAt
-      order = lane.firstOrder
-      this.front = lane
+  /** The lane whose last entry is the latest that this one may follow; HEAP for none, and for what never comes. */
+  private laneFor(at: Millis): number {
+    const { lasts } = this
+    let lane = HEAP
+    if (at === NEVER) return lane
+    let latest = -Infinity
+    for (let one = 0; one < LANES; one += 1) {
+      const last = lasts[one] as number
+      if (last <= at && (lane === HEAP || last > latest)) {
+        lane = one
+        latest = last
+      }
     }
+    return lane
+  }
+
+  private findFront(): void {
+    const { firsts } = this
+    let front = HEAP
+    let at = firsts[HEAP] as number
+    for (let lane = 0; lane < LANES; lane += 1) {
+      const first = firsts[lane] as number
+      if (first < at || (first === at && first !== NEVER && this.orderOf(lane) < this.orderOf(front))) {
+        front = lane
+        at = first
+      }
+    }
+    this.front = front
+  }
+
+  private orderOf(lane: number): number {
+    return lane === HEAP ? (this.orders[0] as number) : (this.lanes[lane] as Lane).firstOrder
   }
 
   /**
@@ -144,21 +178,11 @@ export class EventQueue {
 
 /** Entries in the order in which they came, which is that of their instants, too. */
 class Lane {
-  /** The instant of the last entry; before any. */
-  lastAt: Millis = -Infinity
   private times: Float64Array = new Float64Array(LANE_START)
   private orders: Float64Array = new Float64Array(LANE_START)
   private payloads: Float64Array = new Float64Array(LANE_START)
   private head = 0
   private size = 0
-
-  get isEmpty(): boolean {
-    return this.size === 0
-  }
-
-  get firstAt(): Millis {
-    return this.times[this.head] as number
-  }
 
   get firstOrder(): number {
     return this.orders[this.head] as number
@@ -175,13 +199,13 @@ class Lane {
     this.orders[place] = order
     this.payloads[place] = payload
     this.size += 1
-    this.lastAt = at
   }
 
-  shift(): void {
+  /** Remove the first entry; returns the instant of the next, NEVER for none. */
+  shift(): Millis {
     this.head = (this.head + 1) & (this.times.length - 1)
     this.size -= 1
-    if (this.size === 0) this.lastAt = -Infinity
+    return this.size === 0 ? NEVER : (this.times[this.head] as number)
   }
 
   private grow(): void {

@@ -2,7 +2,7 @@
  * The metrics over one log. Those that look at the same part of the traffic share one Selection, which is asked once
  * per entry for all of them: most of what a window's metrics would be told is not theirs.
  */
-import { ENTRY_KINDS, type Directory, type Entry, type EntryKind, type EntryOf, type Log } from '../ledger/index.ts'
+import { ENTRY_KINDS, type Directory, type Entry, type EntryKind, type EntryOf, type Log, type Steps } from '../ledger/index.ts'
 import { MetricFold } from './metric-fold.ts'
 import type { Book, IsLegal } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
@@ -60,16 +60,18 @@ export class FoldSet {
   /** Listen to a log, once, when every question has been asked. */
   attach(log: Log): void {
     log.attach(this.traces)
-    for (const kind of ENTRY_KINDS) {
-      const sections = this.sectionsOf(kind)
-      if (sections.length > 0) log.attach({ on: [kind], step: tellerOf(kind, sections) })
-    }
+    log.attach({ steps: Object.fromEntries(ENTRY_KINDS.map((kind) => [kind, this.tellerOf(kind)])) as Steps })
     const settling = [...this.groups.values()]
       .map(({ selects, folds }) => ({ selects, traffic: folds.filter((fold) => fold.settles), others: [] }))
       .filter(({ traffic }) => traffic.length > 0)
     const { traces } = this
-    const settle = (entry: Entry): void => tellSettled(settling, entry as MoneyEntry, traces)
-    if (settling.length > 0) log.attach({ on: ['fleet.charged', 'attempt.ended'], step: settle })
+    const settle = (entry: MoneyEntry): void => tellSettled(settling, entry, traces)
+    if (settling.length > 0) log.attach({ steps: { 'fleet.charged': settle, 'attempt.ended': settle } })
+  }
+
+  private tellerOf(kind: EntryKind): ((entry: Entry) => void) | undefined {
+    const sections = this.sectionsOf(kind)
+    return sections.length === 0 ? undefined : tellerOf(kind, sections)
   }
 
   private groupOf(where: Selector): Group {

@@ -4,10 +4,13 @@ import {
   rungName,
   REQUEST_OUTCOMES,
   type Directory,
-  type Entry,
-  type EntryKind,
-  type Fold,
+  type AttemptEnded,
+  type AttemptStarted,
+  type FaultFired,
+  type FleetCharged,
   type RequestClosed,
+  type SortedFold,
+  type Steps,
 } from '../ledger/index.ts'
 import type { FaultRow, ProviderRow, RungRow, RunResult } from './result.ts'
 
@@ -20,22 +23,24 @@ class EndpointTally {
   readonly errors = new Map<string, number>()
 }
 
-export class Tally implements Fold {
-  readonly on: readonly EntryKind[] = [
-    'request.arrived',
-    'attempt.started',
-    'attempt.ended',
-    'fleet.charged',
-    'call.closed',
-    'request.closed',
-    'fault.fired',
-    'signal.late',
-  ]
+export class Tally implements SortedFold {
+  readonly steps: Steps = {
+    'request.arrived': () => void (this.requests += 1),
+    'attempt.started': (entry) => this.attemptStarted(entry),
+    'attempt.ended': (entry) => this.attemptEnded(entry),
+    'fleet.charged': (entry) => this.fleetCharged(entry),
+    'call.closed': () => void (this.calls += 1),
+    'request.closed': (entry) => this.requestClosed(entry),
+    'fault.fired': (entry) => this.faultFired(entry),
+    'signal.late': () => void (this.lateSignals += 1),
+  }
   requests = 0
   closed = 0
   private calls = 0
   private attempts = 0
   private lateSignals = 0
+  /** Requests that ended ok; the others by outcome. */
+  private ok = 0
   private readonly outcomes = new Map<string, number>(REQUEST_OUTCOMES.map((outcome) => [outcome, 0]))
   private readonly hits: number[] = []
   /** By workflow, by rung. */
@@ -48,52 +53,40 @@ export class Tally implements Fold {
     this.endpoints = directory.endpoints.map(() => new EndpointTally())
   }
 
-  step(entry: Entry): void {
-    switch (entry.kind) {
-      case 'request.arrived':
-        this.requests += 1
-        return
-      case 'attempt.started': {
-        this.attempts += 1
-        const endpoint = this.endpoints[entry.endpoint]
-        if (endpoint) endpoint.attempts += 1
-        return
-      }
-      case 'attempt.ended': {
-        const endpoint = this.endpoints[entry.endpoint]
-        if (!endpoint) return
-        if (entry.outcome === 'ok') endpoint.ok += 1
-        else if (entry.outcome !== 'cancelled') {
-          endpoint.failed += 1
-          const error = entry.errorClass ?? entry.outcome
-          endpoint.errors.set(error, (endpoint.errors.get(error) ?? 0) + 1)
-        }
-        return
-      }
-      case 'fleet.charged': {
-        const endpoint = this.endpoints[entry.endpoint]
-        if (endpoint) endpoint.upstreamCost += entry.cost
-        return
-      }
-      case 'call.closed':
-        this.calls += 1
-        return
-      case 'request.closed': {
-        this.closed += 1
-        this.outcomes.set(entry.outcome, (this.outcomes.get(entry.outcome) ?? 0) + 1)
-        const endpoint = this.endpoints[entry.servedBy]
-        if (endpoint) endpoint.served += 1
-        if (entry.rung > 0) this.degraded(entry)
-        return
-      }
-      case 'fault.fired':
-        this.hits[entry.fault] = (this.hits[entry.fault] ?? 0) + 1
-        return
-      case 'signal.late':
-        this.lateSignals += 1
-        return
-      default:
+  private attemptStarted({ endpoint }: AttemptStarted): void {
+    this.attempts += 1
+    const tally = this.endpoints[endpoint]
+    if (tally) tally.attempts += 1
+  }
+
+  private attemptEnded({ endpoint, outcome, errorClass }: AttemptEnded): void {
+    const tally = this.endpoints[endpoint]
+    if (!tally) return
+    if (outcome === 'ok') tally.ok += 1
+    else if (outcome !== 'cancelled') {
+      tally.failed += 1
+      const error = errorClass ?? outcome
+      tally.errors.set(error, (tally.errors.get(error) ?? 0) + 1)
     }
+  }
+
+  private fleetCharged({ endpoint, cost }: FleetCharged): void {
+    const tally = this.endpoints[endpoint]
+    if (tally) tally.upstreamCost += cost
+  }
+
+  private requestClosed(entry: RequestClosed): void {
+    const { outcome, servedBy, rung } = entry
+    this.closed += 1
+    if (outcome === 'ok') this.ok += 1
+    else this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+    const tally = this.endpoints[servedBy]
+    if (tally) tally.served += 1
+    if (rung > 0) this.degraded(entry)
+  }
+
+  private faultFired({ fault }: FaultFired): void {
+    this.hits[fault] = (this.hits[fault] ?? 0) + 1
   }
 
   private degraded({ workflow, rung, outcome }: RequestClosed): void {
@@ -152,7 +145,7 @@ export class Tally implements Fold {
       attempts,
       entries,
       lateSignals,
-      outcomes: Object.fromEntries(this.outcomes),
+      outcomes: { ...Object.fromEntries(this.outcomes), ok: this.ok },
       rungs: this.rungRows(),
     }
   }

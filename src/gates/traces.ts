@@ -13,11 +13,12 @@ import type { Millis } from '../base/index.ts'
 import type {
   AttemptEnded,
   AttemptStarted,
-  Entry,
-  EntryKind,
+  CallRouted,
   FleetCharged,
-  Fold,
+  RequestArrived,
   RequestClosed,
+  SortedFold,
+  Steps,
 } from '../ledger/index.ts'
 import { workflowOf, type RequestId } from '../protocol/index.ts'
 
@@ -83,15 +84,15 @@ export class Trace {
   }
 }
 
-export class Traces implements Fold {
-  readonly on: readonly EntryKind[] = [
-    'request.arrived',
-    'call.routed',
-    'attempt.started',
-    'attempt.ended',
-    'fleet.charged',
-    'request.closed',
-  ]
+export class Traces implements SortedFold {
+  readonly steps: Steps = {
+    'request.arrived': (entry) => this.arrived(entry),
+    'call.routed': (entry) => this.routed(entry),
+    'attempt.started': (entry) => this.started(entry),
+    'attempt.ended': (entry) => this.ended(entry),
+    'fleet.charged': (entry) => this.charged(entry),
+    'request.closed': (entry) => this.closed(entry),
+  }
   private readonly known = new Map<RequestId, Trace>()
   private readonly pool: Trace[] = []
   private readonly tail: (Trace | undefined)[] = []
@@ -117,31 +118,24 @@ export class Traces implements Fold {
     return trace
   }
 
-  step(entry: Entry): void {
+  /** Whatever was said of the entry before is over. */
+  private turn(): void {
     if (this.leaving !== null) this.forget(this.leaving)
     this.upstreamAdded = 0
     this.wastedAdded = 0
     this.isSwitch = false
-    switch (entry.kind) {
-      case 'request.arrived':
-        this.open(entry.request, entry.at)
-        return
-      case 'call.routed': {
-        const trace = this.of(entry.request) ?? this.open(entry.request, entry.at)
-        trace.rule = entry.rule
-        trace.rung = entry.rung
-        return
-      }
-      case 'attempt.started':
-        return this.started(entry)
-      case 'attempt.ended':
-        return this.ended(entry)
-      case 'fleet.charged':
-        return this.charged(entry)
-      case 'request.closed':
-        return this.closed(entry)
-      default:
-    }
+  }
+
+  private arrived({ request, at }: RequestArrived): void {
+    this.turn()
+    this.open(request, at)
+  }
+
+  private routed(entry: CallRouted): void {
+    this.turn()
+    const trace = this.of(entry.request) ?? this.open(entry.request, entry.at)
+    trace.rule = entry.rule
+    trace.rung = entry.rung
   }
 
   private open(request: RequestId, arrivedAt: Millis): Trace {
@@ -153,6 +147,7 @@ export class Traces implements Fold {
   }
 
   private started(entry: AttemptStarted): void {
+    this.turn()
     const trace = this.of(entry.request) ?? this.open(entry.request, entry.at)
     if (trace.firstEndpoint < 0) trace.firstEndpoint = entry.endpoint
     else if (entry.endpoint !== trace.firstEndpoint) trace.hasMoved = true
@@ -162,6 +157,7 @@ export class Traces implements Fold {
   }
 
   private ended(entry: AttemptEnded): void {
+    this.turn()
     const trace = this.of(entry.request)
     if (trace === undefined) return
     const slot = slotOf(trace, entry.call, entry.attempt)
@@ -173,6 +169,7 @@ export class Traces implements Fold {
   }
 
   private charged(entry: FleetCharged): void {
+    this.turn()
     const trace = this.of(entry.request)
     if (trace === undefined) {
       this.lateCharges += 1
@@ -203,6 +200,7 @@ export class Traces implements Fold {
   }
 
   private closed(entry: RequestClosed): void {
+    this.turn()
     const trace = this.of(entry.request)
     if (trace === undefined || trace.isClosed) return
     trace.isClosed = true

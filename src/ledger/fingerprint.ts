@@ -21,13 +21,14 @@ import {
   type CallClosed,
   type CallRouted,
   type Candidate,
-  type Entry,
+  type EntryKind,
+  type EntryOf,
   type FleetCharged,
   type FunnelStep,
   type RequestArrived,
   type RequestClosed,
 } from './entry.ts'
-import type { Fold } from './log.ts'
+import type { SortedFold, Steps } from './log.ts'
 
 export interface Hasher {
   update(bytes: Uint8Array): unknown
@@ -72,12 +73,40 @@ const REQUEST_CLOSED = kindNumber('request.closed')
 const NO_INSTANT = -1
 const NO_STATUS = -1
 
-type RareEntry = Exclude<
-  Entry,
-  RequestArrived | CallRouted | AttemptStarted | AttemptEnded | FleetCharged | CallClosed | RequestClosed
+type RareKind = Exclude<
+  EntryKind,
+  | 'request.arrived'
+  | 'call.routed'
+  | 'attempt.started'
+  | 'attempt.ended'
+  | 'fleet.charged'
+  | 'call.closed'
+  | 'request.closed'
 >
+type RareEntry = EntryOf<RareKind>
+const RARE_KINDS = [
+  'candidate.skipped',
+  'health.changed',
+  'fault.started',
+  'fault.ended',
+  'fault.fired',
+  'signal.late',
+  'tool.called',
+  'loop.lagged',
+] as const satisfies readonly RareKind[]
 
-export class Fingerprint implements Fold {
+export class Fingerprint implements SortedFold {
+  /** One small method per kind that is frequent: small enough for an engine to write its numbers without boxing them. */
+  readonly steps: Steps = {
+    'request.arrived': (entry) => this.requestArrived(entry),
+    'call.routed': (entry) => this.callRouted(entry),
+    'attempt.started': (entry) => this.attemptStarted(entry),
+    'attempt.ended': (entry) => this.attemptEnded(entry),
+    'fleet.charged': (entry) => this.fleetCharged(entry),
+    'call.closed': (entry) => this.callClosed(entry),
+    'request.closed': (entry) => this.requestClosed(entry),
+    ...Object.fromEntries(RARE_KINDS.map((kind) => [kind, (entry: RareEntry) => this.rare(entry)])),
+  }
   private readonly words = new Int32Array(BUFFER_NUMBERS)
   private readonly numbers = new Float64Array(BUFFER_NUMBERS)
   /** The first word of a block says how many there are. */
@@ -90,29 +119,6 @@ export class Fingerprint implements Fold {
 
   constructor(hasher: Hasher) {
     this.hasher = hasher
-  }
-
-  /** One small method per kind that is frequent: small enough for an engine to write its numbers without boxing them. */
-  step(entry: Entry): void {
-    this.makeRoom()
-    switch (entry.kind) {
-      case 'request.arrived':
-        return this.requestArrived(entry)
-      case 'call.routed':
-        return this.callRouted(entry)
-      case 'attempt.started':
-        return this.attemptStarted(entry)
-      case 'attempt.ended':
-        return this.attemptEnded(entry)
-      case 'fleet.charged':
-        return this.fleetCharged(entry)
-      case 'call.closed':
-        return this.callClosed(entry)
-      case 'request.closed':
-        return this.requestClosed(entry)
-      default:
-        this.rare(entry)
-    }
   }
 
   private requestArrived(entry: RequestArrived): void {
@@ -235,6 +241,7 @@ export class Fingerprint implements Fold {
 
   /** The first word of an entry: its kind, and up to three names by their numbers (from -1). */
   private begin(kind: number, first = -1, second = -1, third = -1): void {
+    this.makeRoom()
     this.word(kind | ((first + 1) << 8) | ((second + 1) << 16) | ((third + 1) << 24))
   }
 

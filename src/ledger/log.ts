@@ -2,7 +2,7 @@
  * The log: every entry passes here once, in order, and is handed to the folds that asked for its kind. Nothing is kept
  * unless a fold keeps it, so memory depends on the folds and not on the length of the run.
  */
-import { ENTRY_KINDS, type Entry, type EntryKind } from './entry.ts'
+import { ENTRY_KINDS, type Entry, type EntryKind, type EntryOf } from './entry.ts'
 
 /** A consumer of entries. `on` names the kinds it wants; absent means all of them. */
 export interface Fold {
@@ -10,14 +10,21 @@ export interface Fold {
   step(entry: Entry): void
 }
 
-/** The method of a fold, taken from it once: looking it up in folds of many kinds for every entry is slow. */
+/** A method for every kind that a fold listens to. */
+export type Steps = { readonly [Kind in EntryKind]?: (entry: EntryOf<Kind>) => void }
+
+/**
+ * A fold on the hot path: it gives a method for each kind that it wants, so that nobody has to look at an entry's kind
+ * again once the log has.
+ */
+export interface SortedFold {
+  readonly steps: Steps
+}
+
 type Step = (entry: Entry) => void
 
 export class Log {
-  private readonly byKind = Object.fromEntries(ENTRY_KINDS.map((kind) => [kind, []])) as unknown as Record<
-    EntryKind,
-    Step[]
-  >
+  private readonly byKind = ENTRY_KINDS.map((): Step[] => [])
   private appended = 0
 
   /** How many entries have passed. */
@@ -25,14 +32,57 @@ export class Log {
     return this.appended
   }
 
-  attach(fold: Fold): void {
-    const step = fold.step.bind(fold)
-    for (const kind of fold.on ?? ENTRY_KINDS) this.byKind[kind].push(step)
+  attach(fold: Fold | SortedFold): void {
+    for (const kind of ENTRY_KINDS) {
+      const step = stepOf(fold, kind)
+      if (step !== undefined) this.byKind[placeOf(kind)]?.push(step)
+    }
   }
 
   append(entry: Entry): void {
     this.appended += 1
-    const steps = this.byKind[entry.kind]
+    const steps = this.byKind[placeOf(entry.kind)] as Step[]
     for (let index = 0; index < steps.length; index += 1) (steps[index] as Step)(entry)
+  }
+}
+
+function stepOf(fold: Fold | SortedFold, kind: EntryKind): Step | undefined {
+  if ('steps' in fold) return fold.steps[kind] as Step | undefined
+  return fold.on === undefined || fold.on.includes(kind) ? (entry) => fold.step(entry) : undefined
+}
+
+/** The place of a kind's folds. A comparison of names is faster than a table of them. */
+function placeOf(kind: EntryKind): number {
+  switch (kind) {
+    case 'attempt.started':
+      return 0
+    case 'attempt.ended':
+      return 1
+    case 'fleet.charged':
+      return 2
+    case 'call.routed':
+      return 3
+    case 'call.closed':
+      return 4
+    case 'request.arrived':
+      return 5
+    case 'request.closed':
+      return 6
+    case 'candidate.skipped':
+      return 7
+    case 'health.changed':
+      return 8
+    case 'fault.started':
+      return 9
+    case 'fault.ended':
+      return 10
+    case 'fault.fired':
+      return 11
+    case 'signal.late':
+      return 12
+    case 'tool.called':
+      return 13
+    case 'loop.lagged':
+      return 14
   }
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { Fingerprint, type Entry } from '../../src/ledger/index.ts'
+import { Fingerprint, Log, type Entry } from '../../src/ledger/index.ts'
 
 function digest(entries: readonly Entry[]): string {
   const hash = createHash('sha256')
   const fingerprint = new Fingerprint({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') })
-  for (const entry of entries) fingerprint.step(entry)
+  feed(fingerprint, entries)
   return fingerprint.digest()
 }
 
@@ -283,7 +283,7 @@ describe('fingerprint', () => {
     const bytesOf = (entries: readonly Entry[]): { words: Buffer; numbers: Buffer; blocks: number } => {
       const parts: Buffer[] = []
       const fingerprint = new Fingerprint({ update: (bytes) => parts.push(Buffer.from(bytes)), digest: () => '' })
-      for (const entry of entries) fingerprint.step(entry)
+      feed(fingerprint, entries)
       fingerprint.digest()
       const words = parts.filter((_, index) => index % 2 === 0)
       for (const block of words) expect(block.readInt32LE(0) * 4).toBe(block.length)
@@ -299,3 +299,9 @@ describe('fingerprint', () => {
     expect(numbers.equals(Buffer.concat(apart.map((one) => one.numbers)))).toBe(true)
   })
 })
+
+function feed(fingerprint: Fingerprint, entries: readonly Entry[]): void {
+  const log = new Log()
+  log.attach(fingerprint)
+  for (const entry of entries) log.append(entry)
+}

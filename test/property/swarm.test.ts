@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { Fingerprint, type Entry, type EntryOf } from '../../src/ledger/index.ts'
+import { Fingerprint, Log, type Entry, type EntryOf } from '../../src/ledger/index.ts'
 import { costOf, type EndpointSpec } from '../../src/protocol/index.ts'
 import { DRAW_PER, type ScheduledFault } from '../../src/provider/index.ts'
 import type { Policy } from '../../src/router/index.ts'
@@ -476,6 +476,8 @@ function timeNeverGoesBack(ledger: Ledger): void {
 function fingerprint(entries: readonly Entry[]): string {
   const hash = createHash('sha256')
   const it = new Fingerprint({ update: (bytes) => hash.update(bytes), digest: () => hash.digest('hex') })
-  for (const entry of entries) it.step(entry)
+  const log = new Log()
+  log.attach(it)
+  for (const entry of entries) log.append(entry)
   return it.digest()
 }
