@@ -2,7 +2,15 @@
  * The metrics over one log. Those that look at the same part of the traffic share one Selection, which is asked once
  * per entry for all of them: most of what a window's metrics would be told is not theirs.
  */
-import { ENTRY_KINDS, type Directory, type Entry, type EntryKind, type EntryOf, type Log, type Steps } from '../ledger/index.ts'
+import {
+  ENTRY_KINDS,
+  type Directory,
+  type Entry,
+  type EntryKind,
+  type EntryOf,
+  type Log,
+  type Steps,
+} from '../ledger/index.ts'
 import { MetricFold } from './metric-fold.ts'
 import type { Book, IsLegal } from './metric.ts'
 import { metricOf } from './metrics/index.ts'

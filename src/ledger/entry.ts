@@ -315,6 +315,14 @@ export const ENTRY_KINDS = [
   'loop.lagged',
 ] as const satisfies readonly EntryKind[]
 
+/**
+ * An entry to be filled in and recorded, over and over. A run has millions of those that every request has, and hardly
+ * anybody keeps one: so what is on a form holds while it is recorded, and no longer. Whoever keeps an entry that was
+ * recorded keeps a copy. (A Fold that a Log hands entries to need not care: those it gets are its own.) Fill in every
+ * field: what is not filled in is somebody else's.
+ */
+export type Form<Kind extends Entry> = { -readonly [Field in keyof Kind]: Kind[Field] }
+
 /** The other side of every Machine's `out`: commands to be done, entries to be kept. */
 export interface Out<Command> {
   push(command: Command): void

@@ -4,7 +4,7 @@
  */
 import { ENTRY_KINDS, type Entry, type EntryKind, type EntryOf } from './entry.ts'
 
-/** A consumer of entries. `on` names the kinds it wants; absent means all of them. */
+/** A consumer of entries, which are its own to keep. `on` names the kinds it wants; absent means all of them. */
 export interface Fold {
   readonly on?: readonly EntryKind[]
   step(entry: Entry): void
@@ -15,7 +15,8 @@ export type Steps = { readonly [Kind in EntryKind]?: (entry: EntryOf<Kind>) => v
 
 /**
  * A fold on the hot path: it gives a method for each kind that it wants, so that nobody has to look at an entry's kind
- * again once the log has.
+ * again once the log has. An entry holds during the method and no longer: it may be a Form, which is filled in
+ * anew.
  */
 export interface SortedFold {
   readonly steps: Steps
@@ -24,7 +25,8 @@ export interface SortedFold {
 type Step = (entry: Entry) => void
 
 export class Log {
-  private readonly byKind = ENTRY_KINDS.map((): Step[] => [])
+  private readonly shown = ENTRY_KINDS.map((): Step[] => [])
+  private readonly given = ENTRY_KINDS.map((): Step[] => [])
   private appended = 0
 
   /** How many entries have passed. */
@@ -34,21 +36,26 @@ export class Log {
 
   attach(fold: Fold | SortedFold): void {
     for (const kind of ENTRY_KINDS) {
-      const step = stepOf(fold, kind)
-      if (step !== undefined) this.byKind[placeOf(kind)]?.push(step)
+      const place = placeOf(kind)
+      if ('steps' in fold) {
+        const step = fold.steps[kind]
+        if (step !== undefined) this.shown[place]?.push(step as Step)
+      } else if (fold.on === undefined || fold.on.includes(kind)) this.given[place]?.push((entry) => fold.step(entry))
     }
   }
 
   append(entry: Entry): void {
     this.appended += 1
-    const steps = this.byKind[placeOf(entry.kind)] as Step[]
-    for (let index = 0; index < steps.length; index += 1) (steps[index] as Step)(entry)
+    const place = placeOf(entry.kind)
+    const shown = this.shown[place] as Step[]
+    for (let index = 0; index < shown.length; index += 1) (shown[index] as Step)(entry)
+    const given = this.given[place] as Step[]
+    if (given.length > 0) give(given, { ...entry })
   }
 }
 
-function stepOf(fold: Fold | SortedFold, kind: EntryKind): Step | undefined {
-  if ('steps' in fold) return fold.steps[kind] as Step | undefined
-  return fold.on === undefined || fold.on.includes(kind) ? (entry) => fold.step(entry) : undefined
+function give(steps: readonly Step[], entry: Entry): void {
+  for (const step of steps) step(entry)
 }
 
 /** The place of a kind's folds. A comparison of names is faster than a table of them. */

@@ -9,7 +9,7 @@
  * recorded, whatever the router makes of it. Answers that are errors cost nothing.
  */
 import { assert, at, hashName, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
-import type { FleetCharged, Out } from '../ledger/index.ts'
+import type { FleetCharged, Form, Out } from '../ledger/index.ts'
 import {
   cacheShares,
   CONNECTED,
@@ -395,18 +395,16 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const cost = isFree
       ? 0
       : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written, this.epoch + job.arrivedAt)
-    const charged: FleetCharged = {
-      kind: 'fleet.charged',
-      at: now,
-      request: attempt.request.id,
-      call: attempt.call,
-      attempt: attempt.number,
-      endpoint: endpoint.index,
-      inputTokens,
-      outputTokens,
-      cost: invoice === null ? cost : Math.round(cost * (invoice.priceFactor ?? 1)),
-      quality: job.quality * qualityFor(endpoint.spec, attempt.request.traits.task),
-    }
+    const charged = CHARGED
+    charged.at = now
+    charged.request = attempt.request.id
+    charged.call = attempt.call
+    charged.attempt = attempt.number
+    charged.endpoint = endpoint.index
+    charged.inputTokens = inputTokens
+    charged.outputTokens = outputTokens
+    charged.cost = invoice === null ? cost : Math.round(cost * (invoice.priceFactor ?? 1))
+    charged.quality = job.quality * qualityFor(endpoint.spec, attempt.request.traits.task)
     out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
   }
 
@@ -431,6 +429,19 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
       }
     }
   }
+}
+
+const CHARGED: Form<FleetCharged> = {
+  kind: 'fleet.charged',
+  at: 0,
+  request: 0,
+  call: 0,
+  attempt: 0,
+  endpoint: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  cost: 0,
+  quality: 1,
 }
 
 /** Output tokens on the invoice: what was said, what is still generated for a caller who has left, and hidden ones. */

@@ -4,7 +4,7 @@
  * (race.ts).
  */
 import { NEVER, type Millis } from '../base/index.ts'
-import type { AttemptOutcome, AttemptReason, Out } from '../ledger/index.ts'
+import type { AttemptEnded, AttemptOutcome, AttemptReason, AttemptStarted, Form, Out } from '../ledger/index.ts'
 import {
   lastChunkMs,
   nextVisit,
@@ -109,8 +109,14 @@ export class Attempt implements AttemptHandle {
     if (spending !== null) this.reservation = spending.reserve(request, endpoint, now)
     desk.health.started(endpoint)
     if (start.isProbe) desk.health.beginProbe(desk.policy, endpoint, now, out)
-    const { reason } = start
-    out.record({ kind: 'attempt.started', at: now, request: request.id, call, attempt: number, endpoint, reason })
+    const form = STARTED
+    form.at = now
+    form.request = request.id
+    form.call = call
+    form.attempt = number
+    form.endpoint = endpoint
+    form.reason = start.reason
+    out.record(form)
     out.push({ type: 'attempt.dispatch', attempt: this })
   }
 
@@ -161,21 +167,20 @@ export class Attempt implements AttemptHandle {
     const { life, start, endpoint, startedAt, firstContentAt, outputTokens } = this
     const { desk } = life
     const errorClass = why?.class ?? null
-    out.record({
-      kind: 'attempt.ended',
-      at: now,
-      request: this.request.id,
-      call: this.call,
-      attempt: this.number,
-      endpoint,
-      outcome,
-      errorClass,
-      status,
-      startedAt,
-      firstContentAt,
-      outputTokens,
-      committed: life.race.committed === this,
-    })
+    const form = ENDED
+    form.at = now
+    form.request = this.request.id
+    form.call = this.call
+    form.attempt = this.number
+    form.endpoint = endpoint
+    form.outcome = outcome
+    form.errorClass = errorClass
+    form.status = status
+    form.startedAt = startedAt
+    form.firstContentAt = firstContentAt
+    form.outputTokens = outputTokens
+    form.committed = life.race.committed === this
+    out.record(form)
     if (start.price >= 0) desk.allowance.returned(endpoint)
     if (this.reservation !== null) life.spending?.settle(this, this.reservation, why)
     desk.health.ended(desk.policy, this, errorClass, now)
@@ -187,4 +192,30 @@ export class Attempt implements AttemptHandle {
     desk.allowance.reported(endpoint, isRetryable, start.price)
     desk.health.report(desk.policy, this, why, now, out)
   }
+}
+
+const STARTED: Form<AttemptStarted> = {
+  kind: 'attempt.started',
+  at: 0,
+  request: 0,
+  call: 0,
+  attempt: 0,
+  endpoint: 0,
+  reason: 'primary',
+}
+
+const ENDED: Form<AttemptEnded> = {
+  kind: 'attempt.ended',
+  at: 0,
+  request: 0,
+  call: 0,
+  attempt: 0,
+  endpoint: 0,
+  outcome: 'ok',
+  errorClass: null,
+  status: null,
+  startedAt: 0,
+  firstContentAt: null,
+  outputTokens: 0,
+  committed: false,
 }

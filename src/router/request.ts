@@ -29,7 +29,7 @@
  * `hedge` of the race, and of each attempt `connect`, `firstToken`, `idle` and `attempt`. Late Signals are counted.
  */
 import { assert, assertNever, at, NEVER, type Millis } from '../base/index.ts'
-import type { CallClosed, CallOutcome, Out, SkipCause } from '../ledger/index.ts'
+import type { CallClosed, CallOutcome, CallRouted, Form, Out, SkipCause } from '../ledger/index.ts'
 import {
   promptTokens,
   STATUS_OF,
@@ -167,16 +167,15 @@ export class RequestLife {
   private tellPlan(now: Millis, out: RouterOut): void {
     const { request, number } = this.call
     const { rule, funnel, order } = this.chooser.plan
-    out.record({
-      kind: 'call.routed',
-      at: now,
-      request: request.id,
-      call: number,
-      rule,
-      rung: this.rung,
-      funnel,
-      order,
-    })
+    const form = ROUTED
+    form.at = now
+    form.request = request.id
+    form.call = number
+    form.rule = rule
+    form.rung = this.rung
+    form.funnel = funnel
+    form.order = order
+    out.record(form)
   }
 
   /** Go to the next candidate that may be asked. */
@@ -411,23 +410,47 @@ export class RequestLife {
     if (this.isTakenIn) desk.intake?.letOut()
     const delivery = DELIVERIES[outcome]
     call.summary = { attempts, firstChoice, servedBy, billed, rung, asked: this.request, delivery }
-    const closed: CallClosed = {
-      kind: 'call.closed',
-      at: now,
-      request: call.request.id,
-      call: call.number,
-      outcome,
-      errorClass,
-      status,
-      attempts,
-      firstChoice,
-      servedBy,
-      billed,
-      rung,
-    }
+    const closed = CLOSED
+    closed.at = now
+    closed.request = call.request.id
+    closed.call = call.number
+    closed.outcome = outcome
+    closed.errorClass = errorClass
+    closed.status = status
+    closed.attempts = attempts
+    closed.firstChoice = firstChoice
+    closed.servedBy = servedBy
+    closed.billed = billed
+    closed.rung = rung
     const isEstimated = outcome === 'ok' && committed?.usage === null
     out.record(isEstimated ? { ...closed, usageEstimated: true } : closed)
   }
+}
+
+const ROUTED: Form<CallRouted> = {
+  kind: 'call.routed',
+  at: 0,
+  request: 0,
+  call: 0,
+  rule: -1,
+  rung: 0,
+  funnel: [],
+  order: [],
+}
+
+const CLOSED: Form<CallClosed> = {
+  kind: 'call.closed',
+  at: 0,
+  request: 0,
+  call: 0,
+  outcome: 'ok',
+  errorClass: null,
+  status: 200,
+  attempts: 0,
+  firstChoice: -1,
+  servedBy: -1,
+  billed: 0,
+  rung: 0,
 }
 
 const DELIVERIES = {

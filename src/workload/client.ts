@@ -15,7 +15,7 @@
  *   direct     answered, failed, or patience over                         closed
  */
 import { at, NEVER, quantize, type Machine, type Millis, type Rng, Roster } from '../base/index.ts'
-import type { Out, RequestClosed, RequestOutcome } from '../ledger/index.ts'
+import type { Form, Out, RequestArrived, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   nextVisit,
   saysSomething,
@@ -60,6 +60,7 @@ export type ClientCommand =
   | { readonly type: 'call.cancel'; readonly call: Call; readonly class: 'client_timeout' | 'cancelled' }
   | { readonly type: 'attempt.dispatch'; readonly attempt: AttemptHandle }
   | { readonly type: 'attempt.cancel'; readonly attempt: AttemptHandle }
+  /** What is said of its end holds while the command is carried out. */
   | { readonly type: 'request.closed'; readonly request: ChatRequest; readonly closed: RequestClosed }
 
 /** The SDKs of OpenAI and Anthropic wait 0.5·2ⁿ s, at most 8 s, less up to a quarter. */
@@ -227,7 +228,13 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     const errand = new Errand(request, workflow, now)
     errand.slot = this.errands.add(errand)
     const { inputTokens, stream } = request
-    out.record({ kind: 'request.arrived', at: now, request: request.id, workflow: workflow.index, inputTokens, stream })
+    const form = ARRIVED
+    form.at = now
+    form.request = request.id
+    form.workflow = workflow.index
+    form.inputTokens = inputTokens
+    form.stream = stream
+    out.record(form)
     out.push({ type: 'call.send', call: errand.call })
     this.settle(errand)
   }
@@ -357,25 +364,23 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     settleRun(errand, now)
     this.errands.remove(errand.slot)
     if (emergency) recordEmergency(errand, outcome, errorClass, now, out)
-    const closed: RequestClosed = {
-      kind: 'request.closed',
-      at: now,
-      request: request.id,
-      workflow: workflow.index,
-      arrivedAt,
-      outcome,
-      errorClass,
-      ttftMs: firstContentAt === null ? null : firstContentAt - arrivedAt,
-      latencyMs: now - arrivedAt,
-      outputTokens: errand.outputTokens,
-      calls: call.number + 1,
-      attempts: errand.attemptsBefore + (emergency ? 1 : 0),
-      firstChoice: errand.firstChoice >= 0 ? errand.firstChoice : (emergency?.endpoint ?? -1),
-      servedBy: emergency ? (firstContentAt === null ? -1 : emergency.endpoint) : (call.summary?.servedBy ?? -1),
-      billed: errand.billedBefore,
-      rung: emergency ? 0 : (call.summary?.rung ?? 0),
-      toolCall,
-    }
+    const closed = CLOSED
+    closed.at = now
+    closed.request = request.id
+    closed.workflow = workflow.index
+    closed.arrivedAt = arrivedAt
+    closed.outcome = outcome
+    closed.errorClass = errorClass
+    closed.ttftMs = firstContentAt === null ? null : firstContentAt - arrivedAt
+    closed.latencyMs = now - arrivedAt
+    closed.outputTokens = errand.outputTokens
+    closed.calls = call.number + 1
+    closed.attempts = errand.attemptsBefore + (emergency ? 1 : 0)
+    closed.firstChoice = errand.firstChoice >= 0 ? errand.firstChoice : (emergency?.endpoint ?? -1)
+    closed.servedBy = emergency ? (firstContentAt === null ? -1 : emergency.endpoint) : (call.summary?.servedBy ?? -1)
+    closed.billed = errand.billedBefore
+    closed.rung = emergency ? 0 : (call.summary?.rung ?? 0)
+    closed.toolCall = toolCall
     out.record(closed)
     out.push({ type: 'request.closed', request, closed })
   }
@@ -391,6 +396,35 @@ export class Client implements Machine<ClientEvent, ClientOut> {
     const isCurrent = errand.call === call && errand.phase === phase && this.errands.at(errand.slot) === errand
     return isCurrent ? errand : null
   }
+}
+
+const ARRIVED: Form<RequestArrived> = {
+  kind: 'request.arrived',
+  at: 0,
+  request: 0,
+  workflow: 0,
+  inputTokens: 0,
+  stream: false,
+}
+
+const CLOSED: Form<RequestClosed> = {
+  kind: 'request.closed',
+  at: 0,
+  request: 0,
+  workflow: 0,
+  arrivedAt: 0,
+  outcome: 'ok',
+  errorClass: null,
+  ttftMs: null,
+  latencyMs: 0,
+  outputTokens: 0,
+  calls: 0,
+  attempts: 0,
+  firstChoice: -1,
+  servedBy: -1,
+  billed: 0,
+  rung: 0,
+  toolCall: null,
 }
 
 const TIMED_OUT: CallFailure = {

@@ -122,7 +122,7 @@ export class Workload implements Machine<WorkloadEvent, Out<WorkloadCommand>> {
         key: actionKey(workflow, talk, place),
         stream: hashName(workflow.name),
         spec: talk.tool,
-        asked: closed,
+        asked: { ...closed },
       }
       this.tools?.handle({ type: 'action.asked', action }, now, this.fromTools(now, out))
     } else if (talk.think !== null) {

@@ -74,7 +74,7 @@ export class WireLab {
   private constructor(endpoints: readonly EndpointSpec[], timeline: readonly ScheduledFault[], speed: number) {
     this.clock = new LiveClock(speed)
     const { root } = this
-    const record = (entry: Entry) => void this.entries.push(entry)
+    const record = (entry: Entry) => void this.entries.push({ ...entry })
     const weather = new Weather(timeline, endpoints, root.named('weather'))
     this.fleet = new Fleet({ endpoints, weather, rng: root.named('fleet'), grain: 'chunk' })
     this.fromFleet = { record, push: ({ attempt, signals }) => this.servers.say(attempt, signals) }

@@ -52,7 +52,7 @@ export class FleetLab {
   readonly weather: Weather
   private readonly heard = new Map<AttemptHandle, Heard[]>()
   private readonly out = {
-    record: (entry: Entry) => void this.entries.push(entry),
+    record: (entry: Entry) => void this.entries.push({ ...entry }),
     push: ({ attempt, signals }: FleetCommand) =>
       void this.heard.get(attempt)?.push(...signals.map((signal) => ({ at: this.now, signal }))),
   }

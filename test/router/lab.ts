@@ -118,7 +118,7 @@ export class Lab {
   readonly offers: readonly Offer[]
   private readonly out = {
     push: (command: RouterCommand) => void this.commands.push(command),
-    record: (entry: Entry) => void this.entries.push(entry),
+    record: (entry: Entry) => void this.entries.push({ ...entry }),
   }
 
   /** A list of offers has a plain gateway in front: nothing but the router. */

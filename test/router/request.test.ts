@@ -339,7 +339,7 @@ describe('late and stale', () => {
     it.ask()
     const before = it.entries.length
     for (let now = 0; now < 100; now += 1)
-      it.router.handle({ type: 'wake' }, now, { push() {}, record: (entry) => it.entries.push(entry) })
+      it.router.handle({ type: 'wake' }, now, { push() {}, record: (entry) => it.entries.push({ ...entry }) })
     expect(it.entries).toHaveLength(before)
   })
 

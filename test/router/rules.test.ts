@@ -78,7 +78,10 @@ describe('rules', () => {
   test('rules: a call that brings its own request half, is not ruled', () => {
     const it = new Lab(FLEET, ruled({ when: { workflow: 'chat' }, use: LARGE }))
     const call = { ...it.ask(), half: { models: ['small'], provider: {} }, slot: -1 }
-    it.router.handle({ type: 'call.arrived', call }, 0, { push: () => {}, record: (entry) => it.entries.push(entry) })
+    it.router.handle({ type: 'call.arrived', call }, 0, {
+      push: () => {},
+      record: (entry) => it.entries.push({ ...entry }),
+    })
     expect(it.of('call.routed').map(({ rule }) => rule)).toEqual([0, -1])
   })
 

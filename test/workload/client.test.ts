@@ -36,7 +36,7 @@ class Desk {
   readonly client: Client
   private readonly out = {
     push: (command: ClientCommand) => void this.commands.push(command),
-    record: (entry: Entry) => void this.entries.push(entry),
+    record: (entry: Entry) => void this.entries.push({ ...entry }),
   }
 
   constructor(client: Record<string, unknown> = {}, emergency = -1) {
