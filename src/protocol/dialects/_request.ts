@@ -21,7 +21,7 @@ export class Mistake extends Error {
 }
 
 /** What `read` makes of a request, or the mistake that ended it. */
-export function reading(read: () => WireRequest): WireRequest | RequestProblem {
+export function reading<T>(read: () => T): T | RequestProblem {
   try {
     return read()
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Dialect } from './_dialect.ts'
 import { anthropicMessages } from './anthropic-messages.ts'
 import { gemini } from './gemini.ts'
 import { openaiChat } from './openai-chat.ts'
+import { completionsRenderer, decodeRequest as decodeCompletion } from './openai-chat/completions.ts'
 import { openaiResponses } from './openai-responses.ts'
 
 export * from './_dialect.ts'
@@ -21,6 +22,7 @@ export interface Skin extends Pick<Dialect, 'idPrefix' | 'decodeRequest' | 'rend
 
 export const SKINS: readonly Skin[] = [
   { ...openaiChat, path: '/chat/completions' },
+  { path: '/completions', idPrefix: 'cmpl-', decodeRequest: decodeCompletion, renderer: completionsRenderer },
   { ...anthropicMessages, path: '/messages' },
   { ...openaiResponses, path: '/responses' },
 ]
