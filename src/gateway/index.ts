@@ -5,9 +5,11 @@
  * that a gateway does, there is no gateway, only its router.
  * It imports base, protocol, the entry types of ledger, and the router. It never sees a socket, a clock or a dialect.
  */
+export * from './catalogue.ts'
 export * from './error-shapes.ts'
 export * from './errors.ts'
 export * from './gateway.ts'
 export * from './presets.ts'
 export * from './stage.ts'
 export * from './ask/index.ts'
+export * from './statistics.ts'

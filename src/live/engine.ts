@@ -9,7 +9,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { NEVER, Rng, type Millis } from '../base/index.ts'
 import type { Entry, Log, Out } from '../ledger/index.ts'
-import { gatewayOf, type GatewayMachine } from '../gateway/index.ts'
+import { Catalogue, gatewayOf, Statistics, type GatewayMachine } from '../gateway/index.ts'
 import type {
   AttemptHandle,
   Call,
@@ -190,7 +190,11 @@ export class Engine {
       failureOf: (call) => this.failures.get(call),
     })
     this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
+    const statistics = new Statistics()
+    log.attach(statistics)
+    const statisticsOf = (endpoint: number) => statistics.of(endpoint, this.loop.now)
     this.gateway = new GatewayServer({
+      catalogue: new Catalogue({ offers: spec.offers, gateway: spec.gateway, statisticsOf }),
       gateway: spec.gateway,
       offers: spec.offers,
       choices: spec.gateway.choices,

@@ -1,11 +1,11 @@
 /**
  * The gateway on the wire: its skins (`/chat/completions`, `/messages`, …) under `/v1` as their makers have them, and
- * under `/api/v1` as OpenRouter has them, and `GET …/models`. Calls of the workload are matched by their mark; anybody
+ * under `/api/v1` as OpenRouter has them, and its catalogue. Calls of the workload are matched by their mark; anybody
  * else is an outside client, for whom the gateway keeps the books that an application would keep.
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { Ask } from '../gateway/index.ts'
+import type { Ask, Catalogue } from '../gateway/index.ts'
 import {
   classOfStatus,
   ERROR_TYPE_OF,
@@ -18,9 +18,11 @@ import {
 } from '../protocol/index.ts'
 import { SKINS, type RenderContext, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
+import { addCatalogue } from './catalogue-routes.ts'
 import { addControl, type Control } from './control.ts'
 import { enter, isTurnedAway, SURFACES, type Door } from './door.ts'
 import { BODY_BYTES_MAX, HOST } from './fleet-servers.ts'
+import { secretOf } from './outside.ts'
 
 /** A decoded request at the gateway's door, and how to answer it. */
 export interface Visitor {
@@ -43,6 +45,7 @@ export interface GatewayServerOptions {
   readonly choices: Choices
   readonly epochMs: number
   readonly now: () => Millis
+  readonly catalogue: Catalogue
   onVisitor(visitor: Visitor): void
   /** Who may steer the run over HTTP; absent: nobody. */
   readonly control?: Control
@@ -74,8 +77,10 @@ export class GatewayServer {
         const config = { door }
         this.server.post(`${prefix}${skin.path}`, { config }, (request, reply) => this.receive(door, request, reply))
       }
-      this.server.get(`${prefix}/models`, () => this.models())
     }
+    this.server.get('/v1/models', () => this.models())
+    const { catalogue, now } = options
+    addCatalogue(this.server, { prefix: '/api/v1', catalogue, now, isKnown: (request) => this.isKnown(request) })
     if (options.control) addControl(this.server, options.control)
     this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
       const { statusCode: status = 500, message } = error
@@ -159,6 +164,13 @@ export class GatewayServer {
       }),
     }
     return skin.renderer(context)
+  }
+
+  /** Whether a request comes from somebody with a key; from anybody, where the gateway has none. */
+  private isKnown({ headers }: FastifyRequest): boolean {
+    const { keys } = this.options.gateway
+    const secret = secretOf(headers)
+    return keys === undefined || keys.some((key) => key.secret === secret)
   }
 
   private models(): object {

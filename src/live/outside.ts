@@ -147,7 +147,7 @@ export class Outside {
   /** Whose key came with it, where the gateway has keys. */
   private callerOf(headers: HeaderBag): Caller | null {
     const { keys } = this.options.gateway
-    const secret = /^bearer +(\S+)$/i.exec(headerOf(headers, 'authorization') ?? '')?.[1]
+    const secret = secretOf(headers)
     if (keys === undefined || secret === undefined) return null
     const key = keys.findIndex((one) => one.secret === secret)
     return { key: key < 0 ? UNKNOWN_KEY : key }
@@ -264,4 +264,9 @@ export class Outside {
 function unknownToOpenAi(model: string): CallFailure {
   const message = `The model \`${model}\` does not exist or you do not have access to it.`
   return { class: 'not_found', status: 404, retryAfterMs: null, message }
+}
+
+/** The key that a caller names: as everybody does, or as Anthropic's clients do. */
+export function secretOf(headers: HeaderBag): string | undefined {
+  return /^bearer +(\S+)$/i.exec(headerOf(headers, 'authorization') ?? '')?.[1] ?? headerOf(headers, 'x-api-key')
 }

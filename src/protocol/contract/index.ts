@@ -7,6 +7,7 @@ import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
 import { keysSchema } from './keys.ts'
+import { modelsSchema } from './models.ts'
 import { pluginsSchema } from './plugins.ts'
 import { presetsSchema } from './presets.ts'
 
@@ -15,6 +16,7 @@ export * from './calendar.ts'
 export * from './choices.ts'
 export * from './constants.ts'
 export * from './keys.ts'
+export * from './models.ts'
 export * from './plugins.ts'
 export * from './presets.ts'
 
@@ -44,6 +46,10 @@ export const gatewaySchema = z.strictObject({
   presets: presetsSchema.optional().meta({
     description: 'Requests that are kept under a name. Absent: none.',
     examples: [{ careful: { provider: { data_collection: 'deny' }, parameters: { temperature: 0 } } }],
+  }),
+  models: modelsSchema.default({}).meta({
+    description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',
+    examples: [{ 'meta-llama/llama-3.3-70b': { distillable: true } }],
   }),
 })
 
