@@ -1,7 +1,7 @@
 /**
  * A request of the workload as it goes over the wire, and a request from outside as the core sees it.
  */
-import { type Rng } from '../base/index.ts'
+import { hashName, type Rng } from '../base/index.ts'
 import {
   promptBytes,
   promptTokens,
@@ -10,8 +10,9 @@ import {
   type RequestHalf,
   type RequestShape,
   type RequestTraits,
+  type SessionTurn,
 } from '../protocol/index.ts'
-import { shapeOf, type WireRequest } from '../protocol/dialects/index.ts'
+import { isInstruction, promptBytesOf, shapeOf, textOf, type WireRequest } from '../protocol/dialects/index.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
 
 const TEXT_STREAM = 0x7478
@@ -104,8 +105,23 @@ export function requestFromOutside(
     callsTool: wire.tools.length > 0 && wire.toolChoice !== 'none' && !hasToolResult(wire),
     shape,
     traits,
-    session: null,
+    session: sessionOf(wire.messages),
     visited: [],
+  }
+}
+
+/**
+ * The conversation that messages are a turn of, known by what it began with: its first instruction and the first message
+ * that is none (openrouter.md §6.2). What the last answer ends is what a prompt cache may know.
+ */
+export function sessionOf(messages: WireRequest['messages']): SessionTurn {
+  const first = messages.find((message) => !isInstruction(message))
+  const beginning = [messages.find(isInstruction), first].map((message) => message && [message.role, textOf(message)])
+  const last = messages.findLastIndex(({ role }) => role === 'assistant')
+  return {
+    key: hashName(JSON.stringify(beginning)),
+    turn: messages.filter(({ role }) => role === 'assistant').length,
+    prefixTokens: promptTokens(promptBytesOf(messages.slice(0, last + 1))),
   }
 }
 

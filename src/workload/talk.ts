@@ -33,6 +33,11 @@ const failureFields = {
     .meta({ description: 'How often in all, unless failures end it.', examples: [3] }),
 }
 
+const sessionId = z.boolean().default(false).meta({
+  description:
+    'Each names itself with a `session_id`: it stays with its endpoint from the first answer on. Without, it does so once an answer has told of a prompt cache.',
+})
+
 const contextMax = count({ min: 1, max: CONTEXT_MAX })
   .default(100_000)
   .meta({ description: 'A talk whose next prompt would be longer ends before it. In tokens.' })
@@ -57,6 +62,7 @@ export const sessionSchema = z.strictObject({
     .enum(['end', 'retry'])
     .default('end')
     .meta({ description: 'After a turn that failed: the user leaves, or thinks and asks the same again.' }),
+  session_id: sessionId,
   ...failureFields,
 })
 
@@ -73,6 +79,7 @@ export const agentSchema = z.strictObject({
   pause: pause()
     .prefault('1s')
     .meta({ description: 'Before it tries again.', examples: ['1s'] }),
+  session_id: sessionId,
   ...failureFields,
   tool: toolServerSchema.prefault({}).meta({ description: 'The tool server that carries out its calls.' }),
 })
@@ -95,6 +102,8 @@ export interface Talk {
   readonly pause: Pause
   /** null: nobody calls tools but whom the mix says so. */
   readonly tool: ToolServerSpec | null
+  /** Whether it names itself on every request. */
+  readonly isNamed: boolean
 }
 
 export function sessionTalk({
@@ -103,6 +112,7 @@ export function sessionTalk({
   growth,
   context_max: most,
   on_failure: onFailure,
+  session_id: isNamed,
   tries,
 }: SessionSpec): Talk {
   return {
@@ -115,6 +125,7 @@ export function sessionTalk({
     think,
     pause: think,
     tool: null,
+    isNamed,
   }
 }
 
@@ -125,6 +136,7 @@ export function agentTalk({
   on_failure: onFailure,
   tries,
   pause: wait,
+  session_id: isNamed,
   tool,
 }: AgentSpec): Talk {
   return {
@@ -137,6 +149,7 @@ export function agentTalk({
     think: null,
     pause: wait,
     tool,
+    isNamed,
   }
 }
 
@@ -187,6 +200,7 @@ export function turnOf(workflow: Workflow, talk: Talk, ordinal: number, rng: Rng
       turn: place.turn,
       prefixTokens: prefix,
     },
+    ...(talk.isNamed && { conversation: { id: `${workflow.name}-${place.talk}`, by: 'session_id' } as const }),
     visited: [],
   }
 }

@@ -14,3 +14,4 @@ import './skins.ts'
 import './streaming.ts'
 
 afterAll(() => console.log(`\n${card()}\n`))
+import './sticky.ts'

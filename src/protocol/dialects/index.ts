@@ -12,6 +12,7 @@ import { completionsRenderer, decodeRequest as decodeCompletion } from './openai
 import { openaiResponses } from './openai-responses.ts'
 
 export * from './_dialect.ts'
+export { isInstruction, promptBytesOf, textOf } from './_request.ts'
 
 export const DIALECTS = [openaiChat, anthropicMessages, gemini, openaiResponses] as const satisfies readonly Dialect[]
 
