@@ -94,6 +94,46 @@ describe('stickiness', () => {
     })
   })
 
+  behaviour(
+    113,
+    'with `session_id` it starts after the first success; the body’s beats the header’s; then `prompt_cache_key`',
+    async () => {
+      const named = (by: 'session_id' | 'prompt_cache_key', id = 'ticket') => ({ conversation: { id, by } })
+      const it = new Talks()
+      it.answeredBy('c', named('session_id'), 0)
+      expect(it.firsts(named('session_id'))).toBe('c')
+      expect(it.firsts(named('session_id', 'another'))).toBe('abcd')
+      const keyed = new Talks()
+      keyed.answeredBy('c', named('prompt_cache_key'), 0)
+      expect(keyed.firsts(named('prompt_cache_key'))).toBe('abcd')
+      keyed.answeredBy('c', named('prompt_cache_key'))
+      expect(keyed.firsts(named('prompt_cache_key'))).toBe('c')
+
+      const endpoints = PROVIDERS.map((provider) => ({ provider, price: CACHED }))
+      await onWire({ endpoints, policy: { provider: {} } }, async (wire) => {
+        const firsts = async (body: Fields, headers: Readonly<Record<string, string>> = {}): Promise<number> => {
+          const before = wire.of('call.routed').length
+          for (let n = 0; n < 20; n += 1) {
+            const messages = [{ role: 'user', content: `Who is number ${before + n}?` }]
+            const { status } = await wire.chat({ messages, ...body }, headers)
+            expect(status).toBe(200)
+          }
+          return new Set(
+            wire
+              .of('call.routed')
+              .slice(before)
+              .map(({ order }) => order[0]!.endpoint),
+          ).size
+        }
+        expect(await firsts({})).toBeGreaterThan(1)
+        expect(await firsts({ session_id: 'one' })).toBeLessThanOrEqual(2) // The very first goes anywhere.
+        expect(await firsts({ session_id: 'one' }, { 'x-session-id': 'two' })).toBe(1)
+        expect(await firsts({ prompt_cache_key: 'three' }, { 'x-session-id': 'one' })).toBe(1)
+        expect(await firsts({ prompt_cache_key: 'four' })).toBeGreaterThan(1)
+      })
+    },
+  )
+
   behaviour(114, 'not where reading the cache is no cheaper, not with `order`, not after 10 idle minutes', () => {
     const dear = new Talks({}, { price: { input: 1, output: 1 } })
     dear.answeredBy('c', { session: SESSION })
@@ -164,7 +204,7 @@ describe('stickiness, in any order of things', () => {
   test(`${RUNS} interleavings of three conversations, of which one is named: the plan is where the contract says`, () => {
     let wasSticky = 0
     fc.assert(
-      fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 5, maxLength: 30 }), (steps) => {
         const it = new Talks()
         const memory = new Memory()
         let open: { call: Call; conversation: number; provider: string }[] = []
@@ -201,7 +241,7 @@ describe('stickiness, in any order of things', () => {
       { seed: 4, numRuns: RUNS },
     )
     expect(wasSticky).toBeGreaterThan(RUNS)
-  })
+  }, 60_000)
 
   test('memory: conversations that nobody goes on with are forgotten, in the order in which they expire', () => {
     const sticky = new Sticky(offers({ provider: 'a', price: CACHED }), CHOICES)
