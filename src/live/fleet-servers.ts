@@ -55,7 +55,14 @@ export class FleetServers {
 
   async start(): Promise<void> {
     for (const [index, spec] of this.options.endpoints.entries()) {
-      const server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+      const server = Fastify({
+        bodyLimit: BODY_BYTES_MAX,
+        forceCloseConnections: true,
+        logger: false,
+        // Parameters go to providers as they came; a name is a name.
+        onProtoPoisoning: 'ignore',
+        onConstructorPoisoning: 'ignore',
+      })
       for (const path of dialectOf(spec.dialect).paths) {
         server.post(path, (request, reply) => this.answer(index, request, reply))
       }

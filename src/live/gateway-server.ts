@@ -137,6 +137,7 @@ export class GatewayServer {
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
     const { head, body } = this.renderer(door, null, '', '').render([failed])
     if (!reply.sent) reply.hijack()
+    if (failure.status === 413) reply.raw.shouldKeepAlive = false // What is still to come is not read.
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
   }
 
