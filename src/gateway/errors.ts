@@ -35,14 +35,21 @@ export interface Telling {
   /** The models as the caller named them. */
   readonly requested: readonly string[]
   /** The text of the prompt, for what a moderation flagged. Absent: not known. */
-  readonly input?: string
+  input?(): string
   /** Absent: the body has no `user_id`. */
   readonly userId?: string | null
   /** `openrouter_metadata`, where the caller asked for it. It is left out on 500. */
   readonly routing?: object | null
 }
 
-export type ErrorBody = Readonly<Record<string, unknown>>
+type Fields = Readonly<Record<string, unknown>>
+
+/** What stands under `error`; about availability with `error_type`, `http_status` and `availability` beside these. */
+export interface ErrorBody {
+  readonly code: number
+  readonly message: string
+  readonly metadata: Fields
+}
 
 export interface ErrorAnswer {
   readonly status: number
@@ -125,7 +132,7 @@ function headersOf({ retryAfterMs }: CallFailure, { headers = {} }: FailureDetai
   return lower
 }
 
-function metadataOf(failure: CallFailure, telling: Telling): ErrorBody {
+function metadataOf(failure: CallFailure, telling: Telling): Fields {
   const { status, retryAfterMs, detail = NO_DETAIL } = failure
   const { limitSource, remedyHint, reason } = limitOf(failure, detail)
   const { funnel, moderation, availableProviders, requestedProviders } = detail
@@ -153,7 +160,7 @@ function metadataOf(failure: CallFailure, telling: Telling): ErrorBody {
     ...(requestedProviders && { requested_providers: requestedProviders }),
     ...(moderation && {
       reasons: moderation.reasons,
-      flagged_input: cutInTheMiddle(telling.input ?? ''),
+      flagged_input: cutInTheMiddle(telling.input?.() ?? ''),
       provider_name: flagging?.providerName ?? null,
       model_slug: flagging?.model ?? '',
     }),
@@ -169,7 +176,7 @@ function told({ attempts, told: place }: FailureDetail): FailedAttempt | undefin
 }
 
 /** Of the attempt that is told: who it was, and what he said. On 500 only who. */
-function upstreamOf({ status, detail = NO_DETAIL }: CallFailure, { offers }: Telling): ErrorBody {
+function upstreamOf({ status, detail = NO_DETAIL }: CallFailure, { offers }: Telling): Fields {
   const attempt = told(detail)
   if (attempt === undefined || detail.moderation) return {}
   const { endpoint, class: errorClass, providerCode, isByok = false } = attempt
@@ -212,7 +219,7 @@ function pickReason({ reason }: FailureDetail): Pick<FailureDetail, 'reason'> {
   return reason === undefined ? {} : { reason }
 }
 
-function previousOf({ attempts = [], told: place }: FailureDetail, { offers, choices }: Telling): ErrorBody {
+function previousOf({ attempts = [], told: place }: FailureDetail, { offers, choices }: Telling): Fields {
   const others = attempts.filter((_, index) => index !== place)
   if (others.length === 0) return {}
   return {
@@ -234,7 +241,7 @@ function previousOf({ attempts = [], told: place }: FailureDetail, { offers, cho
 
 // ── availability (§3.8) ───────────────────────────────────────────────────────────────────────────────────────────────
 
-function availabilityOf(failure: CallFailure, { offers, choices, requested }: Telling): ErrorBody {
+function availabilityOf(failure: CallFailure, { offers, choices, requested }: Telling): Fields {
   const { retryAfterMs, detail = NO_DETAIL } = failure
   const known = detail.availability === undefined ? ofFunnel(detail, offers) : detail.availability
   if (known === null || !choices.availability) return {}

@@ -443,7 +443,11 @@ export class Engine {
   private answerTo(call: Call, visitor: Visitor): Answer {
     const renderer = () => {
       const offer = this.spec.offers[this.atGateway.get(call)?.servedBy ?? -1]
-      return visitor.renderer(offer?.model ?? visitor.wire.models[0] ?? '', offer?.providerName ?? '')
+      return visitor.renderer({
+        model: offer?.model ?? visitor.wire.models[0] ?? '',
+        providerName: offer?.providerName ?? '',
+        failure: () => this.failures.get(call),
+      })
     }
     return new Answer(
       visitor.reply.raw,
@@ -519,7 +523,7 @@ export class Engine {
 
   private failCall(call: Call, failure: CallFailure, committed: boolean): void {
     this.failures.set(call, failure)
-    const { class: errorClass, status, retryAfterMs, message } = failure
+    const { class: errorClass, status, retryAfterMs, message, detail } = failure
     const where = committed ? 'stream' : 'response'
     const attempts = call.summary?.attempts ?? 0
     // Every fallback has been tried: a client library that tries again multiplies the load and changes nothing.
@@ -531,6 +535,7 @@ export class Engine {
         {
           'x-squall-attempts': String(attempts),
           ...headers,
+          ...inLowerCase(detail?.headers ?? {}),
         },
       )
     this.atGateway.delete(call)
@@ -609,6 +614,10 @@ const GATEWAY_DOWN: CallFailure = {
 function tooFast(speed: number): CallFailure {
   const message = `This run plays at ${speed} times real time; outside clients need --speed 1.`
   return { class: 'invalid_request', status: 409, retryAfterMs: null, message }
+}
+
+function inLowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 function part<Command>(

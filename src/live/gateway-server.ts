@@ -5,18 +5,24 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { Ask, Catalogue } from '../gateway/index.ts'
+import { errorAnswer, errorPart, typeOf, type Ask, type Catalogue, type Telling } from '../gateway/index.ts'
 import {
   classOfStatus,
-  ERROR_TYPE_OF,
   promptTokens,
+  STATUS_OF,
   type CallFailure,
   type Choices,
   type Failed,
   type GatewaySpec,
   type Offer,
 } from '../protocol/index.ts'
-import { SKINS, type RenderContext, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
+import {
+  SKINS,
+  type RenderContext,
+  type Renderer,
+  type ToldError,
+  type WireRequest,
+} from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addCatalogue } from './catalogue-routes.ts'
 import { addControl, type Control } from './control.ts'
@@ -33,10 +39,18 @@ export interface Visitor {
   readonly mark: string | null
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly reply: FastifyReply
-  /** `model` and `providerName` of who answers; empty where the request was never routed. */
-  renderer(model: string, providerName: string): Renderer
+  /** How the answer is written, once it is known who speaks. */
+  renderer(speaker: Speaker): Renderer
   /** Answer that he is not let in. */
   refuse(failure: CallFailure): void
+}
+
+/** Who answers a call. */
+export interface Speaker {
+  readonly model: string
+  readonly providerName: string
+  /** What the gateway knows of the call's failure by then. */
+  failure(): CallFailure | undefined
 }
 
 export interface GatewayServerOptions {
@@ -127,7 +141,7 @@ export class GatewayServer {
       mark: typeof mark === 'string' ? mark : null,
       headers,
       reply,
-      renderer: (model, providerName) => this.renderer(door, wire, model, providerName),
+      renderer: (speaker) => this.renderer(door, wire, speaker),
       refuse: (failure) => this.refuse(door, failure, reply),
     })
   }
@@ -135,19 +149,21 @@ export class GatewayServer {
   /** The answer to a request that is not let in. */
   private refuse(door: Door, failure: CallFailure, reply: FastifyReply): void {
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
-    const { head, body } = this.renderer(door, null, '', '').render([failed])
+    const { head, body } = this.renderer(door, null, { model: '', providerName: '', failure: () => failure }).render([
+      failed,
+    ])
     if (!reply.sent) reply.hijack()
     if (failure.status === 413) reply.raw.shouldKeepAlive = false // What is still to come is not read.
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
   }
 
-  private renderer({ skin, surface }: Door, wire: WireRequest | null, model: string, providerName: string): Renderer {
+  private renderer({ skin, surface }: Door, wire: WireRequest | null, speaker: Speaker): Renderer {
     this.answers += 1
     const isOpenRouter = surface === 'openrouter'
     const id = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
     const context: RenderContext = {
       id,
-      model,
+      model: speaker.model,
       createdAtSeconds: Math.floor((this.options.epochMs + this.options.now()) / 1_000),
       stream: wire?.stream ?? false,
       ...(wire && { inputTokens: promptTokens(wire.promptBytes) }),
@@ -155,13 +171,9 @@ export class GatewayServer {
       textOf: (_channel, _from, tokens) => ' '.repeat(tokens * 4),
       surface,
       ...(isOpenRouter && {
-        providerName,
-        told: ({ class: errorClass, message }: Failed) => ({
-          errorType: ERROR_TYPE_OF[errorClass],
-          message,
-          generation: model === '' ? null : id,
-          codes: this.options.choices.responses_code,
-        }),
+        providerName: speaker.providerName,
+        doneAfterError: this.options.choices.done_after_error,
+        told: (failed: Failed) => this.tell(failed, wire, speaker, id),
       }),
     }
     return skin.renderer(context)
@@ -174,6 +186,26 @@ export class GatewayServer {
     return keys === undefined || keys.some((key) => key.secret === secret)
   }
 
+  /** A failure as OpenRouter tells it. One that has never been to the gateway's Machine is what its Signal says. */
+  private tell(failed: Failed, wire: WireRequest | null, speaker: Speaker, id: string): ToldError {
+    const { offers, choices } = this.options
+    const failure = speaker.failure() ?? asFailure(failed)
+    const telling: Telling = { offers, choices, requested: wire?.models ?? [], input: () => lastWords(wire) }
+    const { error, ...beside } =
+      failed.where === 'stream' ? { error: errorPart(failure, telling) } : errorAnswer(failure, telling).body
+    const { code, message, metadata, ...more } = error
+    return {
+      code,
+      message,
+      metadata,
+      more,
+      beside,
+      errorType: typeOf(failure),
+      generation: wire === null ? null : id,
+      codes: choices.responses_code,
+    }
+  }
+
   private models(): object {
     const models = [...new Set(this.options.offers.map(({ model }) => model))]
     const created = Math.floor(this.options.epochMs / 1_000)
@@ -182,4 +214,14 @@ export class GatewayServer {
       data: models.map((id) => ({ id, object: 'model', created, owned_by: id.split('/')[0] ?? id })),
     }
   }
+}
+
+function asFailure({ class: errorClass, status, retryAfterMs, message }: Failed): CallFailure {
+  return { class: errorClass, status: status ?? STATUS_OF[errorClass], retryAfterMs, message }
+}
+
+/** The text of a request's last message: what a moderation looks at. */
+function lastWords(wire: WireRequest | null): string {
+  const content = wire?.messages.at(-1)?.content ?? ''
+  return typeof content === 'string' ? content : JSON.stringify(content)
 }

@@ -45,6 +45,14 @@ describe('bytes', () => {
     expect(parser.push(bytes.subarray(-1))).toEqual([text('Hi', 1)])
   })
 
+  test('openai-chat: an error, keeps its code and its body as they came', () => {
+    const body = '{"error":{"message":"The engine is overloaded","code":"engine_overloaded"}}'
+    const parser = chat.parser({ stream: true })
+    parser.head(503, OK_JSON.headers)
+    parser.push(bytesOf(body))
+    expect(parser.end('clean')).toMatchObject([{ type: 'failed', code: 'engine_overloaded', raw: body }])
+  })
+
   test('openai-chat: text, is counted by its bytes however it comes in pieces', () => {
     const pieces = ['a', 'b', 'c', ' dddddddd', '日本語']
     const signals = streamed(sse(...pieces.map((piece) => delta({ content: piece }))))

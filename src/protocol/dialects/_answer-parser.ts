@@ -19,6 +19,7 @@ import {
   cacheShares,
   PING,
   type Content,
+  type Failed,
   type FinishReason,
   type GarbledPattern,
   type Signal,
@@ -274,6 +275,8 @@ export abstract class AnswerParser implements Parser {
       retryAfterMs: hint?.ms ?? null,
       where: 'response',
       message: parts.message,
+      ...codeOf(parts.code),
+      ...(body !== '' && { raw: body }),
       ...(hint && { retryAfterForm: hint.form }),
       ...(isHtml && { html: true }),
       ...(headers && { headers }),
@@ -283,13 +286,20 @@ export abstract class AnswerParser implements Parser {
   protected failInBand(error: unknown): void {
     const parts = partsOfError(error)
     const status = statusOfCode(parts.code)
-    this.failWith(classOfError(parts, status, this.vocabulary) ?? 'stream_error', status, parts.message)
+    const raw = JSON.stringify({ error }).slice(0, ERROR_LENGTH_MAX)
+    const told = { ...codeOf(parts.code), raw }
+    this.failWith(classOfError(parts, status, this.vocabulary) ?? 'stream_error', status, parts.message, told)
   }
 
-  protected failWith(errorClass: ErrorClass, status: number | null, message: string): void {
+  protected failWith(
+    errorClass: ErrorClass,
+    status: number | null,
+    message: string,
+    told: Pick<Failed, 'code' | 'raw'> = {},
+  ): void {
     if (this.phase === 'over') return
     this.emitUsage()
-    this.emit({ type: 'failed', class: errorClass, status, retryAfterMs: null, where: 'stream', message })
+    this.emit({ type: 'failed', class: errorClass, status, retryAfterMs: null, where: 'stream', message, ...told })
     this.phase = 'over'
   }
 
@@ -351,4 +361,10 @@ function patternOf(text: string): GarbledPattern {
   const start = text.trimStart()
   if (start.startsWith('<')) return 'html_page'
   return start.startsWith('{') || start.startsWith('[') ? 'broken_json' : 'not_sse'
+}
+
+/** The provider's own code, where it has one: a word, or a number. */
+function codeOf(code: unknown): Pick<Failed, 'code'> {
+  if (typeof code === 'number') return { code: String(code) }
+  return typeof code === 'string' && code !== '' ? { code } : {}
 }

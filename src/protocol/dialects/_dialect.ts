@@ -117,12 +117,17 @@ export interface RenderContext {
   readonly native?: Native
   /** How OpenRouter tells of a failure: its skins wrap this in envelopes of their own. Absent: the dialect's own words. */
   told?(failed: Failed): ToldError
+  /** Whether `[DONE]` follows an error inside a stream. Default: no. */
+  readonly doneAfterError?: boolean
 }
 
 /** A failure as OpenRouter tells it on any of its skins (openrouter.md §3). */
 export interface ToldError {
+  /** The status as a number, inside a stream as well. */
+  readonly code: number
   readonly errorType: ErrorType
   readonly message: string
+  readonly metadata: object
   /** Id of the generation; null where the request was not routed yet. */
   readonly generation: string | null
   /** What `/responses` has for the code of an HTTP error: its status, or one of its narrow set of words. */
@@ -237,7 +242,7 @@ function newShape(request: WireRequest, parameters: readonly string[]): RequestS
 /**
  * What of a conversation survives the wire: both sides of the law go through this. Beyond `coalesce` it
  *
- *   forgets   `connected`, the words, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
+ *   forgets   `connected`, the words, an error's own code and body, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
  *   counts    content and tool calls in `usage`'s output tokens when there is one, else by the bytes of their text;
  *   rounds    a Retry-After to what its form can say (whole seconds, or whole milliseconds; inside a stream: nothing);
  *   and, for an answer in one JSON piece, which has no order of its own, puts reasoning before text before tool calls,
@@ -294,7 +299,7 @@ function comparableTool(delta: ToolDelta, counted: number | undefined): ToolDelt
 }
 
 function comparableFailed(failed: Failed): Failed {
-  const { html, written: _written, headers, retryAfterForm, ...rest } = failed
+  const { html, written: _written, headers, retryAfterForm, code: _code, raw: _raw, ...rest } = failed
   const form = retryAfterForm ?? 'seconds'
   const unit = form === 'milliseconds' ? 1 : 1000
   const isHinted = failed.retryAfterMs !== null && failed.where === 'response'

@@ -4,6 +4,7 @@
  */
 import { ERROR_CLASSES, type ErrorClass } from '../../error-class.ts'
 import type { Failed } from '../../signal.ts'
+import type { ToldError } from '../_dialect.ts'
 import { gatewayWording, statusOf, wordsOf, type Vocabulary } from '../_errors.ts'
 
 interface Wording {
@@ -67,16 +68,24 @@ export const VOCABULARY: Vocabulary = {
   }),
 }
 
-/** The `error` object of an HTTP answer: OpenAI's words, or OpenRouter's number. */
-export function errorOfAnswer(failed: Failed, surface: 'openai' | 'openrouter'): object {
+/** The body of an error answer: OpenAI's words, or OpenRouter's number. */
+export function errorBody(failed: Failed, surface: 'openai' | 'openrouter', told: ToldError | null): object {
+  if (told !== null) return { error: toldObject(told), ...told.beside }
   const { type, code, param, errorType } = WORDING[failed.class]
-  if (surface === 'openai') return { message: failed.message, type, param, code }
-  return { code: statusOf(failed, WORDING), message: failed.message, metadata: { error_type: errorType } }
+  if (surface === 'openai') return { error: { message: failed.message, type, param, code } }
+  return {
+    error: { code: statusOf(failed, WORDING), message: failed.message, metadata: { error_type: errorType } },
+  }
 }
 
 /** The `error` object inside a stream or beside a broken completion, where no HTTP status can say more. */
-export function errorInBand(failed: Failed): object {
+export function errorInBand(failed: Failed, told: ToldError | null): object {
+  if (told !== null) return toldObject(told)
   const { type, code, param, errorType } = WORDING[failed.class]
   const spoken = failed.status ?? (typeof code === 'string' ? code : null)
   return { code: spoken, message: failed.message, type, param, metadata: { error_type: errorType } }
+}
+
+function toldObject({ code, message, metadata, more }: ToldError): object {
+  return { code, message, metadata, ...more }
 }

@@ -5,9 +5,9 @@
  */
 import type { Closed, Content, Failed, FinishReason, ToolDelta, Usage } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
-import type { RenderContext, Renderer } from '../_dialect.ts'
+import type { RenderContext, Renderer, ToldError } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
-import { errorInBand, errorOfAnswer, WORDING } from './errors.ts'
+import { errorBody, errorInBand, WORDING } from './errors.ts'
 import { CHAT_QUIRKS } from './quirks.ts'
 
 const OPENROUTER_PING = ': OPENROUTER PROCESSING\n\n'
@@ -106,7 +106,16 @@ class ChatRenderer extends AnswerRenderer {
 
   protected streamFailed(failed: Failed): void {
     this.streamUsage()
-    this.chunk('{"content":""}', 'error', `,"error":${JSON.stringify(errorInBand(failed))}`)
+    const error = `,"error":${JSON.stringify(errorInBand(failed, this.told(failed)))}`
+    // Where nothing has been said yet, OpenRouter has no choice to end.
+    if (this.surface === 'openrouter' && !this.hasRole)
+      this.write(`${this.opening}${error},"choices":[]${this.closing}`)
+    else this.chunk('{"content":""}', 'error', error)
+    if (this.context.doneAfterError === true) this.write(DONE)
+  }
+
+  private told(failed: Failed): ToldError | null {
+    return this.context.told?.(failed) ?? null
   }
 
   protected streamCut(how: Closed['how']): void {
@@ -141,7 +150,7 @@ class ChatRenderer extends AnswerRenderer {
       logprobs: null,
       finish_reason: reason,
       ...(this.surface === 'openrouter' && { native_finish_reason: reason }),
-      ...(failed && { error: errorInBand(failed) }),
+      ...(failed && { error: errorInBand(failed, this.told(failed)) }),
     }
     const usage = this.usage === null ? '' : `,"usage":${usageBody(this.usage)}`
     return `${this.opening},"choices":[${JSON.stringify(choice)}]${usage}}`
@@ -152,7 +161,7 @@ class ChatRenderer extends AnswerRenderer {
   }
 
   protected errorBody(failed: Failed): string {
-    return JSON.stringify({ error: errorOfAnswer(failed, this.surface) })
+    return JSON.stringify(errorBody(failed, this.surface, this.told(failed)))
   }
 }
 

@@ -6,8 +6,7 @@ import type { ErrorClass } from '../../error-class.ts'
 import type { ErrorType } from '../../error-type.ts'
 import type { Failed } from '../../signal.ts'
 import type { ToldError } from '../_dialect.ts'
-import { statusOf } from '../_errors.ts'
-import { errorOfAnswer, VOCABULARY, WORDING } from '../openai-chat/errors.ts'
+import { errorBody as chatBody, VOCABULARY, WORDING } from '../openai-chat/errors.ts'
 
 export { VOCABULARY, WORDING }
 
@@ -54,9 +53,9 @@ export function errorInResponse(failed: Failed, told: ToldError | null): { error
 
 /** The body of an error status. */
 export function errorBody(failed: Failed, told: ToldError | null): string {
-  if (!told) return JSON.stringify({ error: errorOfAnswer(failed, 'openai') })
-  const { errorType, message, more, beside } = told
-  const code = told.codes === 'word' ? (NARROW[errorType] ?? 'server_error') : statusOf(failed, WORDING)
-  const error = { code, message, metadata: { error_type: errorType }, ...more }
+  if (!told) return JSON.stringify(chatBody(failed, 'openai', null))
+  const { errorType, message, metadata, more, beside } = told
+  const code = told.codes === 'word' ? (NARROW[errorType] ?? 'server_error') : told.code
+  const error = { code, message, metadata, ...more }
   return JSON.stringify({ error, error_type: errorType, ...beside })
 }
