@@ -16,6 +16,7 @@ import type {
   CallFailure,
   ChatRequest,
   EndpointSpec,
+  Failed,
   GatewaySpec,
   Offer,
   Signal,
@@ -79,6 +80,7 @@ interface AtGateway {
   /** Endpoint whose answer it is; -1 until it is known. */
   servedBy: number
   hasBegun: boolean
+  readonly takesPartial: boolean
 }
 
 export class Engine {
@@ -425,7 +427,8 @@ export class Engine {
 
   private admit(call: Call, visitor: Visitor, now: Millis): void {
     this.wires.set(call.request, this.wires.get(call.request) ?? visitor.wire)
-    const place: AtGateway = { answer: this.answerTo(call, visitor), servedBy: -1, hasBegun: false }
+    const { takesPartial } = visitor
+    const place: AtGateway = { answer: this.answerTo(call, visitor), servedBy: -1, hasBegun: false, takesPartial }
     this.atGateway.set(call, place)
     const refusal =
       this.turnedAway.get(call) ?? (this.outside.has(call) ? this.weather.gateway(call, now, this.fromWeather) : null)
@@ -524,20 +527,25 @@ export class Engine {
   private failCall(call: Call, failure: CallFailure, committed: boolean): void {
     this.failures.set(call, failure)
     const { class: errorClass, status, retryAfterMs, message, detail } = failure
-    const where = committed ? 'stream' : 'response'
     const attempts = call.summary?.attempts ?? 0
-    // Every fallback has been tried: a client library that tries again multiplies the load and changes nothing.
-    const headers: Record<string, string> = attempts > 1 ? { 'x-should-retry': 'false' } : {}
-    this.atGateway
-      .get(call)
-      ?.answer.send(
-        [{ type: 'failed', class: errorClass, status: committed ? null : status, retryAfterMs, where, message }],
-        {
-          'x-squall-attempts': String(attempts),
-          ...headers,
-          ...inLowerCase(detail?.headers ?? {}),
-        },
-      )
+    const place = this.atGateway.get(call)
+    const partial = place?.takesPartial === true ? detail?.partial : undefined
+    if (place && partial) place.servedBy = detail?.attempts?.[detail.told ?? -1]?.endpoint ?? -1
+    const isInside = committed || partial !== undefined
+    const failed: Failed = {
+      type: 'failed',
+      class: errorClass,
+      status: isInside ? null : status,
+      retryAfterMs,
+      where: isInside ? 'stream' : 'response',
+      message,
+    }
+    place?.answer.send(partial ? [ACCEPTED, ...partial, failed] : [failed], {
+      'x-squall-attempts': String(attempts),
+      // Every fallback has been tried: a client library that tries again multiplies the load and changes nothing.
+      ...(attempts > 1 && { 'x-should-retry': 'false' }),
+      ...inLowerCase(detail?.headers ?? {}),
+    })
     this.atGateway.delete(call)
     this.outside.failed(call, failure, committed, this.loop.now)
   }

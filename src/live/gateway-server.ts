@@ -39,6 +39,8 @@ export interface Visitor {
   readonly mark: string | null
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly reply: FastifyReply
+  /** Whether a completion that broke off is handed over as far as it came, its error on the choice (openrouter.md §3.4). */
+  readonly takesPartial: boolean
   /** How the answer is written, once it is known who speaks. */
   renderer(speaker: Speaker): Renderer
   /** Answer that he is not let in. */
@@ -64,6 +66,8 @@ export interface GatewayServerOptions {
   /** Who may steer the run over HTTP; absent: nobody. */
   readonly control?: Control
 }
+
+const CHAT_PATH = '/chat/completions'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -141,6 +145,7 @@ export class GatewayServer {
       mark: typeof mark === 'string' ? mark : null,
       headers,
       reply,
+      takesPartial: door.surface === 'openrouter' && door.skin.path === CHAT_PATH && !wire.stream,
       renderer: (speaker) => this.renderer(door, wire, speaker),
       refuse: (failure) => this.refuse(door, failure, reply),
     })

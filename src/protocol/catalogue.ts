@@ -226,6 +226,10 @@ export const endpointSchema = z
       .default('deny')
       .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
     zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
+    moderated: z.boolean().default(false).meta({
+      description:
+        'Whether the gateway moderates prompts for it: what its filter refuses is then told as a 403 with reasons.',
+    }),
     benchmarks: z
       .strictObject({
         gpqa_diamond: ratio()
@@ -322,6 +326,7 @@ export interface Offer {
   readonly parameters: ReadonlySet<string>
   readonly collectsData: boolean
   readonly zdr: boolean
+  readonly isModerated: boolean
   readonly region: string
   readonly quantization: Quantization
   readonly tier: Tier
@@ -367,6 +372,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     parameters: new Set(spec.parameters),
     collectsData: spec.data_collection === 'allow',
     zdr: spec.zdr,
+    isModerated: spec.moderated,
     region: spec.region,
     quantization: spec.quantization,
     tier: spec.tier,

@@ -6,6 +6,7 @@
 import type { Millis } from '../base/index.ts'
 import type { ErrorClass } from './error-class.ts'
 import type { ErrorType } from './error-type.ts'
+import type { Signal } from './signal.ts'
 
 /** Whose limit a call has met, in OpenRouter's words (openrouter.md §3.6). */
 export const LIMIT_SOURCES = [
@@ -111,6 +112,8 @@ export interface FailureDetail {
   /** Absent: what the funnel, or the attempts, say of it. null: not about availability. */
   readonly availability?: Availability | null
   readonly moderation?: Moderation
+  /** What there was of the answer that is told as the error, when it broke off before anybody saw it. */
+  readonly partial?: readonly Signal[]
   /** Further keys of `metadata`, as they are written on the wire. */
   readonly metadata?: Readonly<Record<string, unknown>>
 }

@@ -14,7 +14,8 @@ export function complete(
   hasBeenShown: boolean,
   now: Millis,
 ): Failure | null {
-  if (finished.reason === 'error') return failure('stream_error', 'the answer ended with an error')
+  if (finished.reason === 'error')
+    return { ...failure('stream_error', 'the answer ended with an error'), where: 'stream' }
   let ending = finished
   if (isOn(validation)) {
     const { toolDeltas, held, request } = attempt

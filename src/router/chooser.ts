@@ -216,7 +216,7 @@ export class Chooser {
   /** Whether what has failed says not to go on there. */
   private isRuledOut(endpoint: number): boolean {
     if (this.failed === null) return false
-    const { nextProvider, nextModel } = this.desk.reactions[this.failed.class]
+    const { nextProvider, nextModel } = this.desk.reactionTo(this.failed)
     return !(this.isOfFailedModel(endpoint) ? nextProvider : nextModel)
   }
 

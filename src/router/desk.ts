@@ -5,6 +5,7 @@
 import { at, type Rng } from '../base/index.ts'
 import type { Choices, ErrorClass, Offer } from '../protocol/index.ts'
 import { Allowance } from './allowance.ts'
+import type { Failure } from './failures.ts'
 import type { Guard } from './guard.ts'
 import type { Health } from './health.ts'
 import { Ladder } from './ladder.ts'
@@ -37,7 +38,7 @@ export class Desk {
   /** What the policy believes of endpoints, and what stands between it and each of them. */
   readonly belief: Belief
   readonly guards: readonly Guard[]
-  /** What each class of error means for it. */
+  /** What each class of error means for it: see `reactionTo`. */
   readonly reactions: Readonly<Record<ErrorClass, Reaction>>
   /** The extra attempts it may make. */
   readonly allowance: Allowance
@@ -61,11 +62,17 @@ export class Desk {
     this.rng = rng
     this.belief = at(health.beliefs, index)
     this.guards = at(health.guards, index)
-    this.reactions = reactionsOf(resilience.reactions)
+    this.reactions = reactionsOf(resilience.reactions, choices)
     this.allowance = new Allowance(policy, offers.length)
     const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
     this.ladder = degrade ? new Ladder(degrade, halves, terms, resilience) : null
     this.budget = budget ? new BudgetBook(budget, offers, this.epoch) : null
     this.intake = shedding ? new Intake(shedding) : null
+  }
+
+  /** What a failure means: that of its class, unless nothing was said at all, and that is to be the end. */
+  reactionTo({ class: errorClass, isBlank }: Failure): Reaction {
+    const isTakenAsEmpty = isBlank === true && !this.choices.blank_responses_cascade
+    return this.reactions[isTakenAsEmpty ? 'empty_completion' : errorClass]
   }
 }

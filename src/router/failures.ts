@@ -2,14 +2,17 @@
  * What went wrong on the way, and what the caller is told when nothing worked: the last failure, unless all were of one
  * kind (openrouter.md §3.8): all rate-limited is 429, all transient is 503, both with the shortest hint.
  */
-import type { Millis } from '../base/index.ts'
+import { at, type Millis } from '../base/index.ts'
 import {
   STATUS_OF,
   type Availability,
   type CallFailure,
   type ErrorClass,
+  type Failed,
   type FailedAttempt,
   type FailureDetail,
+  type Offer,
+  type Signal,
 } from '../protocol/index.ts'
 import type { Plan } from './plan.ts'
 import { REACTIONS } from './reactions.ts'
@@ -25,6 +28,8 @@ export interface Failure {
   readonly raw?: string
   /** What a moderation flagged the prompt for. */
   readonly reasons?: readonly string[]
+  /** `stream`: inside an answer that had begun. */
+  readonly where?: Failed['where']
   /** Nothing was said at all: no content, and no reason for that. */
   readonly isBlank?: boolean
 }
@@ -34,6 +39,8 @@ export interface Tried {
   readonly endpoint: number
   /** null: it did not fail, or was not to blame. */
   readonly why: Failure | null
+  /** What of its answer nobody has seen yet. */
+  readonly held: readonly Signal[]
 }
 
 export function failure(errorClass: ErrorClass, message: string): Failure {
@@ -55,12 +62,17 @@ export function statusOf(why: Failure): number {
 }
 
 /** The answer for a call that ends for this reason, after these attempts, in order. */
-export function answerOf(why: Failure, tried: readonly Tried[], { funnel, order }: Plan): CallFailure {
+export function answerOf(
+  why: Failure,
+  tried: readonly Tried[],
+  offers: readonly Offer[],
+  { funnel, order }: Plan,
+): CallFailure {
   const { class: errorClass, message } = why
   const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
-  if (why.class === 'no_endpoint' && order.length === 0) return { ...answer, detail: { funnel } }
-  const failed = tried.filter((one): one is Lost => one.why !== null)
-  const detail = detailOf(why, failed)
+  if (errorClass === 'no_endpoint' && order.length === 0) return { ...answer, detail: { funnel } }
+  const failed = tried.filter(hasFailed)
+  const detail = detailOf(why, failed, offers)
   if (detail.told === undefined) return { ...answer, detail }
   const hints = failed.flatMap(({ why: { retryAfterMs } }) => retryAfterMs ?? [])
   const shared = { ...answer, retryAfterMs: hints.length === 0 ? null : Math.min(...hints), detail }
@@ -70,32 +82,48 @@ export function answerOf(why: Failure, tried: readonly Tried[], { funnel, order 
     case 'temporarily_unavailable':
       return { ...shared, status: 503 }
     default:
-      return { ...answer, detail }
+      return { ...answer, ...(detail.moderation && { status: MODERATED }), detail }
   }
 }
 
 /** An answer that broke off after the commit: nobody else is asked, and what failed before it is told with it. */
-export function breachOf(why: Failure, tried: readonly Tried[]): CallFailure {
-  const failed = tried.filter((one): one is Lost => one.why !== null)
-  const detail = { ...detailOf(why, failed), availability: null }
+export function breachOf(why: Failure, tried: readonly Tried[], offers: readonly Offer[]): CallFailure {
+  const detail = { ...detailOf(why, tried.filter(hasFailed), offers), availability: null }
   return { class: why.class, status: statusOf(why), retryAfterMs: null, message: why.message, detail }
+}
+
+/** The status of a moderation that flags a prompt. */
+const MODERATED = 403
+
+function hasFailed(one: Tried): one is Lost {
+  return one.why !== null
 }
 
 interface Lost extends Tried {
   readonly why: Failure
 }
 
-function detailOf(why: Failure, failed: readonly Lost[]): FailureDetail {
-  const told = failed.findLastIndex((one) => one.why === why)
-  const isModerated = why.class === 'content_policy' && why.status === 403
-  const availability = told < 0 ? ownAvailability(why) : availabilityOf(failed)
+function detailOf(why: Failure, failed: readonly Lost[], offers: readonly Offer[]): FailureDetail {
+  const place = failed.findLastIndex((one) => one.why === why)
+  const told = failed[place]
+  const availability = told === undefined ? ownAvailability(why) : availabilityOf(failed)
   return {
     ...(failed.length > 0 && { attempts: failed.map(attemptOf) }),
-    ...(told >= 0 && { told }),
-    ...(isModerated && { moderation: { reasons: why.reasons ?? NO_REASON } }),
+    ...(told && { told: place }),
+    ...(told && isModeration(told, offers) && { moderation: { reasons: why.reasons ?? NO_REASON } }),
+    ...(told && why.where === 'stream' && told.held.some(isContent) && { partial: told.held }),
     ...(availability?.code === 'temporarily_unavailable' && { errorType: 'provider_overloaded' }),
     availability,
   }
+}
+
+function isContent({ type }: Signal): boolean {
+  return type === 'content'
+}
+
+/** Whether it was the gateway's moderation that refused: where it moderates for the endpoint, or says so by its status. */
+function isModeration({ why, endpoint }: Lost, offers: readonly Offer[]): boolean {
+  return why.class === 'content_policy' && (why.status === MODERATED || at(offers, endpoint).isModerated)
 }
 
 const NO_REASON: readonly string[] = ['flagged']

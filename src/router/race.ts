@@ -9,7 +9,7 @@
  */
 import { assertNever, at, NEVER, type Millis } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
-import type { Content, ErrorClass, Finished, NanoDollars, Signal } from '../protocol/index.ts'
+import type { Content, ErrorClass, Finished, Garbled, NanoDollars, Signal } from '../protocol/index.ts'
 import { complete } from './answer.ts'
 import { Attempt, NO_DELTAS, NO_SIGNALS, type Start } from './attempt.ts'
 import { failure, type Failure } from './failures.ts'
@@ -158,14 +158,16 @@ export class Race {
         this.finish(attempt, signal, now, out)
         return
       case 'garbled':
-        this.fail(attempt, failure('invalid_response', `not what the dialect promises: ${signal.pattern}`), now, out)
+        this.fail(attempt, garbled(signal), now, out)
         return
       case 'failed':
         this.fail(attempt, signal, now, out)
         return
       case 'closed': {
         const errorClass = attempt.wasAccepted ? 'stream_cut' : 'connection_reset'
-        this.fail(attempt, failure(errorClass, `the connection was closed (${signal.how}) before the end`), now, out)
+        const why = failure(errorClass, `the connection was closed (${signal.how}) before the end`)
+        const isBlank = attempt.wasAccepted && signal.how === 'clean' && attempt.firstContentAt === null
+        this.fail(attempt, isBlank ? { ...why, isBlank } : why, now, out)
         return
       }
       default:
@@ -306,6 +308,11 @@ export class Race {
     this.life.answered(best, contest.billed, now, out)
     return true
   }
+}
+
+function garbled({ pattern }: Garbled): Failure {
+  const why = failure('invalid_response', `not what the dialect promises: ${pattern}`)
+  return pattern === 'empty_body' ? { ...why, isBlank: true } : why
 }
 
 const LOST = failure('cancelled', 'another endpoint was faster')

@@ -14,7 +14,7 @@
  * A class with none of the three ways on is final: the caller gets it as it is.
  */
 import { z } from 'zod'
-import { ERROR_CLASSES, type ErrorClass } from '../protocol/index.ts'
+import { ERROR_CLASSES, type Choices, type ErrorClass } from '../protocol/index.ts'
 
 export interface Reaction {
   readonly retryHere: boolean
@@ -100,17 +100,29 @@ export const reactionsSchema = z.partialRecord(z.enum(OVERRIDABLE), overrideSche
   examples: [{ rate_limited: { retry_here: false } }],
 })
 
-/** The table of one policy. */
-export function reactionsOf(overrides: z.infer<typeof reactionsSchema> | undefined): typeof REACTIONS {
-  if (overrides === undefined) return REACTIONS
+/** Classes that go on to the next endpoint only where the contract is read so: a choice of the fleet file turns it off. */
+const CASCADES = {
+  account_errors_cascade: ['authentication', 'payment_required', 'permission_denied'],
+  invalid_requests_cascade: ['invalid_request'],
+  blank_responses_cascade: ['empty_completion'],
+} as const satisfies Partial<Record<keyof Choices, readonly ErrorClass[]>>
+const CASCADE_CHOICES = Object.keys(CASCADES) as (keyof typeof CASCADES)[]
+
+/** The table of one policy: the fleet's choices first, then what the policy says otherwise. */
+export function reactionsOf(
+  overrides: z.infer<typeof reactionsSchema> | undefined,
+  choices: Pick<Choices, keyof typeof CASCADES>,
+): typeof REACTIONS {
+  const final = CASCADE_CHOICES.flatMap((choice): readonly ErrorClass[] => (choices[choice] ? [] : CASCADES[choice]))
+  if (overrides === undefined && final.length === 0) return REACTIONS
   const table = { ...REACTIONS }
   for (const name of ERROR_CLASSES) {
-    const { retry_here: retryHere, next_provider: nextProvider, next_model: nextModel } = overrides[name] ?? {}
+    const { retry_here: retryHere, next_provider: nextProvider, next_model: nextModel } = overrides?.[name] ?? {}
     const base = REACTIONS[name]
     table[name] = {
       ...base,
       retryHere: retryHere ?? base.retryHere,
-      nextProvider: nextProvider ?? base.nextProvider,
+      nextProvider: nextProvider ?? (base.nextProvider && !final.includes(name)),
       nextModel: nextModel ?? base.nextModel,
     }
   }

@@ -296,7 +296,7 @@ export class RequestLife {
   private retryOf({ start }: Attempt, why: Failure, now: Millis): Start | null {
     const { desk, call, race, chooser } = this
     const { retry } = desk.resilience
-    if (!desk.reactions[why.class].retryHere || start.retry >= retry.attempts || chooser.isExhausted) return null
+    if (!desk.reactionTo(why).retryHere || start.retry >= retry.attempts || chooser.isExhausted) return null
     if (at(desk.guards, start.endpoint).admits(now) !== true) return null
     const dice = desk.rng.fork(RETRY_STREAM, call.request.weather, call.number, race.attempts.length)
     const waitedMs = retryDelayMs(retry, start.retry, why.retryAfterMs, start.waitedMs, this.totalAt - now, dice)
@@ -314,7 +314,7 @@ export class RequestLife {
       out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
       return
     }
-    const answer = breachOf(why, this.race.attempts)
+    const answer = breachOf(why, this.race.attempts, this.desk.offers)
     this.close('truncated', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
   }
@@ -338,7 +338,7 @@ export class RequestLife {
   }
 
   private refuse(why: Failure, now: Millis, out: RouterOut): void {
-    const answer = answerOf(why, this.race.attempts, this.chooser.plan)
+    const answer = answerOf(why, this.race.attempts, this.desk.offers, this.chooser.plan)
     this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
   }

@@ -1,9 +1,11 @@
-/** Behaviours 80–82, 86, 88, 89, 95: errors on the wire. */
+/** Behaviours 80–82, 86, 88, 89, 95, 100, 101: errors on the wire. */
 import { describe, expect } from 'vitest'
 import { ERROR_CLASSES, ERROR_TYPES, errorTypeOf, STATUS_OF, type Failed } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, Lab, offers, policy } from './lab.ts'
+import { brokenCompletionShape, envelopeShape, errorChunkShape } from '../../src/gateway/index.ts'
 import { toldOf } from './telling.ts'
+import { CHAT, HELLO, MODEL, onWire, PLAIN_CHAT } from './wire.ts'
 
 const PROVIDERS = [{ provider: 'alpha', name: 'Alpha' }, 'beta', 'gamma'] as const
 
@@ -54,6 +56,48 @@ describe('errors on the wire', () => {
     expect(toldOf(without.it, without.call).headers).toEqual({})
   })
 
+  behaviour(86, 'a moderation is a 403 with reasons, the flagged input cut in the middle, and for whom', async () => {
+    const input = `${'a'.repeat(90)}${'z'.repeat(90)}`
+    const filters = [
+      { served: offers({ provider: 'alpha', name: 'Alpha', moderated: true }), status: 400 },
+      { served: offers({ provider: 'alpha', name: 'Alpha' }), status: 403 },
+    ]
+    for (const { served, status } of filters) {
+      const it = new Lab(fleet(served), policy())
+      const call = it.ask()
+      it.hear(call, failed('content_policy', { status, reasons: ['violence', 'self-harm'] }))
+      const told = toldOf(it, call, { input: () => input })
+      expect(told.status).toBe(403)
+      expect(told.body.error.message).toBe(
+        'm requires moderation on Alpha. Your input was flagged for "violence, self-harm". No credits were charged.',
+      )
+      expect(told.body.error.metadata).toMatchObject({
+        reasons: ['violence', 'self-harm'],
+        flagged_input: `${'a'.repeat(48)}...${'z'.repeat(48)}`,
+        provider_name: 'Alpha',
+        model_slug: 'm',
+      })
+      expect(it.end(call)?.billed).toBe(0)
+    }
+    // A filter of the provider's own is its error, and not a moderation.
+    const own = new Lab(fleet(offers('alpha')), policy())
+    const call = own.ask()
+    own.hear(call, failed('content_policy'))
+    expect(toldOf(own, call)).toMatchObject({ status: 400, body: { error: { message: 'Provider returned error' } } })
+
+    const endpoints = [{ provider: 'alpha', native: 'openrouter' }]
+    const faults = { alpha: { fault: 'content_policy', mode: 'moderation', reasons: ['violence'] } }
+    await onWire({ endpoints, faults }, async (wire) => {
+      const answer = await wire.chat()
+      expect(answer.status).toBe(403)
+      expect(envelopeShape.parse(answer.json()).error.metadata).toMatchObject({
+        reasons: ['violence'],
+        flagged_input: HELLO[0]?.content,
+        model_slug: MODEL,
+      })
+    })
+  })
+
   behaviour(88, 'a 500 is masked and keeps only its type; 502 and 503 are told in full', () => {
     const routing = { attempt: 1 }
     const words = { message: 'KeyError at line 12', code: 'internal_error', raw: 'Traceback' }
@@ -85,4 +129,62 @@ describe('errors on the wire', () => {
     expect(errorTypeOf('invalid_request', 422)).toBe('unprocessable')
     expect(ERROR_TYPES).toMatchObject({ unprocessable: 422, content_policy_violation: 400, unmapped: 500 })
   })
+
+  behaviour(95, 'a completion that broke off is handed over as far as it came, its error on the choice', () =>
+    onWire(BREAKS, async (wire) => {
+      const body = { model: MODEL, messages: HELLO }
+      const answer = await wire.post(CHAT, body)
+      expect(answer.status).toBe(200)
+      const { choices, provider } = brokenCompletionShape.parse(answer.json())
+      expect(provider).toBe('alpha')
+      expect(choices[0].message.content).not.toBe('')
+      expect(choices[0].error.metadata?.error_type).toBeDefined()
+      expect(wire.of('call.closed')).toMatchObject([{ outcome: 'failed', billed: 0 }])
+      // OpenAI has no such answer: there it is an error like any other.
+      expect((await wire.post(PLAIN_CHAT, body)).status).toBeGreaterThanOrEqual(500)
+    }),
+  )
+
+  behaviour(100, 'an error inside a stream: 200, an integer code, an empty delta, finish_reason `error`', async () => {
+    for (const isFollowed of [true, false]) {
+      const gateway = { choices: { done_after_error: isFollowed } }
+      await onWire({ ...BREAKS, gateway }, async (wire) => {
+        const answer = await wire.chat({ stream: true })
+        expect(answer.status).toBe(200)
+        const events = answer.events()
+        expect(events.includes('[DONE]')).toBe(isFollowed)
+        const chunks = answer.chunks()
+        const errors = chunks.filter((chunk) => 'error' in chunk)
+        expect(errors).toHaveLength(1)
+        expect(chunks.at(-1)).toBe(errors[0])
+        const { error, choices } = errorChunkShape.parse(errors[0])
+        expect(choices).toHaveLength(1)
+        expect(error.metadata?.error_type).toBeDefined()
+        expect(wire.of('attempt.started')).toHaveLength(1)
+      })
+    }
+  })
+
+  behaviour(101, 'an error as the first event, with empty choices, is a failure', async () => {
+    // From a provider: the next one takes over, and the caller sees nothing of it.
+    await onWire({ faults: { alpha: { fault: 'stream', mode: 'error_first' } } }, async (wire) => {
+      const chunks = (await wire.chat({ stream: true })).chunks()
+      expect(chunks.some((chunk) => 'error' in chunk)).toBe(false)
+      expect(wire.of('attempt.ended').map(({ outcome }) => outcome)).toEqual(['failed', 'ok'])
+    })
+    // From the gateway: where the policy commits to headers, nothing has been said when the error comes.
+    const early = { resilience: { commit: { at: 'on_headers' } } }
+    const faults = { alpha: { fault: 'stream', mode: 'error_first' } }
+    await onWire({ faults, policy: early }, async (wire) => {
+      const [first, ...rest] = (await wire.chat({ stream: true })).chunks()
+      expect(errorChunkShape.parse(first).choices).toEqual([])
+      expect(rest).toEqual([])
+    })
+  })
 })
+
+/** Everything that alpha says breaks off in the middle with an error in band, and there is nobody else. */
+const BREAKS = {
+  endpoints: [{ provider: 'alpha', latency: { ttft_p50: '5ms', ttft_p95: '5ms', tokens_per_second: 1_000 } }],
+  faults: { alpha: { fault: 'stream', mode: 'error_beside' } },
+}

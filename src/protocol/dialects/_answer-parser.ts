@@ -276,6 +276,7 @@ export abstract class AnswerParser implements Parser {
       where: 'response',
       message: parts.message,
       ...codeOf(parts.code),
+      ...(parts.reasons && { reasons: parts.reasons }),
       ...(body !== '' && { raw: body }),
       ...(hint && { retryAfterForm: hint.form }),
       ...(isHtml && { html: true }),

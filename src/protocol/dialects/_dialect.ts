@@ -242,7 +242,7 @@ function newShape(request: WireRequest, parameters: readonly string[]): RequestS
 /**
  * What of a conversation survives the wire: both sides of the law go through this. Beyond `coalesce` it
  *
- *   forgets   `connected`, the words, an error's own code and body, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
+ *   forgets   `connected`, the words, an error's own code, body and reasons, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
  *   counts    content and tool calls in `usage`'s output tokens when there is one, else by the bytes of their text;
  *   rounds    a Retry-After to what its form can say (whole seconds, or whole milliseconds; inside a stream: nothing);
  *   and, for an answer in one JSON piece, which has no order of its own, puts reasoning before text before tool calls,
@@ -299,7 +299,16 @@ function comparableTool(delta: ToolDelta, counted: number | undefined): ToolDelt
 }
 
 function comparableFailed(failed: Failed): Failed {
-  const { html, written: _written, headers, retryAfterForm, code: _code, raw: _raw, ...rest } = failed
+  const {
+    html,
+    written: _written,
+    headers,
+    retryAfterForm,
+    code: _code,
+    raw: _raw,
+    reasons: _reasons,
+    ...rest
+  } = failed
   const form = retryAfterForm ?? 'seconds'
   const unit = form === 'milliseconds' ? 1 : 1000
   const isHinted = failed.retryAfterMs !== null && failed.where === 'response'

@@ -19,6 +19,8 @@ export interface ErrorParts {
   readonly code: unknown
   /** OpenRouter's `metadata.error_type`, Google's `reason`. */
   readonly errorType: unknown
+  /** OpenRouter's `metadata.reasons`: what a moderation flagged. */
+  readonly reasons?: readonly string[]
 }
 
 /** The words of one dialect. */
@@ -188,11 +190,14 @@ export function partsOfError(error: unknown, outerCode: unknown = null, depth = 
   const quoted = depth < NESTED_MAX ? quotedIn(inner, message) : null
   if (quoted) return partsOfError(quoted, inner['code'] ?? outerCode, depth + 1)
   const { details } = inner
+  const metadata = recordOf(inner['metadata'])
+  const reasons = listOf(metadata?.['reasons']).filter((reason) => typeof reason === 'string')
   return {
     message: typeof message === 'string' ? message.slice(0, MESSAGE_LENGTH_MAX) : '',
     type: inner['type'] ?? inner['status'],
     code: inner['code'] ?? recordOf(details)?.['error_code'],
-    errorType: errorTypeOf(recordOf(inner['metadata'])) ?? reasonOf(details),
+    errorType: errorTypeOf(metadata) ?? reasonOf(details),
+    ...(reasons.length > 0 && { reasons }),
   }
 }
 

@@ -61,9 +61,9 @@ export const openrouter: Native = {
   },
   vague: { server_error: 'server', gateway_timeout: 'timeout', invalid_request: 'invalid_request' },
   jsonType: 'application/json',
-  body: ({ class: name, message }, status) =>
+  body: ({ class: name, message, reasons }, status) =>
     JSON.stringify({
-      error: { code: status, message, metadata: { error_type: says[name].errorType } },
+      error: { code: status, message, metadata: { error_type: says[name].errorType, ...(reasons && { reasons }) } },
       user_id: 'user_squall',
     }),
   headers: cloudflare,

@@ -26,6 +26,15 @@ export const contentPolicy = defineFault({
     after: ratio()
       .default(0.5)
       .meta({ description: 'With `stream_filter`: the share of the answer that came through.', examples: ['50%'] }),
+    reasons: z
+      .array(z.string().min(1).max(64))
+      .min(1)
+      .max(16)
+      .optional()
+      .meta({
+        description: 'With `moderation`: what it flags the prompt for. Absent: it does not say.',
+        examples: [['violence']],
+      }),
   },
   example:
     '{ at: 30s, for: 2m, on: { provider: openai }, fault: content_policy, mode: prompt, probability: 5%, per: request }',
@@ -90,12 +99,12 @@ export const contentPolicy = defineFault({
     },
   ],
   label: ({ mode }) => mode.replace('_', ' '),
-  begin({ mode, after }) {
+  begin({ mode, after, reasons }) {
     switch (mode) {
       case 'prompt':
         return { onAdmit: (strike) => turnAway(strike, 'content_policy') }
       case 'moderation':
-        return { onAdmit: (strike) => turnAway(strike, 'content_policy', { status: 403 }) }
+        return { onAdmit: (strike) => turnAway(strike, 'content_policy', { status: 403, ...(reasons && { reasons }) }) }
       case 'stream_filter':
         return { onScript: whole((script) => endAfter(script, after, 'content_filter')) }
       case 'refusal':

@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { duration, ratio, type Millis } from '../../base/index.ts'
 import { CUT_CLEAN, CUT_RESET, PING, type Failed, type GarbledPattern, type Signal } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
-import { breakAfter, carries, inChunks, isWhole, oddly, type Cue, type Script } from '../service.ts'
+import { breakAfter, carries, endAfter, inChunks, isWhole, oddly, type Cue, type Script } from '../service.ts'
 
 const MODES = [
   'cut',
@@ -15,6 +15,7 @@ const MODES = [
   'stall',
   'keepalive_only',
   'error_event',
+  'error_beside',
   'error_first',
   'opening_then_error',
   'missing_finish',
@@ -38,7 +39,7 @@ export const stream = defineFault({
   params: {
     mode: z.enum(MODES).meta({
       description:
-        '`cut`: a clean end without its terminal marker. `reset`: the connection breaks. `stall`: open and silent, for ever or for `silence`. `keepalive_only`: signs of life and nothing else. `error_event`: an error inside the stream. `error_first`: 200, and nothing but an error. `opening_then_error`: the event that opens the answer, then an error. `missing_finish`: all of it and the terminal marker, no finish reason. `malformed_frame`: an event of broken JSON. `giant_frame`: an event of more than a megabyte. `duplicate_frame`: one event twice. `reorder`: two events in the wrong order, where order matters. `burst`: everything at once, at the end. `json_instead`: one JSON body although a stream was asked for.',
+        '`cut`: a clean end without its terminal marker. `reset`: the connection breaks. `stall`: open and silent, for ever or for `silence`. `keepalive_only`: signs of life and nothing else. `error_event`: an error inside the stream. `error_beside`: the same, and an answer in one piece comes as far as it went, with the error beside it. `error_first`: 200, and nothing but an error. `opening_then_error`: the event that opens the answer, then an error. `missing_finish`: all of it and the terminal marker, no finish reason. `malformed_frame`: an event of broken JSON. `giant_frame`: an event of more than a megabyte. `duplicate_frame`: one event twice. `reorder`: two events in the wrong order, where order matters. `burst`: everything at once, at the end. `json_instead`: one JSON body although a stream was asked for.',
     }),
     after: ratio()
       .default(0.5)
@@ -200,6 +201,8 @@ function played(
       return keptAlive(breakAfter(script, after, []), pingEveryMs)
     case 'error_event':
       return breakAfter(script, after, [errorIn(script)])
+    case 'error_beside':
+      return script.stream ? breakAfter(script, after, [errorIn(script)]) : brokenOff(script, after)
     case 'error_first':
       return breakAfter(script, 0, [errorIn(script)])
     case 'opening_then_error':
@@ -233,6 +236,14 @@ function errorIn({ stream: isStream }: Script): Failed {
     where: isStream ? 'stream' : 'response',
     message: 'The server had an error while processing your request. Sorry about that!',
   }
+}
+
+/** An answer in one piece, as far as it went, with an error in place of its end. */
+function brokenOff(script: Script, share: number): Script {
+  const { cues } = endAfter(script, share, 'error')
+  const said = cues.filter(({ signal }) => signal.type !== 'usage' && signal.type !== 'finished')
+  const afterMs = cues.at(-1)?.afterMs ?? 0
+  return { ...script, cues: [...said, { afterMs, signal: errorIn({ ...script, stream: true }) }] }
 }
 
 function garbled(pattern: GarbledPattern): Signal {
