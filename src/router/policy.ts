@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { count, schemaVersion } from '../base/index.ts'
+import { readModelName, type RequestWishes } from '../protocol/index.ts'
 import { balanceSchema } from './policies/balance.ts'
 import { breakerSchema } from './policies/breaker.ts'
 import { budgetSchema } from './policies/budget.ts'
@@ -56,9 +57,10 @@ export const resilienceSchema = z.strictObject({
   balance: balanceSchema
     .optional()
     .meta({ description: 'Absent: OpenRouter’s draw by price.', examples: [{ by: 'power_of_two' }] }),
-  stickiness: stickinessSchema
-    .optional()
-    .meta({ description: 'Absent: each request for itself.', examples: [{ by: 'session' }] }),
+  stickiness: stickinessSchema.optional().meta({
+    description: 'Absent: a conversation stays only where its prompt is in a cache that makes it cheaper.',
+    examples: [{ by: 'session' }],
+  }),
   spill_over: spillOverSchema
     .optional()
     .meta({ description: 'Absent: the next model is asked only after the first.', examples: [{ factor: 1.4 }] }),
@@ -134,10 +136,13 @@ export const policyFields = z
     schema_version: schemaVersion,
   })
   .refine(
-    ({ provider, resilience }) => resilience.balance === undefined || (!provider.sort && !provider.order?.length),
+    ({ models, provider, service_tier: tier, resilience }) =>
+      resilience.balance === undefined ||
+      (!provider.sort && !provider.order?.length && !isTiered(tier) && !models.some(isSortedByName)),
     {
       path: ['resilience', 'balance'],
-      error: 'the request half says in which order to ask (`sort` or `order`); drop that, or drop `balance`',
+      error:
+        'the request half says in which order to ask (`sort`, `order`, `service_tier`, or a suffix of a model); drop that, or drop `balance`',
     },
   )
   .superRefine(({ rules, resilience: { budget } }, context) => {
@@ -164,4 +169,12 @@ function withModelList(fields: unknown): unknown {
 function modelFirst({ model, ...policy }: z.infer<typeof policyFields>): Omit<z.infer<typeof policyFields>, 'model'> {
   if (model === undefined) return policy
   return { ...policy, models: [model, ...policy.models.filter((other) => other !== model)] }
+}
+
+function isSortedByName(name: string): boolean {
+  return readModelName(name).suffixes.some((suffix) => suffix !== 'online')
+}
+
+function isTiered(tier: RequestWishes['service_tier']): boolean {
+  return tier === 'priority' || tier === 'fast' || tier === 'flex'
 }

@@ -14,7 +14,13 @@
  * `order` switches load balancing off, and the tiers that a suffix lets in; `service_tier: default` does the latter too.
  * An explicit `sort` goes before the order that a suffix or a tier brings along.
  */
-import { readModelName, type DynamicSuffix, type Offer, type Tier } from '../protocol/index.ts'
+import {
+  readModelName,
+  type DynamicSuffix,
+  type Offer,
+  type RequestHalf as WireHalf,
+  type Tier,
+} from '../protocol/index.ts'
 import type { ProviderPreferences, RequestHalf } from './preferences.ts'
 import { SORTS } from './strategies/index.ts'
 
@@ -36,8 +42,6 @@ export interface Intent {
   readonly order: readonly string[]
   /** The tier that the request asks for. */
   readonly tier: Tier | null
-  /** Plugins, those of suffixes included. */
-  readonly plugins: readonly { readonly id: string }[]
 }
 
 const SORT_OF: Readonly<Partial<Record<DynamicSuffix, SortBy>>> = {
@@ -65,15 +69,12 @@ export function resolve(half: RequestHalf, isOffered: (model: string) => boolean
   }
   const { sort } = provider
   const asked = (typeof sort === 'object' ? sort?.partition : null) ?? (route === 'sort' ? 'none' : null)
-  const plugins = half.plugins ?? []
-  const isOnline = wishes.some(({ suffixes }) => suffixes.includes('online')) && !plugins.some(({ id }) => id === 'web')
   return {
     wishes,
     provider,
     partition: asked ?? 'model',
     order: provider.order ?? [],
     tier: service == null ? null : TIER_OF_SERVICE[service],
-    plugins: isOnline ? [...plugins, { id: 'web' }] : plugins,
   }
 }
 
@@ -97,3 +98,14 @@ export function admitsTier(intent: Intent, { tier, tag, model }: Pick<Offer, 'ti
   const wish = intent.wishes.find((candidate) => candidate.model === model)
   return wish?.suffixes.some((suffix) => TIER_OF[suffix] === tier) ?? false
 }
+
+/** The plugins of a request half; `:online` asks for one of them. */
+export function pluginsOf({ models, plugins }: Half): Half['plugins'] {
+  const isOnline = models.some((name) => readModelName(name).suffixes.includes('online'))
+  if (!isOnline || plugins?.some(({ id }) => id === WEB)) return plugins
+  return [...(plugins ?? []), { id: WEB }]
+}
+
+type Half = Pick<WireHalf, 'models' | 'plugins'>
+
+const WEB = 'web'

@@ -108,10 +108,11 @@ export function checkPolicies(
     for (const { path: place, use } of uses) {
       use.models.forEach((model, number) => {
         const where = [...place, 'models', number]
-        if (use.models.indexOf(model) < number) {
-          const message = `"${model}" is in the list already: a fallback goes on to another model, and never back`
+        const { model: id } = readModelName(model, isOffered)
+        if (use.models.findIndex((other) => readModelName(other, isOffered).model === id) < number) {
+          const message = `"${id}" is in the list already: a fallback goes on to another model, and never back`
           misfits.push({ path: where, message, fix: 'remove it' })
-        } else if (!models.includes(readModelName(model, isOffered).model)) {
+        } else if (!models.includes(id)) {
           misfits.push({ path: where, ...unknown('model', model, models, 'the fleet') })
         }
       })

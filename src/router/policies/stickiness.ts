@@ -2,7 +2,8 @@
  * Stickiness: the turns of a conversation (or all requests of a tenant) go to the same endpoint, where their prompt is
  * still in the cache. Nothing is remembered: rendezvous hashing gives each key its own order of endpoints, so when one
  * leaves, its keys and no others move, each to its next, and back when it returns. An endpoint that already has more
- * than its share takes no further key until it has less (bounded load).
+ * than its share takes no further key until it has less (bounded load). It takes the place of the gateway's own
+ * stickiness (router/sticky.ts), which begins with a cache that was used, remembers, and knows no bound.
  *
  *   | field | default | source                                                                                       |
  *   | ----- | ------- | -------------------------------------------------------------------------------------------- |
