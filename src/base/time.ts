@@ -20,3 +20,4 @@ export function quantize(millis: number): Millis {
 
 export const SECOND: Millis = 1_000
 export const MINUTE: Millis = 60_000
+export const HOUR: Millis = 3_600_000

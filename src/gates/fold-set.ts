@@ -37,7 +37,8 @@ type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'> | Entr
 type MoneyEntry = EntryOf<'fleet.charged'> | EntryOf<'attempt.ended'>
 
 export class FoldSet {
-  private readonly traces = new Traces()
+  /** What is known of requests in flight, for folds beside the metrics that are attached after these. */
+  readonly traces = new Traces()
   private readonly groups = new Map<string, Group>()
   private readonly folds = new Map<string, MetricFold>()
   private readonly directory: Directory

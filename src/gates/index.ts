@@ -7,6 +7,7 @@
  * To add a metric: a file in metrics/, and a line in metrics/index.ts.
  */
 export * from './assertion.ts'
+export type { Chronicle, ErrorRow, StateSpan } from './chronicle.ts'
 export * from './fold-set.ts'
 export * from './format.ts'
 export * from './gate.ts'

@@ -22,6 +22,7 @@ import { Gate, selectorOf, type GateSpec } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
 import type { MetricFold } from './metric-fold.ts'
 import type { IsLegal, Stat } from './metric.ts'
+import { ChronicleFold } from './chronicle.ts'
 import { METRICS, metricOf } from './metrics/index.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
 import { Tally } from './tally.ts'
@@ -46,7 +47,10 @@ export interface FinishOptions {
   readonly lag?: { readonly speed: number; readonly p99Ms: Millis }
 }
 
-export type Judgement = Pick<RunResult, 'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts'>
+export type Judgement = Pick<
+  RunResult,
+  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'chronicle'
+>
 
 /** What a gate says so far. */
 export type Gauge = GateResult
@@ -57,6 +61,8 @@ export class Judge {
   private readonly run: FoldSet
   private readonly twin: FoldSet
   private readonly tally: Tally
+  private readonly chronicle: ChronicleFold
+  private readonly twinChronicle: ChronicleFold
   private log: Log | null = null
   private hasTwin = false
 
@@ -65,6 +71,8 @@ export class Judge {
     this.run = new FoldSet(directory, remembering(isLegal))
     this.twin = new FoldSet(directory, remembering(isLegal))
     this.tally = new Tally(directory)
+    this.chronicle = new ChronicleFold(directory, this.run.traces)
+    this.twinChronicle = new ChronicleFold(directory, this.twin.traces)
     this.gates = gates.map((spec) => {
       const where = selectorOf(spec.where)
       const book = spec.book ?? 'upstream'
@@ -84,6 +92,7 @@ export class Judge {
     this.log = log
     log.attach(this.tally)
     this.run.attach(log)
+    log.attach(this.chronicle)
   }
 
   /** Listen to the same run without faults. Only what is compared with it is folded. */
@@ -91,6 +100,7 @@ export class Judge {
     assert(!this.hasTwin && log.length === 0, 'a twin is attached once, before the first entry')
     this.hasTwin = true
     this.twin.attach(log)
+    log.attach(this.twinChronicle)
   }
 
   /** What every gate would say if the run ended now. */
@@ -114,6 +124,7 @@ export class Judge {
       faults: this.tally.faultRows(endedAt),
       providers: this.tally.providerRows(),
       counts: this.tally.counts(this.log?.length ?? 0),
+      chronicle: this.chronicle.finish(endedAt, this.hasTwin ? this.twinChronicle : null),
     }
   }
 

@@ -2,6 +2,7 @@
  * What judging a run comes to: the shapes that reports, the screen and the command line share.
  */
 import type { Millis } from '../base/index.ts'
+import type { Chronicle } from './chronicle.ts'
 
 /** No evidence is never a pass: a gate that cannot tell is inconclusive, with a cause in words. */
 export const STATUSES = ['pass', 'fail', 'inconclusive'] as const
@@ -93,6 +94,12 @@ export interface RungRow {
   readonly ok: number
 }
 
+/** A file that was played. */
+export interface SourceText {
+  readonly file: string
+  readonly text: string
+}
+
 export interface Verdict {
   readonly status: Status
   /** Sentences, worst first; empty for a pass. */
@@ -134,6 +141,10 @@ export interface RunResult {
     /** Degraded requests by workflow and rung of its ladder, counted from 1. */
     readonly rungs: readonly RungRow[]
   }
+  /** What it was like over time. */
+  readonly chronicle: Chronicle
+  /** The scenario, its fleet and its policies, as they were read. */
+  readonly sources: readonly SourceText[]
   /** The command that plays this run again. */
   readonly reproduce: string
   /** Anything a reader must know: not reproducible because of outside clients, a lagging loop. */

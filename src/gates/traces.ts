@@ -106,6 +106,8 @@ export class Traces implements SortedFold {
   wastedAdded = 0
   /** The entry in hand is an attempt at another endpoint than its request's attempt before. */
   isSwitch = false
+  /** If so: the endpoint of that attempt before. */
+  switchedFrom = -1
   /** Charges that came for requests no longer known, and their sum in nano-dollars. */
   lateCharges = 0
   lateCost = 0
@@ -152,6 +154,7 @@ export class Traces implements SortedFold {
     if (trace.firstEndpoint < 0) trace.firstEndpoint = entry.endpoint
     else if (entry.endpoint !== trace.firstEndpoint) trace.hasMoved = true
     this.isSwitch = trace.lastEndpoint >= 0 && entry.endpoint !== trace.lastEndpoint
+    this.switchedFrom = trace.lastEndpoint
     trace.lastEndpoint = entry.endpoint
     slotOf(trace, entry.call, entry.attempt)
   }

@@ -5,11 +5,12 @@
  * It imports base, ledger and gates (and types of scenario). It never measures or judges: that is over by now.
  */
 import type { ReportFormat } from './_format.ts'
+import { html } from './html.ts'
 import { json } from './json.ts'
 import { junit } from './junit.ts'
 import { markdown } from './markdown.ts'
 
-export const REPORT_FORMATS = [json, markdown, junit] as const satisfies readonly ReportFormat[]
+export const REPORT_FORMATS = [json, html, markdown, junit] as const satisfies readonly ReportFormat[]
 
 export type { Envelope, ReportFormat } from './_format.ts'
 export { REPORT_VERSION } from './json.ts'

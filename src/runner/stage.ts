@@ -157,6 +157,7 @@ export class Stage {
       ...judged,
       expect,
       windows: this.directory.windows.filter(({ from }) => from !== NEVER),
+      sources: this.scenario.sources,
       reproduce: reproduceCommand(file, instead, seed, clock, speed),
       notes: this.handUsed
         ? [...notes, 'faults were started or healed by hand: the command below plays without them']

@@ -4,7 +4,7 @@
  * Every mistake is found, each with its place.
  */
 import type { Millis, Rng } from '../base/index.ts'
-import type { GateSpec, IsLegal, Status } from '../gates/index.ts'
+import type { GateSpec, IsLegal, SourceText, Status } from '../gates/index.ts'
 import type { Directory, WindowName } from '../ledger/index.ts'
 import {
   endpointId,
@@ -32,6 +32,8 @@ import { workflowDrafts } from './workload.ts'
 /** A scenario with everything it names, ready to run. */
 export interface CompiledScenario {
   readonly file: string
+  /** The texts of the scenario, its fleet and its policies, as far as they are files of their own. */
+  readonly sources: readonly SourceText[]
   /** Policies played in place of its own: paths, or `name=path`. */
   readonly instead: readonly string[]
   readonly name: string
@@ -59,6 +61,7 @@ export interface CompiledScenario {
 
 export interface Parts {
   readonly file: string
+  readonly sources?: readonly SourceText[]
   readonly instead: readonly string[]
   readonly scenario: Scenario
   readonly fleet: FleetSpec
@@ -76,7 +79,7 @@ export interface Compiled {
 }
 
 export function compile(parts: Parts): Compiled {
-  const { scenario, fleet, file, instead, arrivalFiles } = parts
+  const { scenario, fleet, file, sources = [], instead, arrivalFiles } = parts
   const { presets } = fleet.gateway
   const policies =
     presets === undefined ? parts.policies : parts.policies.map((policy) => presetPolicy(policy, presets))
@@ -104,6 +107,7 @@ export function compile(parts: Parts): Compiled {
 
   const compiled: CompiledScenario = {
     file,
+    sources,
     instead,
     name: scenario.name,
     summary: scenario.summary,

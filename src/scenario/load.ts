@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod'
 import { versionProblem } from '../base/index.ts'
+import type { SourceText } from '../gates/index.ts'
 import type { FleetSpec } from '../protocol/index.ts'
 import type { Policy } from '../router/index.ts'
 import { ARRIVALS, type ArrivalKind, type FileReading } from '../workload/index.ts'
@@ -71,7 +72,7 @@ export function loadScenario(file: string, files: Files, instead: readonly strin
     fleet: fleet ?? FLEET_STAND_IN,
     policies: policies.map((policy) => policy ?? POLICY_STAND_IN),
   }
-  const { compiled, misfits, warnings } = compile({ file, instead, scenario, ...parts })
+  const { compiled, misfits, warnings } = compile({ file, sources: inclusions.texts, instead, scenario, ...parts })
   const untold = misfits.filter((misfit) => !draft.isTold(misfit) && !inclusions.isTold(misfit))
   const place = (misfit: Misfit) => inclusions.diagnose({ ...misfit, path: draft.placeOf(misfit.path) })
   diagnostics.push(...untold.filter(({ severity }) => severity === undefined).flatMap(place))
@@ -110,6 +111,14 @@ class Inclusions {
     this.source = source
     this.files = files
     this.diagnostics = diagnostics
+  }
+
+  /** The texts that were read, the scenario's first, each once. */
+  get texts(): SourceText[] {
+    const all = [this.source, ...this.sources.map(({ source }) => source)]
+    return all
+      .filter((one, index) => all.findIndex(({ file }) => file === one.file) === index)
+      .map(({ file, lines }) => ({ file, text: lines.join('\n') }))
   }
 
   /** The thing itself, or what the file of that name holds; null when that is broken, which is then told. */

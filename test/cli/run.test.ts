@@ -169,7 +169,13 @@ test('run: report folder, holds every format, and no draft is left', async () =>
   const { report } = JSON.parse(out).runs[0]
   expect(report).toMatch(/^reports\/small-3-\d{8}-\d{6}$/)
   expect(readdirSync(join(folder, 'reports'))).toEqual([report.slice('reports/'.length)])
-  expect(readdirSync(join(folder, report)).sort()).toEqual(['junit.xml', 'ledger.jsonl.gz', 'report.json', 'report.md'])
+  expect(readdirSync(join(folder, report)).sort()).toEqual([
+    'junit.xml',
+    'ledger.jsonl.gz',
+    'report.html',
+    'report.json',
+    'report.md',
+  ])
   expect(err).toContain(`report: ${report}`)
   expect(JSON.parse(readFileSync(join(folder, report, 'report.json'), 'utf8'))).toMatchObject({
     scenario: 'small',

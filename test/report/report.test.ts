@@ -1,10 +1,13 @@
 /** Reports: what stands in them, and that nothing from outside means anything where it is read. */
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { REPORT_FORMATS, renderSummary } from '../../src/report/index.ts'
+import { html, STYLE_HASH } from '../../src/report/html.ts'
+import { STYLE } from '../../src/report/html/style.ts'
 import { json } from '../../src/report/json.ts'
 import { junit } from '../../src/report/junit.ts'
 import { markdown } from '../../src/report/markdown.ts'
-import { FAILED, gate, hostile, sample, UNCLEAR } from './sample.ts'
+import { CHRONICLE, FAILED, gate, hostile, sample, UNCLEAR } from './sample.ts'
 
 const envelope = { version: '0.1.0' }
 
@@ -12,6 +15,7 @@ describe('every format', () => {
   test('formats: names and files, are told apart', () => {
     expect(REPORT_FORMATS.map(({ id, fileName }) => `${id} ${fileName}`)).toEqual([
       'json report.json',
+      'html report.html',
       'markdown report.md',
       'junit junit.xml',
     ])
@@ -42,6 +46,54 @@ describe('json', () => {
       'scenario',
       'summary',
     ])
+  })
+})
+
+describe('html', () => {
+  const page = html.render(sample(), envelope)
+  const bodyOf = (text: string) => text.slice(text.indexOf('<body>'))
+  test('html: its own policy allows its stylesheet, and nothing else', () => {
+    expect(STYLE_HASH).toBe(`sha256-${createHash('sha256').update(STYLE).digest('base64')}`)
+    expect(page).toContain(`content="default-src &#39;none&#39;; style-src &#39;${STYLE_HASH}&#39;"`)
+    expect(page.match(/<style>/g)).toHaveLength(1)
+    expect(page).toContain(`<style>${STYLE}</style>`)
+    expect(page).not.toMatch(/ style=|<script|<link|<img|<iframe|https?:|url\(/)
+  })
+  test('html: verdict first, worst gates first, and what is drawn is said in words', () => {
+    expect(page).toMatch(/role="status">✗ fail</)
+    const rows = [...page.matchAll(/<td>(failover|tools|chat-success)</g)].map(([, id]) => id)
+    expect(rows).toEqual(['failover', 'tools', 'chat-success'])
+    expect(page).toContain('aria-label="The run over time: success was lowest at 3m, with 99.72%; 2 faults."')
+    expect(page).toContain('aria-label="Fallbacks: 1200 from openai:gpt to azure:gpt."')
+    expect(page).toContain('chat/3601')
+  })
+  test('html: what was not measured, leaves no number that is none', () => {
+    const empty = {
+      ...CHRONICLE,
+      arrived: [0],
+      ok: [0],
+      fallback: [0],
+      ttftP50: [null],
+      ttftP95: [null],
+      cost: [0],
+      twin: null,
+      traffic: [],
+      states: [],
+      flows: [],
+      errors: [],
+      latency: [],
+    }
+    const text = html.render(
+      sample({ chronicle: empty, gates: [], faults: [], windows: [], providers: [], sources: [], metrics: [] }),
+      envelope,
+    )
+    expect(text).not.toMatch(/NaN|undefined|Infinity|\bnull\b/)
+  })
+  test('html: names from outside are text: no tag, no attribute, no comment', () => {
+    const tags = (text: string) => [...bodyOf(text).matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name]) => name)
+    const text = html.render(hostile(), envelope)
+    expect(new Set(tags(text))).toEqual(new Set(tags(html.render(sample(), envelope))))
+    expect(text).not.toMatch(/ on[a-z]+=|javascript:|<!--/i)
   })
 })
 

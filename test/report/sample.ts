@@ -1,5 +1,5 @@
 /** A run that failed one gate, could not tell another, and has hostile names where asked. */
-import type { GateResult, RunResult } from '../../src/gates/index.ts'
+import type { Chronicle, GateResult, RunResult } from '../../src/gates/index.ts'
 
 export const HOSTILE =
   '<script>alert(1)</script>|`x`\u001b[31m\u001b]0;pwned\u0007\n::set-output name=x::y ##[error] \u202eevil\ufffe\u0000 @team #1 ![a](http://beacon)'
@@ -47,6 +47,23 @@ export const UNCLEAR = gate({
   n: 0,
   cause: 'tool_call_validity has no value: no answer carried or needed a tool call',
 })
+
+/** Two slices of three minutes: a calm one, and a storm. */
+export const CHRONICLE: Chronicle = {
+  sliceMs: 180_000,
+  arrived: [3600, 3600],
+  ok: [3600, 3590],
+  fallback: [0, 1200],
+  ttftP50: [420, 600],
+  ttftP95: [900, null],
+  cost: [2_000_000_000, 2_400_000_000],
+  twin: { arrived: [3600, 3600], ok: [3600, 3600], cost: [2_000_000_000, 2_000_000_000] },
+  traffic: [{ endpoint: 'openai:gpt', provider: 'openai', attempts: [3600, 2400] }],
+  states: [{ endpoint: 'openai:gpt', state: 'open', from: 200_000, to: 215_000 }],
+  flows: [{ from: 'openai:gpt', to: 'azure:gpt', attempts: 1200 }],
+  errors: [{ errorClass: 'connect_refused', endpoint: 'openai:gpt', attempts: 1210, requests: ['chat/3601'] }],
+  latency: Array.from({ length: 100 }, (_, index) => 400 + index * 20),
+}
 
 export function sample(more: Partial<RunResult> = {}): RunResult {
   return {
@@ -99,6 +116,8 @@ export function sample(more: Partial<RunResult> = {}): RunResult {
       outcomes: { ok: 7196, failed: 4 },
       rungs: [],
     },
+    chronicle: CHRONICLE,
+    sources: [{ file: 'scenarios/primary-outage.yaml', text: 'name: primary-outage\n' }],
     reproduce: 'squall run scenarios/primary-outage.yaml --seed 7',
     notes: [],
     ...more,
@@ -118,6 +137,14 @@ export function hostile(): RunResult {
     faults: base.faults.map((fault) => ({ ...fault, id: HOSTILE, label: HOSTILE })),
     providers: base.providers.map((row) => ({ ...row, endpoint: HOSTILE, errors: { [HOSTILE]: 1 } })),
     windows: [{ name: HOSTILE, from: 0, to: 1 }],
+    chronicle: {
+      ...CHRONICLE,
+      traffic: [{ endpoint: HOSTILE, provider: HOSTILE, attempts: [1, 2] }],
+      states: [{ endpoint: HOSTILE, state: 'open', from: 0, to: 1 }],
+      flows: [{ from: HOSTILE, to: HOSTILE, attempts: 1 }],
+      errors: [{ errorClass: HOSTILE, endpoint: HOSTILE, attempts: 1, requests: [HOSTILE] }],
+    },
+    sources: [{ file: HOSTILE, text: HOSTILE }],
     reproduce: `squall run '${HOSTILE}'`,
     notes: [HOSTILE],
   }

@@ -74,7 +74,17 @@ export const ROOMS: Readonly<Record<string, Readonly<Record<string, Access>> | t
 }
 
 /** Packages that compute and do nothing else. */
-const PURE_PACKAGES = ['zod', 'ajv', 'jsonrepair', 'yaml', 'seedrandom', '@faker-js/faker', 'eventsource-parser']
+const PURE_PACKAGES = [
+  'zod',
+  'ajv',
+  'jsonrepair',
+  'yaml',
+  'seedrandom',
+  '@faker-js/faker',
+  'eventsource-parser',
+  'd3-scale',
+  'd3-shape',
+]
 
 const PACKAGES_OF: Readonly<Record<string, readonly string[]>> = {
   live: ['fastify', 'undici', 'autocannon'],

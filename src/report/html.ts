@@ -1,0 +1,249 @@
+/**
+ * report.html: the run on one page that needs nothing else: no script, no font, no image, no network. It says how it came
+ * out, which gates decided, what the run was like over time, where traffic and money went, and which requests to look
+ * at. Whatever comes from outside is text, never markup; a policy in the head forbids everything but its own stylesheet.
+ */
+import { formatDuration, formatUsd } from '../base/quantities.ts'
+import type { GateResult, RunResult } from '../gates/index.ts'
+import type { Envelope, ReportFormat } from './_format.ts'
+import { clockOf, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import { h, Markup, render, type Content } from './html/markup.ts'
+import { overTime, trafficOverTime } from './html/over-time.ts'
+import { fallbackFlow, latencyCurve } from './html/shapes.ts'
+import { STYLE } from './html/style.ts'
+
+/** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
+export const STYLE_HASH = 'sha256-JeCL7kkchwSjhZblGga5G3FKot24rtWsvfyM3sBCPKU='
+
+const URGENCY: Readonly<Record<GateResult['status'], number>> = { fail: 0, inconclusive: 1, pass: 2 }
+const ROWS_MAX = 200
+
+export const html: ReportFormat = {
+  id: 'html',
+  fileName: 'report.html',
+  summary: 'The whole run on one page that opens anywhere: timeline, gates, traffic, money, requests to look at.',
+  render(result, envelope) {
+    const page = h('html', { lang: 'en' }, head(result), h('body', {}, h('main', {}, ...sections(result, envelope))))
+    return `<!doctype html>\n${render(page)}\n`
+  },
+}
+
+function head(result: RunResult): Markup {
+  return h(
+    'head',
+    {},
+    h('meta', { charset: 'utf-8' }),
+    h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+    h('meta', { 'http-equiv': 'Content-Security-Policy', content: `default-src 'none'; style-src '${STYLE_HASH}'` }),
+    h('meta', { name: 'referrer', content: 'no-referrer' }),
+    h('title', {}, `${MARKS[result.verdict.status]} ${result.scenario} · Squall`),
+    h('style', {}, new Markup(STYLE)),
+  )
+}
+
+function sections(result: RunResult, envelope: Envelope): Content[] {
+  const { chronicle } = result
+  return [
+    verdict(result, envelope),
+    section('Gates', gates(result)),
+    section('Over time', overTime(result)),
+    section('Where the traffic went', trafficOverTime(result)),
+    section('Fallbacks', fallbackFlow(chronicle)),
+    section('How long answers took', latencyCurve(chronicle)),
+    section('Windows', windows(result)),
+    section('Errors, and requests that met them', errors(result)),
+    section('Faults', faults(result)),
+    section('Endpoints', endpoints(result)),
+    section('Degraded', rungs(result)),
+    section('Notes', list(result.notes)),
+    section('What was played', sources(result)),
+  ]
+}
+
+function section(title: string, content: Content): Content {
+  return content === null ? null : h('section', {}, h('h2', {}, title), content)
+}
+
+function verdict(result: RunResult, { version }: Envelope): Markup {
+  const { verdict: found, scenario, summary, seed, endedAt, counts, fingerprint, reproduce } = result
+  const outcomes = Object.entries(counts.outcomes).filter(([, count]) => count > 0)
+  const facts = [
+    `squall ${version}`,
+    `seed ${seed}`,
+    clockOf(result),
+    formatDuration(endedAt),
+    `${counts.requests} requests`,
+  ]
+  return h(
+    'header',
+    {},
+    h('div', { class: `verdict ${found.status}`, role: 'status' }, `${MARKS[found.status]} ${found.status}`),
+    h('h1', {}, scenario),
+    h('p', {}, summary),
+    h('p', {}, h('strong', {}, headline(result)), found.causes.length > 0 ? ':' : null),
+    list(found.causes),
+    h('p', { class: 'dim' }, facts.join(' · ')),
+    h('p', { class: 'dim' }, outcomes.map(([outcome, count]) => `${count} ${outcome.replaceAll('_', ' ')}`).join(', ')),
+    h('pre', {}, reproduce),
+    fingerprint === null ? null : h('p', { class: 'dim' }, 'fingerprint ', h('code', {}, fingerprint)),
+  )
+}
+
+function gates({ gates: judged }: RunResult): Content {
+  if (judged.length === 0) return null
+  const sorted = judged.toSorted((left, right) => URGENCY[left.status] - URGENCY[right.status])
+  return table(
+    ['', 'gate', 'of', '>observed', '>asserted', '>n', 'why'],
+    sorted.map((gate) => [
+      h('span', { class: gate.status, title: gate.status }, MARKS[gate.status]),
+      gate.id,
+      [metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', '),
+      observedOf(gate),
+      gate.threshold,
+      gate.n,
+      gate.cause ?? '',
+    ]),
+  )
+}
+
+function windows(result: RunResult): Content {
+  const columns = [
+    ['success_rate', 'value', '>success'],
+    ['fallback_rate', 'value', '>fallback'],
+    ['ttft', 'p95', '>ttft p95'],
+    ['latency', 'p95', '>latency p95'],
+    ['amplification', 'value', '>amplification'],
+    ['cost_per_success', 'value', '>cost per success'],
+    ['cost_drift', 'value', '>cost drift'],
+  ] as const
+  const row = (label: string, window: string | undefined): Content[] => [
+    label,
+    ...columns.map(([metric, stat]) => metricCell(result, metric, stat, window)),
+  ]
+  return table(
+    ['window', ...columns.map(([, , name]) => name)],
+    [
+      row('whole run', undefined),
+      ...result.windows.map(({ name, from, to }) => row(`${name} (${spanOf(from, to)})`, name)),
+    ],
+  )
+}
+
+function errors({ chronicle, file }: RunResult): Content {
+  const rows = chronicle.errors
+  if (rows.length === 0) return null
+  return [
+    table(
+      ['error', 'endpoint', '>attempts', 'for example'],
+      rows.map(({ errorClass, endpoint, attempts, requests }) => [errorClass, endpoint, attempts, requests.join(', ')]),
+    ),
+    h(
+      'p',
+      { class: 'dim' },
+      'Each of them, step by step: ',
+      h('code', {}, 'npx squall explain <this folder> <request>'),
+      `. The scenario is ${file}.`,
+    ),
+  ]
+}
+
+function faults({ faults: played }: RunResult): Content {
+  if (played.length === 0) return null
+  return table(
+    ['', 'fault', 'what', 'when', '>hits', '>needed'],
+    played.map(({ id, label, at, until, hits, minHits }) => {
+      const status = hits < minHits ? 'inconclusive' : 'pass'
+      return [h('span', { class: status, title: status }, MARKS[status]), id, label, spanOf(at, until), hits, minHits]
+    }),
+  )
+}
+
+function endpoints({ providers }: RunResult): Content {
+  return table(
+    ['endpoint', '>attempts', '>ok', '>failed', '>served', '>charged', 'errors'],
+    providers.map(({ endpoint, attempts, ok, failed, served, upstreamCost, errors: kinds }) => {
+      const byCount = Object.entries(kinds).toSorted(([, left], [, right]) => right - left)
+      return [
+        endpoint,
+        attempts,
+        ok,
+        failed,
+        served,
+        formatUsd(upstreamCost),
+        byCount.map(([name, count]) => `${name} ${count}`).join(', '),
+      ]
+    }),
+  )
+}
+
+function rungs({ counts }: RunResult): Content {
+  if (counts.rungs.length === 0) return null
+  return table(
+    ['workflow', 'rung of its ladder', '>requests', '>ok'],
+    counts.rungs.map(({ workflow, name, requests, ok }) => [workflow, name, requests, ok]),
+  )
+}
+
+function sources({ sources: files }: RunResult): Content {
+  if (files.length === 0) return null
+  return files.map(({ file, text }, index) =>
+    h(
+      'details',
+      { open: index === 0 },
+      h('summary', {}, file),
+      h(
+        'pre',
+        {},
+        text.split('\n').map((line) => [line, new Markup('\n')]),
+      ),
+    ),
+  )
+}
+
+function list(sentences: readonly string[]): Content {
+  return sentences.length === 0
+    ? null
+    : h(
+        'ul',
+        {},
+        sentences.map((sentence) => h('li', {}, sentence)),
+      )
+}
+
+/** A heading that begins with `>` is of a column of numbers. */
+function table(heads: readonly string[], rows: readonly (readonly Content[])[]): Content {
+  const isNumber = heads.map((name) => name.startsWith('>'))
+  const shown = rows.slice(0, ROWS_MAX)
+  const more = rows.length - shown.length
+  return h(
+    'div',
+    { class: 'scroll' },
+    h(
+      'table',
+      {},
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          heads.map((name, index) =>
+            h('th', { scope: 'col', class: isNumber[index] ? 'n' : null }, name.replace('>', '')),
+          ),
+        ),
+      ),
+      h(
+        'tbody',
+        {},
+        shown.map((row) =>
+          h(
+            'tr',
+            {},
+            row.map((cell, index) => h('td', { class: isNumber[index] ? 'n' : null }, cell)),
+          ),
+        ),
+      ),
+    ),
+    more > 0 ? h('p', { class: 'dim' }, `… and ${more} more.`) : null,
+  )
+}
