@@ -18,11 +18,9 @@ import {
   AVAILABILITY,
   errorTypeOf,
   FLAGGED_INPUT_MAX,
-  type Availability,
   type CallFailure,
   type Choices,
   type ErrorType,
-  type ExcludedBy,
   type FailedAttempt,
   type FailureDetail,
   type Offer,
@@ -241,10 +239,10 @@ function previousOf({ attempts = [], told: place }: FailureDetail, { offers, cho
 
 // ── availability (§3.8) ───────────────────────────────────────────────────────────────────────────────────────────────
 
-function availabilityOf(failure: CallFailure, { offers, choices, requested }: Telling): Fields {
+function availabilityOf(failure: CallFailure, { choices, requested }: Telling): Fields {
   const { retryAfterMs, detail = NO_DETAIL } = failure
-  const known = detail.availability === undefined ? ofFunnel(detail, offers) : detail.availability
-  if (known === null || !choices.availability) return {}
+  const known = detail.availability
+  if (!known || !choices.availability) return {}
   const { code, affectedProviders, excludedBy, fallbackModels, constraint } = known
   const { retryable, type } = AVAILABILITY[code]
   return {
@@ -261,41 +259,6 @@ function availabilityOf(failure: CallFailure, { offers, choices, requested }: Te
       ...(fallbackModels?.length && { fallback_models: fallbackModels }),
       ...(constraint && { constraint }),
     },
-  }
-}
-
-/** Which part of a request a step of the funnel holds against endpoints, and what the contract calls it. */
-const STEPS: Readonly<Record<string, { readonly field: string; readonly excludedBy?: ExcludedBy }>> = {
-  'Filter by Allowed Providers': { field: 'provider.only', excludedBy: 'allowed_providers' },
-  'Filter by Max Price': { field: 'provider.max_price', excludedBy: 'max_price' },
-  'Filter by Context Length': { field: 'messages', excludedBy: 'context_length' },
-  'Filter by Parameters': { field: 'provider.require_parameters', excludedBy: 'require_parameters' },
-  'Filter by Quantization': { field: 'provider.quantizations', excludedBy: 'quantization' },
-  'Filter by Tool Compatibility': { field: 'tools' },
-  'Filter by Image Support': { field: 'messages' },
-  'Filter by Fallback': { field: 'provider.allow_fallbacks' },
-  'Filter by Guardrails': { field: 'guardrails' },
-}
-
-/** What the funnel says of it; null where it says nothing. */
-function ofFunnel(detail: FailureDetail, offers: readonly Offer[]): Availability | null {
-  const step = failedStepOf(detail)
-  if (step === null) return null
-  const slugs = [...new Set(step.removed.map((endpoint) => offers[endpoint]?.provider ?? ''))]
-  const affected = slugs.length > 0 ? { affectedProviders: slugs } : {}
-  if (step.step === 'Filter by Data Policy') {
-    const isZdr = /zdr|retention/i.test(step.reason ?? '')
-    return { code: 'privacy_restricted', excludedBy: [isZdr ? 'data_policy:zdr' : 'data_policy:training'], ...affected }
-  }
-  const known = STEPS[step.step]
-  if (known === undefined) return { code: 'no_endpoints', ...affected }
-  const { field, excludedBy } = known
-  const count = step.removed.length
-  return {
-    code: 'constraint_filtered',
-    constraint: { field, detail: `${step.step} removed the last ${count} ${count === 1 ? 'endpoint' : 'endpoints'}` },
-    ...(excludedBy && { excludedBy: [excludedBy] }),
-    ...affected,
   }
 }
 

@@ -51,6 +51,8 @@ export interface FunnelStep {
   readonly step: string
   readonly left: number
   readonly removed: readonly number[]
+  /** Which rule of an account or a guardrail removed them. Absent: the name of the step says it. */
+  readonly reason?: string
 }
 
 /** One candidate in the order in which it will be tried. */

@@ -328,7 +328,10 @@ function digestOf(numbers: readonly number[]): number {
 }
 
 function putFunnel(funnel: readonly FunnelStep[], numbers: number[]): void {
-  for (const { step, left, removed } of funnel) numbers.push(nameNumber(step), left, removed.length, ...removed)
+  for (const { step, left, removed, reason } of funnel) {
+    numbers.push(nameNumber(step), left, removed.length, ...removed)
+    if (reason !== undefined) numbers.push(nameNumber(reason))
+  }
 }
 
 function putOrder(order: readonly Candidate[], numbers: number[]): void {

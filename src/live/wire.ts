@@ -32,7 +32,7 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
     maxTokens,
     messages: [{ role: 'user', content }],
     tools: shape.tools,
-    toolChoice: shape.toolChoice,
+    toolChoice: wireChoice(shape),
     responseFormat: shape.responseFormat,
     responseSchema: shape.responseSchema,
     streamOptionsIncludeUsage: stream,
@@ -42,9 +42,14 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
   }
 }
 
+/** A tool that is named is the first. */
+function wireChoice({ toolChoice, tools }: RequestShape): WireRequest['toolChoice'] {
+  return toolChoice === 'function' ? { name: tools[0]?.name ?? '' } : toolChoice
+}
+
 /** A request as a rung of a degradation ladder has changed it: a lower cap, no tools, or a prompt that was cut. */
 export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens }: ChatRequest): WireRequest {
-  const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : shape.toolChoice
+  const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : wireChoice(shape)
   const excess = wire.promptBytes - promptBytes(inputTokens)
   const messages = excess > 0 ? shortened(wire.messages, excess) : wire.messages
   const kept = Math.min(wire.promptBytes, promptBytes(inputTokens))

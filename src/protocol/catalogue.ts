@@ -35,6 +35,14 @@ export type Tier = (typeof TIERS)[number]
 export const BENCHMARKS = ['gpqa_diamond', 'tau2_airline'] as const
 export type Benchmark = (typeof BENCHMARKS)[number]
 
+/** What besides text a prompt can hold; files are read by the gateway, whoever serves. */
+export const INPUT_MODALITIES = ['text', 'image', 'audio', 'video'] as const
+export type InputModality = (typeof INPUT_MODALITIES)[number]
+
+/** Values of `tool_choice`; `function` names one tool. */
+export const TOOL_CHOICES = ['auto', 'none', 'required', 'function'] as const
+export type ToolChoice = (typeof TOOL_CHOICES)[number]
+
 /** The wire formats a mock endpoint can speak. The dialect of each is in protocol/dialects/. */
 export const DIALECT_IDS = ['openai-chat', 'anthropic-messages', 'gemini', 'openai-responses'] as const
 export type DialectId = (typeof DIALECT_IDS)[number]
@@ -44,6 +52,9 @@ export const NATIVE_IDS = [
   'openai', 'azure', 'anthropic', 'google', 'mistral', 'groq', 'together', 'deepseek', 'openrouter', 'xai',
 ] as const // prettier-ignore
 export type NativeId = (typeof NATIVE_IDS)[number]
+
+const canChoose = z.boolean().default(true)
+const toolChoices = z.strictObject({ auto: canChoose, none: canChoose, required: canChoose, function: canChoose })
 
 const latencyFields = z.strictObject({
   preset: z
@@ -132,7 +143,7 @@ export const endpointSchema = z
       .regex(/^[\w.:/@~-]{1,128}$/, { error: 'a model id looks like `openai/gpt-5-mini`' })
       .meta({ examples: ['openai/gpt-5-mini'] }),
     tag: slug.optional().meta({
-      description: 'Full endpoint slug, `provider/variant`. Default: the provider slug.',
+      description: 'Full endpoint slug, `provider/variant`. Default: the provider slug, or `provider/tier`.',
       examples: ['deepinfra/turbo'],
     }),
     tier: z.enum(TIERS).default('default').meta({
@@ -211,6 +222,14 @@ export const endpointSchema = z
         'structured_outputs',
       ])
       .meta({ description: 'Supported request parameters.', examples: [['temperature', 'tools', 'max_tokens']] }),
+    supports_tool_choice: toolChoices.prefault({}).meta({
+      description: 'Values of `tool_choice` that it understands. Default: all.',
+      examples: [{ required: false, function: false }],
+    }),
+    input_modalities: z
+      .array(z.enum(INPUT_MODALITIES))
+      .default(['text'])
+      .meta({ description: 'What a prompt may hold.', examples: [['text', 'image']] }),
     key: z
       .string()
       .min(1)
@@ -225,6 +244,14 @@ export const endpointSchema = z
       .enum(['allow', 'deny'])
       .default('deny')
       .meta({ description: '`allow`: the provider may keep and train on prompts.' }),
+    training: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether the provider trains on prompts. Default: if `data_collection` is `allow`.' }),
+    publication: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether the provider may publish prompts, as some free endpoints do.' }),
     zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
     moderated: z.boolean().default(false).meta({
       description:
@@ -249,7 +276,18 @@ export const endpointSchema = z
       .min(1)
       .max(32)
       .default('us')
-      .meta({ examples: ['eu'] }),
+      .meta({
+        description: 'Where prompts are processed. `provider/region` names it in a request.',
+        examples: ['eu', 'us-east5'],
+      }),
+    regional_surcharge: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether it is dearer because it stays in its region: for those who ask for the region.' }),
+    harness_only: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'A free endpoint for agentic harnesses alone (`gateway.account.harnesses`).' }),
     groups: z
       .array(slug)
       .max(16)
@@ -289,6 +327,10 @@ export const endpointSchema = z
     path: ['price', 'cache_write'],
     error: 'Gemini bills storage, not writes, and its usage tells of none; drop it, or choose another dialect',
   })
+  .refine(({ harness_only: isGated, model }) => !isGated || isFreeModel(model), {
+    path: ['harness_only'],
+    error: 'only free endpoints are kept for harnesses; give it a model whose id ends in `:free`, or drop it',
+  })
 
 /** An endpoint as a fleet file describes it, or its copy for a key of one's own (byok-endpoints.ts). */
 export type EndpointSpec = z.infer<typeof endpointSchema> & { readonly byok?: ByokCopy }
@@ -325,9 +367,15 @@ export interface Offer {
   readonly maxOutput: number
   readonly parameters: ReadonlySet<string>
   readonly collectsData: boolean
+  readonly trains: boolean
+  readonly publishes: boolean
   readonly zdr: boolean
   readonly isModerated: boolean
   readonly region: string
+  readonly hasRegionalSurcharge: boolean
+  readonly isForHarnesses: boolean
+  readonly inputs: ReadonlySet<InputModality>
+  readonly toolChoices: ReadonlySet<ToolChoice>
   readonly quantization: Quantization
   readonly tier: Tier
   /** Published scores, 0 to 1. */
@@ -341,15 +389,25 @@ export interface Offer {
 }
 
 /** An endpoint's id: its tag, the key of one's own, and its model: `openai:openai/gpt-5-mini`, `openai#mine:…`. */
-export function endpointId({ provider, tag, model, byok }: EndpointNames): string {
-  return `${tag ?? provider}${byok === undefined ? '' : `#${byok.name}`}:${model}`
+export function endpointId(spec: EndpointNames): string {
+  return `${tagOf(spec)}${spec.byok === undefined ? '' : `#${spec.byok.name}`}:${spec.model}`
 }
 
-type EndpointNames = Pick<EndpointSpec, 'provider' | 'tag' | 'model' | 'byok'>
+/** The full slug of an endpoint: a tier has one of its own, `openai/flex`. */
+export function tagOf({ provider, tag, tier }: Pick<EndpointSpec, 'provider' | 'tag' | 'tier'>): string {
+  return tag ?? (tier === 'default' ? provider : `${provider}/${tier}`)
+}
+
+type EndpointNames = Pick<EndpointSpec, 'provider' | 'tag' | 'tier' | 'model' | 'byok'>
 
 /** The key of an endpoint's random streams: declared, or its tag and model. */
-export function streamOf({ stream, tag, provider, model }: EndpointSpec): string {
-  return stream ?? `${tag ?? provider}:${model}`
+export function streamOf(spec: EndpointSpec): string {
+  return spec.stream ?? `${tagOf(spec)}:${spec.model}`
+}
+
+/** Whether a model is free: the static variant `:free` (openrouter.md §1.10). */
+export function isFreeModel(model: string): boolean {
+  return model.endsWith(':free')
 }
 
 /** The quality that an endpoint declares for a task, 0 to 1; 1 where it declares none. */
@@ -363,7 +421,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     id: endpointId(spec),
     provider: spec.provider,
     providerName: spec.name ?? spec.provider,
-    tag: spec.tag ?? spec.provider,
+    tag: tagOf(spec),
     model: spec.model,
     price: spec.price,
     isPriced: spec.price_published,
@@ -371,9 +429,15 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     maxOutput: spec.max_output ?? spec.context_length,
     parameters: new Set(spec.parameters),
     collectsData: spec.data_collection === 'allow',
+    trains: spec.training ?? spec.data_collection === 'allow',
+    publishes: spec.publication,
     zdr: spec.zdr,
     isModerated: spec.moderated,
     region: spec.region,
+    hasRegionalSurcharge: spec.regional_surcharge,
+    isForHarnesses: spec.harness_only,
+    inputs: new Set(spec.input_modalities),
+    toolChoices: new Set(TOOL_CHOICES.filter((choice) => spec.supports_tool_choice[choice])),
     quantization: spec.quantization,
     tier: spec.tier,
     benchmarks: spec.benchmarks,

@@ -109,7 +109,7 @@ export interface FailureDetail {
   /** Providers that serve the models, and those that the request or the account admits. */
   readonly availableProviders?: readonly string[]
   readonly requestedProviders?: readonly string[]
-  /** Absent: what the funnel, or the attempts, say of it. null: not about availability. */
+  /** Absent or null: not about availability. */
   readonly availability?: Availability | null
   readonly moderation?: Moderation
   /** What there was of the answer that is told as the error, when it broke off before anybody saw it. */

@@ -2,6 +2,7 @@
  * The chat request as the core sees it, the handle of one call at the gateway, and prompt size.
  */
 import { hashName, mix32, type Millis } from '../base/index.ts'
+import type { InputModality, ToolChoice } from './catalogue.ts'
 import type { ErrorClass } from './error-class.ts'
 import type { FailureDetail } from './failure-detail.ts'
 import type { NanoDollars } from './price.ts'
@@ -10,12 +11,15 @@ import type { ToolSpec } from './tool-call.ts'
 /** What a request asks for beyond its text. Shared by all requests of one mix, so it can be compared by reference. */
 export interface RequestShape {
   readonly tools: readonly ToolSpec[]
-  readonly toolChoice: 'auto' | 'required' | 'none'
+  /** `function`: a tool that is named. */
+  readonly toolChoice: ToolChoice
   readonly responseFormat: 'text' | 'json_object' | 'json_schema'
   /** JSON Schema of the answer when `responseFormat` is `json_schema`. */
   readonly responseSchema: object | null
   /** Names of the parameters the request sets (see PARAMETERS), for `require_parameters`. */
   readonly parameters: readonly string[]
+  /** What the prompt holds besides text. Absent: nothing. */
+  readonly inputs?: readonly Exclude<InputModality, 'text'>[]
 }
 
 export const PLAIN_CHAT: RequestShape = {
@@ -178,6 +182,8 @@ export interface RequestWishes {
   /** Whether the answer may come from, and goes into, the response cache, and for how long. */
   readonly cache_enabled?: boolean | null | undefined
   readonly cache_ttl_seconds?: number | null | undefined
+  /** What the application calls itself: its `HTTP-Referer`. */
+  readonly app?: string | null | undefined
 }
 
 /** What a stage of the gateway did to a call; only those that did something are told. */

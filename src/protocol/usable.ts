@@ -37,7 +37,7 @@ export function saysSomething(signal: Signal): boolean {
 
 /** The finish reason as far as it tells of calls: one that was demanded may end with `stop`, as OpenAI itself has it. */
 export function reasonOfCalls({ toolChoice }: RequestShape, reason: FinishReason | null): FinishReason | null {
-  return toolChoice === 'required' && reason === 'stop' ? null : reason
+  return (toolChoice === 'required' || toolChoice === 'function') && reason === 'stop' ? null : reason
 }
 
 /** A whole answer, as an application holds it in hand. */

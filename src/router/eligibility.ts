@@ -1,34 +1,76 @@
 /**
- * The eligibility funnel: who may serve a request, as named steps whose counts are recorded. Step names are those seen
- * in OpenRouter's `routing_funnel` (openrouter.md §3.7); a step appears when it ran. Pure: offers and a request in, the
- * survivors and the story out. Nothing here knows about health, which never removes anybody.
+ * The eligibility funnel: who may serve a request, as named steps whose counts are recorded (openrouter.md §1.12). Names
+ * are those seen in OpenRouter's `routing_funnel` (§3.7), but for quantization and distillation, which never were; a step
+ * has a row where the request, the account or an endpoint gives it something to do, and the funnel ends with the step
+ * that left nobody. Pure: offers and a request in, the survivors and the story out. Nothing here knows about health,
+ * which never removes anybody.
+ *
+ * What depends on the request half alone is looked at once, what depends on the shape and the length of a request once
+ * for each kind of either. Copies for keys of one's own pass the same steps, and are not counted in them.
  */
 import { at } from '../base/index.ts'
 import type { FunnelStep } from '../ledger/index.ts'
-import type { Offer, Quantization, RequestShape } from '../protocol/index.ts'
-import type { ProviderPreferences } from './policy.ts'
+import {
+  isFreeModel,
+  isRegionAllowed,
+  lies,
+  zdrGroupOf,
+  type ChatRequest,
+  type InputModality,
+  type Offer,
+  type Quantization,
+  type RequestShape,
+} from '../protocol/index.ts'
 import { admitsTier, type Intent } from './resolve.ts'
-import type { Terms } from './terms.ts'
+import { isAmong, isNamedInFull } from './slugs.ts'
+import type { NamedRestraint, Terms } from './terms.ts'
 
 export interface Eligibility {
   /** Shared endpoints. */
   readonly eligible: readonly number[]
-  /** Copies for keys of one's own, which pass the same steps and are not counted in them. */
+  /** Copies for keys of one's own. */
   readonly copies: readonly number[]
   readonly funnel: readonly FunnelStep[]
-  /** No request that needs at most this much context, and at most `maxOutput` tokens, is turned away by length. */
-  readonly contextLength: number
-  readonly maxOutput: number
+  /** Who was removed and why, in the order of the steps. */
+  readonly removals: readonly Removal[]
 }
 
-/** What of a request the funnel looks at. */
-export interface Demand {
-  readonly intent: Intent
-  readonly models: readonly string[]
-  readonly provider: ProviderPreferences
-  readonly shape: RequestShape
-  readonly inputTokens: number
-  readonly maxTokens: number | null
+/** What a test looks at. Of the step `Filter by Guardrails`: what of the account or a guardrail. */
+export type Cause =
+  | 'harness'
+  | 'surcharge'
+  | 'data_collection'
+  | 'training'
+  | 'zdr'
+  | 'data_region'
+  | 'only'
+  | 'allowed_providers'
+  | 'ignore'
+  | 'tier'
+  | 'context_length'
+  | 'parameters'
+  | 'tools'
+  | 'tool_choice'
+  | Exclude<InputModality, 'text'>
+  | 'max_price'
+  | 'quantization'
+  | 'distillable'
+
+/** Endpoints that one test of a step has removed. */
+export interface Removal {
+  readonly step: string
+  readonly cause: Cause
+  /** What a guardrail says of it: `Paid model training violation (account settings)`. */
+  readonly reason: string | null
+  readonly endpoints: readonly number[]
+}
+
+/** One test of a step. A soft one is a preference: it removes nobody of a model that it would leave without anybody. */
+interface Test {
+  readonly cause: Cause
+  readonly reason?: string
+  readonly isSoft?: boolean
+  readonly keeps: (offer: Offer) => boolean
 }
 
 /** `fp4` admits its two block-scaled kinds, `fp8` its one (openrouter.md §1). */
@@ -37,87 +79,325 @@ const QUANTIZATION_FAMILIES: Partial<Record<Quantization, readonly Quantization[
   fp8: ['fp8', 'mxfp8'],
 }
 
-/** Whether a slug of a request names an endpoint: its provider, or its full tag (openrouter.md §1.4). */
-export function matchesSlug(slug: string, offer: Offer): boolean {
-  return slug === offer.provider || slug === offer.tag || slug === offer.providerName
+/** Kinds of shape that are remembered for one half; an outside client may bring new ones without end. */
+const KINDS_MAX = 1_024
+
+/** The funnel of one request half, as it is meant. */
+export class Funnel {
+  private readonly intent: Intent
+  private readonly terms: Terms
+  /** After the steps that look at nothing but the half. */
+  private readonly early: Sieve
+  /** Of those that are left then: different lengths of context and output, ascending. */
+  private readonly contexts: readonly number[]
+  private readonly outputs: readonly number[]
+  /** By shape, then by which lengths are exceeded. Weak: a live gateway decodes a shape of its own for every request. */
+  private readonly byShape = new WeakMap<RequestShape, Eligibility[]>()
+  private readonly byKind = new Map<string, Eligibility[]>()
+
+  constructor(intent: Intent, terms: Terms) {
+    this.intent = intent
+    this.terms = terms
+    this.early = earlySteps(intent, terms)
+    const left = this.early.left.map((endpoint) => at(terms.offers, endpoint))
+    this.contexts = distinct(left.map((offer) => offer.contextLength))
+    this.outputs = distinct(left.map((offer) => offer.maxOutput))
+  }
+
+  of({ shape, inputTokens, maxTokens }: ChatRequest): Eligibility {
+    const known = this.byShape.get(shape) ?? this.ofKind(shape)
+    const output = maxTokens ?? 0
+    const needed = inputTokens + output
+    const exceeded = below(needed, this.contexts) * (this.outputs.length + 1) + below(output, this.outputs)
+    return (known[exceeded] ??= this.run(shape, needed, output))
+  }
+
+  private ofKind(shape: RequestShape): Eligibility[] {
+    const kind = kindOf(shape)
+    let known = this.byKind.get(kind)
+    if (!known) {
+      known = []
+      if (this.byKind.size >= KINDS_MAX) this.byKind.clear()
+      this.byKind.set(kind, known)
+    }
+    this.byShape.set(shape, known)
+    return known
+  }
+
+  private run(shape: RequestShape, needed: number, output: number): Eligibility {
+    const { intent, terms } = this
+    const sieve = this.early.copy()
+    if (below(needed, this.contexts) + below(output, this.outputs) > 0) {
+      const keeps = ({ contextLength, maxOutput }: Offer): boolean => needed <= contextLength && output <= maxOutput
+      sieve.pass('Filter by Context Length', { cause: 'context_length', keeps })
+    }
+    sieve.pass('Filter by Parameters', ...parameterTests(intent, shape))
+    sieve.pass('Filter by Tool Compatibility', ...toolTests(shape, terms))
+    for (const input of shape.inputs ?? []) {
+      const step = `Filter by ${input[0]?.toUpperCase()}${input.slice(1)} Support`
+      sieve.pass(step, { cause: input, keeps: ({ inputs }) => inputs.has(input) })
+    }
+    lateSteps(sieve, intent, terms)
+    return sieve.result()
+  }
 }
 
-export function runFunnel(demand: Demand, { offers, choices }: Terms): Eligibility {
-  const { provider, shape } = demand
-  const funnel: FunnelStep[] = []
-  let left = offers.filter((offer) => demand.models.includes(offer.model)).map((offer) => offer.index)
-  const isShared = (endpoint: number): boolean => at(offers, endpoint).byok === null
-  funnel.push({ step: 'Initial Endpoints', left: left.filter(isShared).length, removed: [] })
+/** How many of the limits lie below a length. */
+function below(length: number, limits: readonly number[]): number {
+  let count = 0
+  while (count < limits.length && (limits[count] as number) < length) count += 1
+  return count
+}
 
-  const keep = (step: string, test: (offer: Offer) => boolean): void => {
-    const removed = left.filter((endpoint) => !test(at(offers, endpoint)))
-    if (removed.length > 0) left = left.filter((endpoint) => !removed.includes(endpoint))
-    funnel.push({ step, left: left.filter(isShared).length, removed: removed.filter(isShared) })
-  }
-  /** Keep those that pass, unless nobody of a model does: a preference never empties a model. */
-  const prefer = (step: string, test: (offer: Offer) => boolean): void => {
-    const able = new Set(
-      left.filter((endpoint) => test(at(offers, endpoint))).map((endpoint) => at(offers, endpoint).model),
-    )
-    keep(step, (offer) => !able.has(offer.model) || test(offer))
-  }
-  const supports = (name: string) => (offer: Offer) => offer.parameters.has(name)
+function distinct(lengths: readonly number[]): number[] {
+  return [...new Set(lengths)].sort(ascending)
+}
 
-  if (provider.data_collection === 'deny') keep('Filter by Data Policy', (offer) => !offer.collectsData)
-  if (provider.zdr === true) keep('Filter by Data Policy', (offer) => offer.zdr)
-  // An empty list restricts nothing, as if it were not there.
-  const only = filled(provider.only)
-  const ignore = filled(provider.ignore)
-  if (only || ignore) {
-    keep('Filter by Allowed Providers', (offer) => {
-      if (ignore?.some((slug) => matchesSlug(slug, offer))) return false
-      return !only || only.some((slug) => matchesSlug(slug, offer))
-    })
+/** All of a shape that a step looks at, so that shapes that are alike are looked at once. */
+function kindOf({ tools, toolChoice, responseFormat, parameters, inputs = [] }: RequestShape): string {
+  return [tools.length > 0, toolChoice, responseFormat, ...parameters, ...inputs].join()
+}
+
+/** Those that are left of a fleet, and the story of the others. */
+class Sieve {
+  left: readonly number[]
+  private readonly offers: readonly Offer[]
+  private readonly rows: FunnelStep[]
+  private readonly removals: Removal[]
+
+  private constructor(
+    offers: readonly Offer[],
+    left: readonly number[],
+    rows: readonly FunnelStep[],
+    removals: readonly Removal[],
+  ) {
+    this.offers = offers
+    this.left = left
+    this.rows = [...rows]
+    this.removals = [...removals]
   }
-  if (left.some((endpoint) => at(offers, endpoint).tier !== 'default')) {
-    const { intent } = demand
-    // Who asks for `flex` is never served at the standard rate where the model has endpoints of that tier.
-    const asked = left
-      .map((endpoint) => at(offers, endpoint))
-      .filter(({ tier }) => tier === 'flex' && intent.tier === tier)
-    const flexible = new Set(asked.map(({ model }) => model))
-    keep('Filter by Tier Endpoint Rows', (offer) =>
-      flexible.has(offer.model) ? offer.tier === 'flex' : admitsTier(intent, offer),
+
+  static of(offers: readonly Offer[], models: readonly string[]): Sieve {
+    const left = offers.filter((offer) => models.includes(offer.model)).map(({ index }) => index)
+    const sieve = new Sieve(offers, left, [], [])
+    sieve.tell('Initial Endpoints', [])
+    return sieve
+  }
+
+  copy(): Sieve {
+    return new Sieve(this.offers, this.left, this.rows, this.removals)
+  }
+
+  /** One step, if there is anything to test and anybody left. */
+  pass(step: string, ...tests: readonly Test[]): void {
+    if (tests.length === 0 || this.left.length === 0) return
+    const removed: number[] = []
+    const reasons: string[] = []
+    for (const test of tests) {
+      const failing = this.failing(test)
+      if (failing.length === 0) continue
+      this.left = this.left.filter((endpoint) => !failing.includes(endpoint))
+      const { cause, reason } = test
+      const endpoints = failing.filter(this.isShared)
+      this.removals.push({ step, cause, reason: reason ?? null, endpoints })
+      removed.push(...endpoints)
+      if (reason !== undefined) reasons.push(reason)
+    }
+    this.tell(step, removed.sort(ascending), reasons.join('; '))
+  }
+
+  /** A row of the funnel. */
+  tell(step: string, removed: readonly number[], reason = ''): void {
+    const row = { step, left: this.left.filter(this.isShared).length, removed }
+    this.rows.push(reason === '' ? row : { ...row, reason })
+  }
+
+  /** Whether anybody left is so. */
+  has(test: (offer: Offer) => boolean): boolean {
+    return this.left.some((endpoint) => test(at(this.offers, endpoint)))
+  }
+
+  result(): Eligibility {
+    const { left, rows, removals } = this
+    const eligible = left.filter(this.isShared)
+    return { eligible, copies: left.filter((endpoint) => !this.isShared(endpoint)), funnel: rows, removals }
+  }
+
+  private failing({ keeps, isSoft }: Test): readonly number[] {
+    const modelOf = (endpoint: number): string => at(this.offers, endpoint).model
+    const failing = this.left.filter((endpoint) => !keeps(at(this.offers, endpoint)))
+    if (isSoft !== true || failing.length === 0) return failing
+    const able = new Set(this.left.filter((endpoint) => !failing.includes(endpoint)).map(modelOf))
+    return failing.filter((endpoint) => able.has(modelOf(endpoint)))
+  }
+
+  private readonly isShared = (endpoint: number): boolean => at(this.offers, endpoint).byok === null
+}
+
+function ascending(left: number, right: number): number {
+  return left - right
+}
+
+// ── what the half decides ─────────────────────────────────────────────────────────────────────────────────────────────
+
+function earlySteps(intent: Intent, terms: Terms): Sieve {
+  const { offers, choices, restraints, gateway } = terms
+  const { app, order, provider, wishes } = intent
+  const models = wishes.map(({ model }) => model)
+  const sieve = Sieve.of(offers, models)
+  const named = [...order, ...(provider.only ?? [])]
+  const isNamed = (offer: Offer): boolean => named.some((slug) => isNamedInFull(slug, offer, choices))
+
+  const isHarness = app !== null && gateway.account?.harnesses.includes(app) === true
+  if (!isHarness && sieve.has(({ isForHarnesses }) => isForHarnesses)) {
+    const keeps = ({ isForHarnesses }: Offer): boolean => !isForHarnesses
+    sieve.pass('Gate Free Endpoints by Agentic Harness', { cause: 'harness', keeps })
+  }
+  if (choices.regional_surcharge === 'asked' && sieve.has(({ hasRegionalSurcharge }) => hasRegionalSurcharge)) {
+    const keeps = (offer: Offer): boolean =>
+      !offer.hasRegionalSurcharge || isNamed(offer) || restraints.some((restraint) => asksForRegion(restraint, offer))
+    sieve.pass('Filter by Regional Surcharge', { cause: 'surcharge', keeps })
+  }
+  sieve.pass(
+    'Filter by Data Policy',
+    ...where(provider.data_collection === 'deny', { cause: 'data_collection', keeps: isDiscreet }),
+    ...where(provider.zdr === true, { cause: 'zdr', keeps: ({ zdr }) => zdr }),
+  )
+  sieve.pass('Filter by Guardrails', ...restraints.flatMap(guardrailTests))
+  sieve.pass('Filter by Allowed Providers', ...providerTests(intent, terms))
+
+  if (sieve.has(({ tier }) => tier !== 'default')) {
+    sieve.pass(
+      'Filter by Tier Endpoint Rows',
+      { cause: 'tier', keeps: (offer) => isNamed(offer) || admitsTier(intent, offer) },
+      // Who asks for `flex` is never served at the standard rate where the model has endpoints of that tier.
+      ...where(intent.tier === 'flex', { cause: 'tier', isSoft: true, keeps: ({ tier }) => tier === 'flex' }),
     )
   }
-  if (filled(provider.quantizations)) {
-    const allowed = new Set(filled(provider.quantizations)?.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))
-    keep('Filter by Quantization', (offer) => allowed.has(offer.quantization))
-  }
+  return sieve
+}
+
+function where(isAsked: boolean, test: Test): readonly Test[] {
+  return isAsked ? [test] : []
+}
+
+function isDiscreet({ collectsData, trains }: Offer): boolean {
+  return !collectsData && !trains
+}
+
+/** Whether a restraint keeps requests in the part of the world that the endpoint is in. */
+function asksForRegion({ allowed_data_regions: regions = [] }: NamedRestraint, { region }: Offer): boolean {
+  return regions.some((part) => part !== 'global' && lies(region, part))
+}
+
+function guardrailTests(restraint: NamedRestraint): Test[] {
+  const { by, zdr } = restraint
+  const test = (isAsked: boolean, cause: Cause, what: string, keeps: Test['keeps']): readonly Test[] =>
+    where(isAsked, { cause, reason: `${what} violation (${by})`, keeps })
+  const isPaid = ({ model }: Offer): boolean => !isFreeModel(model)
+  const isKept = (offer: Offer): boolean => offer.zdr || (Array.isArray(zdr) && !zdr.includes(zdrGroupOf(offer.model)))
+  return [
+    ...test(
+      !restraint.enable_paid_model_training,
+      'training',
+      'Paid model training',
+      (offer) => !isPaid(offer) || !offer.trains,
+    ),
+    ...test(
+      !restraint.enable_free_model_training,
+      'training',
+      'Free model training',
+      (offer) => isPaid(offer) || !offer.trains,
+    ),
+    ...test(
+      !restraint.enable_free_model_publication,
+      'training',
+      'Free model publication',
+      (offer) => isPaid(offer) || !offer.publishes,
+    ),
+    ...test(restraint.data_collection === 'deny', 'data_collection', 'Data collection', isDiscreet),
+    ...test(zdr !== false, 'zdr', 'Zero data retention', isKept),
+    ...test(restraint.allowed_data_regions !== undefined, 'data_region', 'Data region', ({ region }) =>
+      isRegionAllowed(region, restraint),
+    ),
+  ]
+}
+
+/** Allowlists intersect, denylists add up. An empty list of a request restricts nothing, as if it were not there. */
+function providerTests({ provider: { only, ignore } }: Intent, { restraints, choices }: Terms): Test[] {
+  const allow = (cause: Cause, slugs: readonly string[]): Test => ({
+    cause,
+    keeps: (offer) => isAmong(slugs, offer, choices),
+  })
+  const deny = (slugs: readonly string[]): Test => ({
+    cause: 'ignore',
+    keeps: (offer) => !isAmong(slugs, offer, choices),
+  })
+  return [
+    ...(only && only.length > 0 ? [allow('only', only)] : []),
+    ...restraints.flatMap(({ allowed_providers: allowed }) => (allowed ? [allow('allowed_providers', allowed)] : [])),
+    ...(ignore && ignore.length > 0 ? [deny(ignore)] : []),
+    ...restraints.flatMap(({ ignored_providers: ignored }) => (ignored ? [deny(ignored)] : [])),
+  ]
+}
+
+// ── what the shape decides ────────────────────────────────────────────────────────────────────────────────────────────
+
+const supports =
+  (name: string) =>
+  ({ parameters }: Offer): boolean =>
+    parameters.has(name)
+
+/** What a response format needs; a schema is not served by who can do JSON alone, nor the other way round (§1.7). */
+const PARAMETER_OF = { text: null, json_object: 'response_format', json_schema: 'structured_outputs' } as const
+
+/** An endpoint without these is sent less, but others are preferred. */
+const PREFERRED = ['response_format', 'structured_outputs', 'verbosity']
+
+function parameterTests({ provider }: Intent, { parameters, responseFormat }: RequestShape): Test[] {
+  const format = PARAMETER_OF[responseFormat]
+  const others = parameters.filter((name) => name !== 'response_format' && name !== 'structured_outputs')
+  const needed = format === null ? others : [...others, format]
   if (provider.require_parameters === true) {
-    keep('Filter by Parameters', (offer) => shape.parameters.every((name) => offer.parameters.has(name)))
+    return [{ cause: 'parameters', keeps: (offer) => needed.every((name) => supports(name)(offer)) }]
   }
-  if (shape.tools.length > 0) keep('Filter by Tool Compatibility', supports('tools'))
-  if (shape.responseFormat === 'json_object') prefer('Filter by Response Format', supports('response_format'))
-  if (shape.responseFormat === 'json_schema') prefer('Filter by Response Format', supports('structured_outputs'))
-  if (provider.max_price) {
-    const { prompt, completion, request } = provider.max_price
-    const isWithin = (amount: number, cap: number | null | undefined): boolean =>
-      cap == null || (choices.max_price === 'strict' ? amount < cap : amount <= cap)
-    keep(
-      'Filter by Max Price',
-      ({ price }) =>
-        isWithin(price.input, prompt) && isWithin(price.output, completion) && isWithin(price.request, request),
-    )
-  }
-
-  const before = left.map((endpoint) => at(offers, endpoint))
-  const contextLength = Math.min(...before.map((offer) => offer.contextLength))
-  const maxOutput = Math.min(...before.map((offer) => offer.maxOutput))
-  const output = demand.maxTokens ?? 0
-  const needed = demand.inputTokens + output
-  if (needed > contextLength || output > maxOutput) {
-    keep('Filter by Context Length', (offer) => needed <= offer.contextLength && output <= offer.maxOutput)
-  }
-  const copies = left.filter((endpoint) => !isShared(endpoint))
-  return { eligible: left.filter(isShared), copies, funnel, contextLength, maxOutput }
+  const preferred = needed.filter((name) => PREFERRED.includes(name))
+  return preferred.map((name) => ({ cause: 'parameters', isSoft: true, keeps: supports(name) }))
 }
 
-function filled<T>(list: readonly T[] | null | undefined): readonly T[] | null {
-  return list && list.length > 0 ? list : null
+function toolTests({ tools, toolChoice }: RequestShape, { choices }: Terms): Test[] {
+  if (tools.length === 0) return []
+  const isSoft = choices.no_tools === 'drop'
+  return [
+    { cause: 'tools', isSoft, keeps: supports('tools') },
+    { cause: 'tool_choice', isSoft, keeps: ({ toolChoices }) => toolChoices.has(toolChoice) },
+  ]
+}
+
+function lateSteps(sieve: Sieve, { provider, order }: Intent, { choices, gateway }: Terms): void {
+  const { max_price: cap, quantizations, enforce_distillable_text: mustDistil } = provider
+  if (cap) {
+    const isWithin = (amount: number, most: number | null | undefined): boolean =>
+      most == null || (choices.max_price === 'strict' ? amount < most : amount <= most)
+    const keeps = ({ price }: Offer): boolean =>
+      isWithin(price.input, cap.prompt) &&
+      isWithin(price.output, cap.completion) &&
+      isWithin(price.request, cap.request) &&
+      isWithin(price.image ?? 0, cap.image) &&
+      isWithin(price.audio ?? price.input, cap.audio)
+    sieve.pass('Filter by Max Price', { cause: 'max_price', keeps })
+  }
+  if (quantizations && quantizations.length > 0) {
+    const allowed = new Set(quantizations.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))
+    const keeps = ({ quantization }: Offer): boolean => allowed.has(quantization)
+    sieve.pass('Filter by Quantization', { cause: 'quantization', keeps })
+  }
+  if (mustDistil === true) {
+    const keeps = ({ model }: Offer): boolean => gateway.models[model]?.distillable === true
+    sieve.pass('Filter by Distillable Text', { cause: 'distillable', keeps })
+  }
+  // What sorts and removes nobody has a row where there is something to sort.
+  if (sieve.left.length < 2) return
+  const isOrdered = sieve.has((offer) => isAmong(order, offer, choices))
+  sieve.tell(isOrdered ? 'Apply Manual Order' : 'Apply Status Sorting', [])
 }

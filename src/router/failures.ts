@@ -66,11 +66,11 @@ export function answerOf(
   why: Failure,
   tried: readonly Tried[],
   offers: readonly Offer[],
-  { funnel, order }: Plan,
+  { nobody }: Plan,
 ): CallFailure {
   const { class: errorClass, message } = why
   const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
-  if (errorClass === 'no_endpoint' && order.length === 0) return { ...answer, detail: { funnel } }
+  if (errorClass === 'no_endpoint' && nobody !== null) return { ...answer, detail: nobody.detail }
   const failed = tried.filter(hasFailed)
   const detail = detailOf(why, failed, offers)
   if (detail.told === undefined) return { ...answer, detail }

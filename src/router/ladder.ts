@@ -171,8 +171,13 @@ export function endOf(why: Failure, plan: Plan, isShortOfMoney: boolean): PlanEn
     case 'deadline_exceeded':
       return 'deadline'
     case 'no_endpoint':
-      return plan.funnel.at(-1)?.step === 'Filter by Context Length' ? 'context_length' : 'exhausted'
+      return isShortOfContext(plan) ? 'context_length' : 'exhausted'
     default:
       return 'exhausted'
   }
+}
+
+/** Whether somebody would have served it but for its length. */
+function isShortOfContext({ funnel }: Plan): boolean {
+  return funnel.some(({ step, removed }) => step === 'Filter by Context Length' && removed.length > 0)
 }

@@ -9,15 +9,17 @@
  */
 import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
-import type { Caller, ChatRequest, Offer, RequestShape } from '../protocol/index.ts'
+import type { Caller, ChatRequest, Offer } from '../protocol/index.ts'
 import { OwnKeys } from './byok.ts'
 import { Course, type Group } from './course.ts'
-import { matchesSlug, runFunnel, type Eligibility } from './eligibility.ts'
+import { Funnel, type Eligibility } from './eligibility.ts'
+import { noEndpoint, type NoEndpoint } from './no-endpoint.ts'
 import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
 import type { ProviderPreferences, RequestHalf, Resilience } from './policy.ts'
 import { resolve, type Intent } from './resolve.ts'
 import { NO_RULE } from './rules.ts'
+import { placesIn } from './slugs.ts'
 import { readsCheaper } from './sticky.ts'
 import { SORTS } from './strategies/index.ts'
 import { STATUS, STATUSES, type Belief, type RankContext } from './strategy.ts'
@@ -28,6 +30,8 @@ export interface Plan {
   readonly rule: number
   readonly funnel: readonly FunnelStep[]
   readonly order: readonly Candidate[]
+  /** Why there is nobody in it; null where there is somebody. */
+  readonly nobody: NoEndpoint | null
 }
 
 type Threshold = NonNullable<ProviderPreferences['preferred_max_latency']>
@@ -52,8 +56,9 @@ export class Planner {
   private readonly intent: Intent
   private readonly models: readonly string[]
   private readonly terms: Terms
-  /** Weak: a live gateway decodes a shape of its own for every request. */
-  private readonly byShape = new WeakMap<RequestShape, Eligibility>()
+  private readonly funnel: Funnel
+  /** By endpoint: its place in `order`; Infinity for those that are not named there. Empty without an order. */
+  private readonly places: readonly number[]
   /** For requests without tools, and with some; the same where both are ordered alike. */
   private readonly course: Course
   private readonly withTools: Course
@@ -76,6 +81,8 @@ export class Planner {
     this.offers = terms.offers
     this.intent = resolve(half, (model) => this.offers.some((offer) => offer.model === model))
     this.models = this.intent.wishes.map(({ model }) => model)
+    this.funnel = new Funnel(this.intent, terms)
+    this.places = this.intent.order.length === 0 ? [] : placesIn(this.intent.order, terms)
     this.rule = rule
     this.arrangement = arrangement
     this.names = stickiness ? this.offers.map(({ id }) => hashName(id)) : []
@@ -110,7 +117,7 @@ export class Planner {
   }
 
   plan(request: ChatRequest, belief: Belief, rng: Rng, now: Millis, caller: Caller | null = null): Plan {
-    const known = this.eligibility(request)
+    const known = this.funnel.of(request)
     const course = request.shape.tools.length === 0 ? this.course : this.withTools
     const context = { offers: this.offers, choices: this.terms.choices, belief, rng, now }
     if (!this.isUnmoved || (this.isSticky && this.isStaying(course, known.eligible, request, belief, now))) {
@@ -119,7 +126,13 @@ export class Planner {
     if (course.isFixed) return this.fixedPlan(course, known, request, context)
     const isPlain = course.only !== null && !course.isByStatus && this.intent.provider.allow_fallbacks !== false
     if (!isPlain) return this.arrange(course, known, request, context)
-    return { rule: this.rule, funnel: known.funnel, order: course.only.rank(known.eligible, context) }
+    const { eligible, funnel } = known
+    const nobody = eligible.length > 0 ? null : this.nobody(known, funnel, request)
+    return { rule: this.rule, funnel, order: course.only.rank(eligible, context), nobody }
+  }
+
+  private nobody({ removals }: Eligibility, funnel: readonly FunnelStep[], { shape }: ChatRequest): NoEndpoint {
+    return noEndpoint({ intent: this.intent, shape, funnel, removals }, this.terms)
   }
 
   private fixedPlan(course: Course, known: Eligibility, request: ChatRequest, context: RankContext): Plan {
@@ -150,7 +163,8 @@ export class Planner {
     const { order, listed } = this.listedFirst(this.preferredFirst(stuck, belief, now))
     const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known, caller)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
-    return { ...plan, order: this.easedIn(course, plan.order, context) }
+    const nobody = plan.order.length > 0 ? null : this.nobody(known, plan.funnel, request)
+    return { rule: this.rule, funnel: plan.funnel, order: this.easedIn(course, plan.order, context), nobody }
   }
 
   /** A group as its strategy has it: those that are not well at its end, and first who has the prompt in the cache. */
@@ -236,23 +250,6 @@ export class Planner {
     return [...others, ...waiting.map((candidate) => ({ ...candidate, reason: 'slow start' }))]
   }
 
-  private eligibility(request: ChatRequest): Eligibility {
-    let known = this.byShape.get(request.shape)
-    if (!known) {
-      known = this.runFunnel(request.shape, 0, null)
-      this.byShape.set(request.shape, known)
-    }
-    const output = request.maxTokens ?? 0
-    const fits = request.inputTokens + output <= known.contextLength && output <= known.maxOutput
-    if (fits) return known
-    return this.runFunnel(request.shape, request.inputTokens, request.maxTokens)
-  }
-
-  private runFunnel(shape: RequestShape, inputTokens: number, maxTokens: number | null): Eligibility {
-    const { models, intent } = this
-    return runFunnel({ models, intent, provider: intent.provider, shape, inputTokens, maxTokens }, this.terms)
-  }
-
   /** Endpoints that miss a preferred threshold go to the end; they stay usable. No samples: not held against them. */
   private preferredFirst(order: Candidate[], belief: Belief, now: Millis): Candidate[] {
     const { preferred_max_latency: latency, preferred_min_throughput: throughput } = this.intent.provider
@@ -268,11 +265,12 @@ export class Planner {
 
   /** Those that `order` names come first, in its order; which those are, null without one. */
   private listedFirst(order: Candidate[]): { order: Candidate[]; listed: ReadonlySet<number> | null } {
-    const slugs = this.intent.order
-    if (slugs.length === 0) return { order, listed: null }
-    const named = slugs.flatMap((slug) => order.filter(({ endpoint }) => matchesSlug(slug, at(this.offers, endpoint))))
-    const front = [...new Set(named)]
-    const rest = order.filter((candidate) => !front.includes(candidate))
+    const { places } = this
+    if (places.length === 0) return { order, listed: null }
+    const placeOf = ({ endpoint }: Candidate): number => at(places, endpoint)
+    const front = order.filter((candidate) => placeOf(candidate) < Infinity)
+    front.sort((left, right) => placeOf(left) - placeOf(right))
+    const rest = order.filter((candidate) => placeOf(candidate) === Infinity)
     const listed = new Set(front.map(({ endpoint }) => endpoint))
     return { order: [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest], listed }
   }
@@ -282,15 +280,14 @@ export class Planner {
     order: readonly Candidate[],
     listed: ReadonlySet<number> | null,
     funnel: readonly FunnelStep[],
-  ): Plan {
-    const { rule } = this
-    if (this.intent.provider.allow_fallbacks !== false) return { rule, funnel, order }
+  ): Pick<Plan, 'order' | 'funnel'> {
+    if (this.intent.provider.allow_fallbacks !== false || order.length === 0) return { funnel, order }
     const sharedOf = ({ endpoint }: Candidate): number => at(this.offers, endpoint).byok?.of ?? endpoint
     const kept = listed === null ? order.slice(0, 1) : order.filter((candidate) => listed.has(sharedOf(candidate)))
-    if (kept.length === order.length) return { rule, funnel, order }
+    if (kept.length === order.length) return { funnel, order }
     const left = new Set(kept.map(sharedOf))
     const removed = [...new Set(order.map(sharedOf))].filter((endpoint) => !left.has(endpoint))
-    return { rule, funnel: [...funnel, { step: 'Filter by Fallback', left: left.size, removed }], order: kept }
+    return { funnel: [...funnel, { step: 'Filter by Fallback', left: left.size, removed }], order: kept }
   }
 }
 

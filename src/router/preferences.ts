@@ -62,6 +62,10 @@ export const providerPreferencesSchema = z.strictObject({
     .nullish()
     .meta({ description: '`deny`: only providers that do not keep prompts. Default allow.' }),
   zdr: z.boolean().nullish().meta({ description: 'true: only endpoints with zero data retention.' }),
+  enforce_distillable_text: z
+    .boolean()
+    .nullish()
+    .meta({ description: 'true: only models whose authors let others train on their answers.' }),
   quantizations: z
     .array(z.enum(QUANTIZATIONS))
     .nullish()
@@ -92,10 +96,12 @@ export const providerPreferencesSchema = z.strictObject({
       prompt: price('million input tokens', 1),
       completion: price('million output tokens', 4),
       request: price('request', 0.01),
+      image: price('image', 0.01),
+      audio: price('million input tokens of audio', 10),
     })
     .nullish()
     .meta({
-      description: 'USD per million tokens (request: USD); dearer endpoints are never used.',
+      description: 'USD per million tokens (request, image: USD each); dearer endpoints are never used.',
       examples: [{ prompt: 1, completion: 4 }],
     }),
 })
@@ -154,6 +160,15 @@ export const wishFields = {
     .max(RESPONSE_CACHE_TTL_MAX / 1_000)
     .nullish()
     .meta({ description: 'How long answers are kept. Default 300.', examples: [300] }),
+  app: z
+    .string()
+    .min(1)
+    .max(256)
+    .nullish()
+    .meta({
+      description: 'What the application calls itself: `HTTP-Referer` on the wire. Some free endpoints look at it.',
+      examples: ['https://cline.bot'],
+    }),
 }
 
 /** The request half alone: what crosses the wire with each request, and what the router plans by. */

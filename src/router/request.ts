@@ -151,9 +151,9 @@ export class RequestLife {
     this.tellPlan(now, out)
     const { plan } = this.chooser
     const { evaluate } = this.desk.resilience
-    if (plan.order.length === 0) {
-      const { no_endpoint_status: status } = this.desk.choices
-      this.fail({ ...failure('no_endpoint', noEndpointMessage(plan)), status }, now, out)
+    if (plan.nobody !== null) {
+      const { message, status } = plan.nobody
+      this.fail({ ...failure('no_endpoint', message), status }, now, out)
       return
     }
     if (evaluate && this.descent === null) {
@@ -464,8 +464,3 @@ const DELIVERIES = {
 
 const FINISHED: Finished = { type: 'finished', reason: 'stop' }
 const BROKEN_OFF: Finished = { type: 'finished', reason: 'length' }
-
-function noEndpointMessage({ funnel }: Plan): string {
-  const last = funnel.at(-1)
-  return `No endpoints found: every candidate was removed (last step: ${last?.step ?? 'Initial Endpoints'})`
-}

@@ -42,6 +42,8 @@ export interface Intent {
   readonly order: readonly string[]
   /** The tier that the request asks for. */
   readonly tier: Tier | null
+  /** What the application calls itself; null where it does not say. */
+  readonly app: string | null
 }
 
 const SORT_OF: Readonly<Partial<Record<DynamicSuffix, SortBy>>> = {
@@ -74,6 +76,7 @@ export function resolve(half: RequestHalf, isOffered: (model: string) => boolean
     provider,
     partition: asked ?? 'model',
     order: provider.order ?? [],
+    app: half.app ?? null,
     tier: service == null ? null : TIER_OF_SERVICE[service],
   }
 }
@@ -90,10 +93,9 @@ export function sortOf({ provider: { sort }, tier }: Intent, { suffixes }: Model
   return tier === 'flex' ? 'price' : null
 }
 
-/** Whether an endpoint of this tier may serve the request, whatever else may be against it. */
-export function admitsTier(intent: Intent, { tier, tag, model }: Pick<Offer, 'tier' | 'tag' | 'model'>): boolean {
+/** Whether a request that does not name an endpoint admits its tier, whatever else may be against it. */
+export function admitsTier(intent: Intent, { tier, model }: Pick<Offer, 'tier' | 'model'>): boolean {
   if (tier === 'default' || tier === intent.tier) return true
-  if (intent.order.includes(tag) || intent.provider.only?.includes(tag)) return true
   if (intent.order.length > 0 || intent.tier === 'default') return false
   const wish = intent.wishes.find((candidate) => candidate.model === model)
   return wish?.suffixes.some((suffix) => TIER_OF[suffix] === tier) ?? false

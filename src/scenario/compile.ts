@@ -128,12 +128,12 @@ export function compile(parts: Parts): Compiled {
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),
-    isLegal: legality(policies, workflowPolicies, endpoints),
+    isLegal: legality(policies, workflowPolicies, endpoints, fleet.gateway),
   }
   const warnings = () => {
     const foresight = new Foresight(scenario.seed, scenario.duration, workflows)
     const named = { policies, policyNames, workflowPolicies, windows, timeline }
-    return emptiness({ scenario, endpoints, ...named, foresight })
+    return emptiness({ scenario, endpoints, gateway: fleet.gateway, ...named, foresight })
   }
   return { compiled, misfits, warnings }
 }

@@ -6,7 +6,7 @@
 import { at, formatDuration, type Millis } from '../base/index.ts'
 import { metricOf, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
-import { endpointId, readModelName, type EndpointSpec } from '../protocol/index.ts'
+import { endpointId, readModelName, type EndpointSpec, type GatewaySpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
 import type { Policy } from '../router/index.ts'
 import type { Foresight } from './foresight.ts'
@@ -17,6 +17,7 @@ import type { Scenario } from './schema.ts'
 export interface Whole {
   readonly scenario: Scenario
   readonly endpoints: readonly EndpointSpec[]
+  readonly gateway: GatewaySpec
   readonly policies: readonly Policy[]
   readonly policyNames: readonly string[]
   /** Policy of each workflow. */
@@ -44,9 +45,9 @@ export function emptiness(whole: Whole): Misfit[] {
 }
 
 /** For each workflow, which endpoints its requests may reach. */
-function reachOf({ scenario, endpoints, policies, workflowPolicies }: Whole): boolean[][] {
+function reachOf({ scenario, endpoints, gateway, policies, workflowPolicies }: Whole): boolean[][] {
   return scenario.workload.map(({ client }, index) => {
-    const reached = reachable(at(policies, at(workflowPolicies, index)), endpoints)
+    const reached = reachable(at(policies, at(workflowPolicies, index)), endpoints, gateway)
     return endpoints.map((spec, place) => at(reached, place) || endpointId(spec) === client.emergency)
   })
 }
@@ -81,7 +82,7 @@ function idlePolicies({ policyNames, workflowPolicies }: Whole): Misfit[] {
 }
 
 function idleWorkflow(whole: Whole, index: number, reach: readonly boolean[]): Misfit[] {
-  const { scenario, endpoints, policies, workflowPolicies, foresight } = whole
+  const { scenario, endpoints, gateway, policies, workflowPolicies, foresight } = whole
   const found: Misfit[] = []
   if (!foresight.hasArrivals(index, 0, scenario.duration)) {
     found.push({
@@ -95,7 +96,9 @@ function idleWorkflow(whole: Whole, index: number, reach: readonly boolean[]): M
     const offered = endpoints.filter(({ model }) =>
       policy.models.some((name) => name === model || readModelName(name).model === model),
     )
-    const reasons = offered.slice(0, REASONS_SHOWN_MAX).map((spec) => `${endpointId(spec)}: ${violation(policy, spec)}`)
+    const reasons = offered
+      .slice(0, REASONS_SHOWN_MAX)
+      .map((spec) => `${endpointId(spec)}: ${violation(policy, spec, gateway)}`)
     found.push({
       path: ['workload', index, 'policy'],
       message: `this policy allows no endpoint of the fleet, so every request fails (${reasons.join('; ')})`,

@@ -1,9 +1,9 @@
 /** Whether an attempt was legal under a policy: the oracle behind `policy_violations`. */
 import type { IsLegal } from '../gates/index.ts'
-import { readModelName, type EndpointSpec } from '../protocol/index.ts'
+import { PLAIN_GATEWAY, readModelName, type EndpointSpec, type GatewaySpec } from '../protocol/index.ts'
 import type { Policy, Rule } from '../router/index.ts'
 
-type Half = Pick<Policy, 'models' | 'provider' | 'service_tier'>
+type Half = Pick<Policy, 'provider' | 'service_tier' | 'app'> & { readonly models: readonly string[] }
 
 /**
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
@@ -13,10 +13,11 @@ export function legality(
   policies: readonly Policy[],
   workflowPolicies: readonly number[],
   endpoints: readonly EndpointSpec[],
+  gateway: GatewaySpec = PLAIN_GATEWAY,
 ): IsLegal {
   // By policy; by rule, its own half first; by rung, the whole answer first; by endpoint.
   const verdicts = policies.map((policy) =>
-    halvesOf(policy).map((rungs) => rungs.map((half) => endpoints.map((spec) => violation(half, spec)))),
+    halvesOf(policy).map((rungs) => rungs.map((half) => endpoints.map((spec) => violation(half, spec, gateway)))),
   )
   return (_request, workflow, endpoint, rule, rung) => {
     const policy = workflowPolicies[workflow]
@@ -25,15 +26,15 @@ export function legality(
 }
 
 /** Which endpoints a policy allows for some request or other. */
-export function reachable(policy: Policy, endpoints: readonly EndpointSpec[]): boolean[] {
+export function reachable(policy: Policy, endpoints: readonly EndpointSpec[], gateway: GatewaySpec): boolean[] {
   const halves = halvesOf(policy).flat()
-  return endpoints.map((spec) => halves.some((half) => violation(half, spec) === null))
+  return endpoints.map((spec) => halves.some((half) => violation(half, spec, gateway) === null))
 }
 
 /** What a policy asks for: by rule, its own half first; by rung, the whole answer first. */
 function halvesOf(policy: Policy): Half[][] {
   return [policy, ...policy.rules.map((rule) => asked(policy, rule))].map((half) =>
-    [half.models, ...rungModels(policy, half.models)].map((models) => ({ ...half, models: [...models] })),
+    [half.models, ...rungModels(policy, half.models)].map((models) => ({ ...half, models })),
   )
 }
 
@@ -44,37 +45,121 @@ function rungModels(policy: Policy, models: readonly string[]): (readonly string
 
 /** What a policy asks for where one of its rules applies. */
 function asked(policy: Policy, { use }: Rule): Half {
-  const provider = Object.assign({}, policy.provider, use.provider)
-  return { models: use.models, provider, service_tier: policy.service_tier }
+  return { ...policy, models: use.models, provider: Object.assign({}, policy.provider, use.provider) }
 }
 
-export function violation(half: Half, spec: EndpointSpec): string | null {
-  const { provider: asked } = half
-  const names = [spec.provider, spec.tag, spec.name]
-  const isNamed = (list: readonly string[]): boolean => list.some((name) => names.includes(name))
-  const cap = asked.max_price
-  const named = half.models.filter((name) => name === spec.model || readModelName(name).model === spec.model)
-  if (named.length === 0) return `model ${spec.model} is not in the policy`
-  if (spec.tier !== 'default' && !asksForTier(half, named, spec)) return `nobody asked for the tier ${spec.tier}`
-  if (asked.only && !isNamed(asked.only)) return `provider ${spec.provider} is not in \`only\``
-  if (asked.ignore && isNamed(asked.ignore)) return `provider ${spec.provider} is in \`ignore\``
-  if (asked.data_collection === 'deny' && spec.data_collection === 'allow')
-    return `provider ${spec.provider} keeps prompts`
-  if (asked.zdr === true && !spec.zdr) return `endpoint of ${spec.provider} has no zero data retention`
-  if (asked.allow_fallbacks === false && asked.order && asked.order.length > 0 && !isNamed(asked.order)) {
-    return `provider ${spec.provider} is not in \`order\`, and fallbacks are off`
-  }
-  if (cap?.prompt != null && spec.price.input > cap.prompt) return 'prompt price above max_price'
-  if (cap?.completion != null && spec.price.output > cap.completion) return 'completion price above max_price'
+export function violation(half: Half, spec: EndpointSpec, gateway: GatewaySpec): string | null {
+  return (
+    ofModels(half, spec, gateway) ??
+    ofProviders(half, spec, gateway) ??
+    ofData(half, spec, gateway) ??
+    ofPrice(half, spec, gateway)
+  )
+}
+
+function ofModels({ models, provider: asked, app }: Half, spec: EndpointSpec, gateway: GatewaySpec): string | null {
+  const { model, harness_only: isGated } = spec
+  if (namesOf(models, spec).length === 0) return `model ${model} is not in the policy`
+  if (asked.enforce_distillable_text === true && !gateway.models[model]?.distillable)
+    return `the author of ${model} does not let others train on its answers`
+  if (isGated && !gateway.account?.harnesses.some((harness) => harness === app))
+    return `${model} is for agentic harnesses alone`
   return null
 }
 
-/** Tiers of service are asked for by name, for the whole request, or by the suffix of a model. */
-function asksForTier(half: Half, named: readonly string[], { tier, tag }: EndpointSpec): boolean {
-  const { provider, service_tier: service } = half
-  if (tag !== undefined && (provider.only?.includes(tag) || provider.order?.includes(tag))) return true
-  if (service === tier || (service === 'fast' && tier === 'priority')) return true
-  if (service === 'default' || (provider.order ?? []).length > 0) return false
-  const suffix = tier === 'priority' ? 'nitro' : 'floor'
-  return named.some((name) => readModelName(name).suffixes.includes(suffix))
+/** What the request calls the model of an endpoint, suffixes and all. */
+function namesOf(models: readonly string[], { model }: EndpointSpec): string[] {
+  return models.filter((name) => name === model || readModelName(name).model === model)
+}
+
+/** Tiers of service are asked for by the whole request, or by the suffix of a model. */
+function asksForTier({ models, provider: { order }, service_tier: service }: Half, spec: EndpointSpec): boolean {
+  if (service === spec.tier || (service === 'fast' && spec.tier === 'priority')) return true
+  if (service === 'default' || order?.length) return false
+  const suffix = spec.tier === 'priority' ? 'nitro' : 'floor'
+  return namesOf(models, spec).some((name) => readModelName(name).suffixes.includes(suffix))
+}
+
+/** How a slug names an endpoint: it alone, or as one of its provider's. */
+function namingOf(slug: string, { provider, tag, name, region, tier }: EndpointSpec, gateway: GatewaySpec) {
+  const folded = (text: string): string => (gateway.choices.slug_case === 'any' ? text.toLowerCase() : text)
+  const is = (text: string | undefined): boolean => text !== undefined && folded(text) === folded(slug)
+  if (tier !== 'default') return is(tag ?? `${provider}/${tier}`) ? 'alone' : null
+  if (is(`${provider}/${region}`) || (is(tag) && tag !== provider)) return 'alone'
+  return is(provider) || is(name) || is(tag) ? 'among others' : null
+}
+
+function ofProviders(half: Half, spec: EndpointSpec, gateway: GatewaySpec): string | null {
+  const { provider: asked } = half
+  const { provider, tier, quantization } = spec
+  const { account, choices } = gateway
+  const isNamed = (list: readonly string[]): boolean => list.some((slug) => namingOf(slug, spec, gateway) !== null)
+  const { order = [], only = [], ignore = [], quantizations = [] } = asked
+  const lists = [...(order ?? []), ...(only ?? [])]
+  const isWanted = lists.some((slug) => namingOf(slug, spec, gateway) === 'alone')
+
+  if (only?.length && !isNamed(only)) return `provider ${provider} is not in \`only\``
+  if (account?.allowed_providers && !isNamed(account.allowed_providers))
+    return `provider ${provider} is not among those that the account allows`
+  if (ignore?.length && isNamed(ignore)) return `provider ${provider} is in \`ignore\``
+  if (account?.ignored_providers && isNamed(account.ignored_providers))
+    return `the account ignores provider ${provider}`
+  if (asked.allow_fallbacks === false && order?.length && !isNamed(order))
+    return `provider ${provider} is not in \`order\`, and fallbacks are off`
+  if (tier !== 'default' && !isWanted && !asksForTier(half, spec))
+    return `nobody has asked for the ${tier} tier of ${provider}`
+  if (spec.regional_surcharge && choices.regional_surcharge === 'asked' && !isWanted) {
+    const regions = account?.allowed_data_regions ?? []
+    if (!regions.some((region) => region !== 'global' && spec.region.startsWith(region.slice(0, 2))))
+      return `nobody has asked for region ${spec.region}, which costs more at ${provider}`
+  }
+  if (quantizations?.length && !quantizations.some((asks) => covers(asks, quantization)))
+    return `quantization ${quantization} is not in \`quantizations\``
+  return null
+}
+
+function covers(asked: string, declared: string): boolean {
+  if (asked === declared) return true
+  return asked === 'fp8' ? declared === 'mxfp8' : asked === 'fp4' && (declared === 'mxfp4' || declared === 'nvfp4')
+}
+
+function ofData({ provider: asked }: Half, spec: EndpointSpec, { account }: GatewaySpec): string | null {
+  const { provider, model, region, training = spec.data_collection === 'allow' } = spec
+  const isFree = model.endsWith(':free')
+  const keeps = spec.data_collection === 'allow' || training
+  if (keeps && (asked.data_collection === 'deny' || account?.data_collection === 'deny'))
+    return `provider ${provider} keeps prompts`
+  if (!spec.zdr && asked.zdr === true) return `endpoint of ${provider} has no zero data retention`
+  if (account === undefined) return null
+  if (training && !(isFree ? account.enable_free_model_training : account.enable_paid_model_training))
+    return `provider ${provider} trains on prompts`
+  if (spec.publication && isFree && !account.enable_free_model_publication)
+    return `provider ${provider} publishes prompts`
+  const [author = ''] = model.split('/')
+  const group = ['anthropic', 'openai', 'google'].includes(author) ? author : /^x-?ai$/.test(author) ? 'xai' : 'other'
+  const mustForget = account.zdr === true || (Array.isArray(account.zdr) && (account.zdr as string[]).includes(group))
+  if (!spec.zdr && mustForget) return `the account asks for zero data retention of ${group} models`
+  const regions = account.allowed_data_regions ?? ['global']
+  const isThere = regions.some((part) => part === 'global' || region.startsWith(part.slice(0, 2)))
+  return isThere ? null : `the account does not allow region ${region}`
+}
+
+function ofPrice(
+  { provider: { max_price: cap } }: Half,
+  { price }: EndpointSpec,
+  { choices }: GatewaySpec,
+): string | null {
+  const costs = {
+    prompt: price.input,
+    completion: price.output,
+    request: price.request,
+    image: price.image ?? 0,
+    audio: price.audio ?? price.input,
+  }
+  for (const [what, cost] of Object.entries(costs)) {
+    const most = cap?.[what as keyof typeof costs]
+    if (most == null) continue
+    if (cost > most || (cost === most && choices.max_price === 'strict')) return `${what} price above max_price`
+  }
+  return null
 }

@@ -156,6 +156,7 @@ describe('keys of one’s own', () => {
     expect(planOf(lab, lab.ask())).toEqual(['b#mine'])
     expect(lab.of('call.routed')[0]?.funnel).toEqual([
       { step: 'Initial Endpoints', left: 2, removed: [] },
+      { step: 'Apply Status Sorting', left: 2, removed: [] },
       { step: 'Add BYOK Endpoints', left: 2, removed: [] },
       { step: 'Filter by Fallback', left: 1, removed: [0] },
     ])

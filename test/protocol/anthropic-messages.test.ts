@@ -430,7 +430,7 @@ describe('requests', () => {
     const decoded = decode(bodyOf(full))
     if (isRequestProblem(decoded)) throw new Error(decoded.problem)
     expect(shapeOf(decoded)).toMatchObject({
-      toolChoice: 'required',
+      toolChoice: 'function',
       responseFormat: 'json_schema',
       parameters: expect.arrayContaining([
         'temperature',

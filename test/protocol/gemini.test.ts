@@ -396,7 +396,7 @@ describe('requests', () => {
     const decoded = decode(bodyOf(full), {}, dialect.encodeRequest(full).path)
     if (isRequestProblem(decoded)) throw new Error(decoded.problem)
     expect(shapeOf(decoded)).toMatchObject({
-      toolChoice: 'required',
+      toolChoice: 'function',
       responseFormat: 'json_schema',
       parameters: expect.arrayContaining(['temperature', 'top_k', 'stop', 'max_tokens', 'tools']) as string[],
     })

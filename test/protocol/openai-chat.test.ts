@@ -624,9 +624,10 @@ describe('requests', () => {
   test('openai-chat: what the core must know of a request, is its shape', () => {
     expect(shapeOf(full)).toEqual({
       tools: full.tools,
-      toolChoice: 'required',
+      toolChoice: 'function',
       responseFormat: 'json_schema',
       responseSchema: { type: 'object' },
+      inputs: ['image'],
       parameters: [
         'temperature',
         'stop',

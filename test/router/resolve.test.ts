@@ -78,16 +78,11 @@ describe('sorts and tiers', () => {
     [{ models: ['m:nitro'], service_tier: 'default' }, []],
     [{ models: ['m:nitro'], provider: { order: ['p'] } }, []],
     [{ service_tier: 'priority', provider: { order: ['p'] } }, ['priority']],
-    [{ provider: { only: ['p/flex'] } }, ['flex']],
-    [{ provider: { order: ['p/flex'] }, service_tier: 'default' }, ['flex']],
-    [{ provider: { only: ['p'] } }, []],
   ])('%j: tiers that may serve beside the default', (fields, tiers) => {
     const intent = intentOf(fields)
-    const admitted = (['flex', 'priority'] as const).filter((tier) =>
-      admitsTier(intent, { tier, tag: `p/${tier}`, model: 'm' }),
-    )
+    const admitted = (['flex', 'priority'] as const).filter((tier) => admitsTier(intent, { tier, model: 'm' }))
     expect(admitted).toEqual(tiers)
-    expect(admitsTier(intent, { tier: 'default', tag: 'p', model: 'm' })).toBe(true)
+    expect(admitsTier(intent, { tier: 'default', model: 'm' })).toBe(true)
   })
 
   test.each([

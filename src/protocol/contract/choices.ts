@@ -141,6 +141,11 @@ export const choicesSchema = z.strictObject({
     '§10.20',
     'Whether failed requests count against the limits of free models: a limit that failures escape would not stop a retry loop.',
   ),
+  regional_surcharge: choice(
+    z.enum(['asked', 'any']).default('asked'),
+    '§10.19',
+    'Who reaches an endpoint that is dearer for its region: who asks for the region, by slug or by setting, or anybody. One funnel was recorded that dropped such an endpoint first.',
+  ),
   order_then_sort: choice(
     z.boolean().default(false),
     '§10.21',

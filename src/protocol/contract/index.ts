@@ -3,6 +3,7 @@
  * `gateway:` has a file of its own here, with its schema; what is published is in constants.ts, what is not in choices.ts.
  */
 import { z } from 'zod'
+import { accountSchema } from './account.ts'
 import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
@@ -11,6 +12,7 @@ import { modelsSchema } from './models.ts'
 import { pluginsSchema } from './plugins.ts'
 import { presetsSchema } from './presets.ts'
 
+export * from './account.ts'
 export * from './byok.ts'
 export * from './calendar.ts'
 export * from './choices.ts'
@@ -19,6 +21,7 @@ export * from './keys.ts'
 export * from './models.ts'
 export * from './plugins.ts'
 export * from './presets.ts'
+export * from './restraint.ts'
 
 export const gatewaySchema = z.strictObject({
   choices: choicesSchema.prefault({}).meta({
@@ -46,6 +49,10 @@ export const gatewaySchema = z.strictObject({
   presets: presetsSchema.optional().meta({
     description: 'Requests that are kept under a name. Absent: none.',
     examples: [{ careful: { provider: { data_collection: 'deny' }, parameters: { temperature: 0 } } }],
+  }),
+  account: accountSchema.optional().meta({
+    description: 'The account that requests belong to. Absent: nobody’s, without settings.',
+    examples: [{ allowed_providers: ['openai', 'azure'], zdr: true }],
   }),
   models: modelsSchema.default({}).meta({
     description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',

@@ -17,7 +17,7 @@ import { coalesce, type Content, type Failed, type Garbled, type Signal, type To
 import type { ToolSpec } from '../tool-call.ts'
 import { PARAMETERS, type DialectId } from '../catalogue.ts'
 import type { Native } from '../natives/index.ts'
-import { type HeaderBag, utf8Bytes } from './_wire.ts'
+import { type HeaderBag, recordOf, utf8Bytes } from './_wire.ts'
 
 export { headerOf, type HeaderBag } from './_wire.ts'
 
@@ -201,12 +201,12 @@ const shapes = new Map<string, RequestShape>()
 /** What the core needs to know of a decoded request beyond its text. Alike requests have one shape, where they can. */
 export function shapeOf(request: WireRequest): RequestShape {
   const parameters = parameterNames(request)
-  if (request.tools.length > 0 || request.responseSchema) return newShape(request, parameters)
-  const choice = typeof request.toolChoice === 'string' ? request.toolChoice : 'required'
-  const key = `${request.responseFormat} ${choice} ${parameters.join(' ')}`
+  const inputs = inputsOf(request.messages)
+  if (request.tools.length > 0 || request.responseSchema) return newShape(request, parameters, inputs)
+  const key = `${request.responseFormat} ${choiceOf(request)} ${parameters.join(' ')} ${inputs.join(' ')}`
   let shape = shapes.get(key)
   if (shape === undefined) {
-    shape = newShape(request, parameters)
+    shape = newShape(request, parameters, inputs)
     if (shapes.size >= SHAPES_MAX) shapes.delete([...shapes.keys()][0] as string)
     shapes.set(key, shape)
   }
@@ -228,15 +228,44 @@ function parameterNames(request: WireRequest): string[] {
   return names
 }
 
-function newShape(request: WireRequest, parameters: readonly string[]): RequestShape {
-  const { tools, toolChoice, responseFormat, responseSchema } = request
+function choiceOf({ toolChoice }: WireRequest): RequestShape['toolChoice'] {
+  return typeof toolChoice === 'object' ? 'function' : toolChoice
+}
+
+function newShape(request: WireRequest, parameters: readonly string[], inputs: Inputs): RequestShape {
+  const { tools, responseFormat, responseSchema } = request
   return {
     tools,
-    toolChoice: typeof toolChoice === 'object' ? 'required' : toolChoice,
+    toolChoice: choiceOf(request),
     responseFormat,
     responseSchema,
     parameters,
+    ...(inputs.length > 0 && { inputs }),
   }
+}
+
+type Inputs = NonNullable<RequestShape['inputs']>
+
+/** Types of the parts of a message, by what they bring along. */
+const INPUT_PARTS: Readonly<Record<string, Inputs[number]>> = {
+  image_url: 'image',
+  input_image: 'image',
+  image: 'image',
+  input_audio: 'audio',
+  video_url: 'video',
+  input_video: 'video',
+}
+
+function inputsOf(messages: readonly WireMessage[]): Inputs {
+  const inputs: Inputs[number][] = []
+  for (const { content } of messages) {
+    if (!Array.isArray(content)) continue
+    for (const part of content as readonly unknown[]) {
+      const input = INPUT_PARTS[String(recordOf(part)?.['type'])]
+      if (input !== undefined && !inputs.includes(input)) inputs.push(input)
+    }
+  }
+  return inputs
 }
 
 /**

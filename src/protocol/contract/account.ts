@@ -1,0 +1,21 @@
+/**
+ * The account that all requests belong to: `gateway: { account: … }`. What it permits is shared with guardrails
+ * (restraint.ts).
+ */
+import { z } from 'zod'
+import { restraintFields } from './restraint.ts'
+
+export const accountSchema = z.strictObject({
+  ...restraintFields,
+  harnesses: z
+    .array(z.string().min(1).max(256))
+    .max(1_000)
+    .default([])
+    .meta({
+      description:
+        'Applications that are agentic harnesses, by the name they give themselves (`HTTP-Referer` on the wire, `app` in a policy): free endpoints with `harness_only` are theirs.',
+      examples: [['https://cline.bot']],
+    }),
+})
+
+export type AccountSpec = z.infer<typeof accountSchema>
