@@ -7,10 +7,11 @@
  *   traffic    Poisson arrivals; lengths of questions and answers; time to first token and speed of an answer, each
  *              drawn from a stream of its own that is keyed by request and visit, so that a policy that tries once more
  *              shifts nobody's weather; an endpoint that answers 503 for a while
- *   routing    endpoints without an outage in the last 30 s first (failures of a rolling window), among them the first
- *              by 1/price², the others by price; a breaker per endpoint (5 in a row, or half of at least 20 in a
- *              rolling 10 s; open for 15 s, then one probe); one retry at the same endpoint after a jittered wait, then
- *              the next endpoint; 8 attempts at most
+ *   routing    endpoints that are well first, then those whose uptime is degraded (a rolling 5 minutes), those with an
+ *              outage in the last 30 s (a rolling window), those that are down; the first choice by 1/price², the others
+ *              by price; a breaker per endpoint (5 in a row, or half of at least 20 in a rolling 10 s; open for 15 s,
+ *              then one probe); one retry at the same endpoint after a jittered wait, then the next endpoint; 8 attempts
+ *              at most
  *   deadlines  an attempt's outcome is known when it starts, so a deadline is a comparison and needs no timer; the
  *              shortest that could end an answer without streaming is the application's minute
  *   books      attempts, requests by outcome, what the fleet charges and what the caller pays, and a histogram of latency
@@ -57,6 +58,10 @@ const RETRIES = 1
 const RETRY_BASE_MS = 250
 const OUTAGE_WINDOW_MS = 30_000
 const OUTAGE_SHARE = 0.05
+const UPTIME_WINDOW_MS = 300_000
+const UPTIME_REQUESTS_MIN = 100
+const UPTIME_NORMAL = 0.95
+const UPTIME_DEGRADED = 0.8
 const BREAKER_WINDOW_MS = 10_000
 const BREAKER_CONSECUTIVE = 5
 const BREAKER_RATIO = 0.5
@@ -70,6 +75,11 @@ const SERVICE_STREAM = 0x7365
 const RETRY_STREAM = 0x7265
 const WORKFLOW = 'chat'
 const WORKFLOW_KEY = hashName(WORKFLOW)
+
+const WELL = 0
+const DEGRADED = 1
+const OUTAGE = 2
+const DOWN = 3
 
 const CLOSED = 0
 const OPEN = 1
@@ -104,9 +114,10 @@ export function referenceLoop(traffic: ReferenceTraffic): ReferenceResult {
   return new Loop(traffic).play()
 }
 
-/** What is known of one endpoint: its outage window, and its breaker. */
+/** What is known of one endpoint: its uptime, its outages, and its breaker. */
 class Known {
   readonly results = new RollingWindow(OUTAGE_WINDOW_MS, 30, 2)
+  readonly uptime = new RollingWindow(UPTIME_WINDOW_MS, 60, 2)
   readonly breakerResults = new RollingWindow(BREAKER_WINDOW_MS, 10, 2)
   failedAt = -Infinity
   breaker = CLOSED
@@ -210,43 +221,38 @@ class Loop {
 
   // ── routing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Those without an outage, the first of them by 1/price²; then the others. Endpoints are in order of price. */
+  /** Level by level, by price; the first choice is drawn from the best, if that can be expected to answer. */
   private plan(slot: number, weather: number, now: number): void {
-    const { order, dice } = this
+    const { order } = this
     const start = slot * COUNT
-    let stable = 0
-    let total = 0
-    for (let endpoint = 0; endpoint < COUNT; endpoint += 1) {
-      if (!this.isStable(endpoint, now)) continue
-      order[start + stable] = endpoint
-      stable += 1
-      total += ENDPOINTS[endpoint]!.weight
-    }
-    if (stable < COUNT) {
-      let place = start + stable
+    let listed = 0
+    let drawn = 0
+    for (let level = WELL; listed < COUNT; level += 1) {
       for (let endpoint = 0; endpoint < COUNT; endpoint += 1) {
-        if (!this.isStable(endpoint, now)) order[place++] = endpoint
+        if (statusOf(this.known[endpoint]!, now) === level) order[start + listed++] = endpoint
       }
+      if (drawn === 0 && level < OUTAGE) drawn = listed
     }
-    if (stable < 2) return
-    this.routerDice.forkInto(dice, PLAN_STREAM, weather, 0)
-    let left = dice.next() * total
-    let first = 0
-    while (first < stable - 1) {
-      left -= ENDPOINTS[order[start + first]!]!.weight
-      if (left < 0) break
-      first += 1
-    }
-    const chosen = order[start + first]!
-    for (let place = first; place > 0; place -= 1) order[start + place] = order[start + place - 1]!
-    order[start] = chosen
+    if (drawn < 2) return
+    this.routerDice.forkInto(this.dice, PLAN_STREAM, weather, 0)
+    this.promote(start, drawn, this.dice.next())
   }
 
-  private isStable(endpoint: number, now: number): boolean {
-    const { failedAt, results } = this.known[endpoint]!
-    if (now - failedAt > OUTAGE_WINDOW_MS) return true
-    const failed = results.total(now, FAILED)
-    return failed === 0 || failed < OUTAGE_SHARE * results.total(now, TRIED)
+  /** Put one of the first few to the front, drawn with a probability that is proportional to 1/price². */
+  private promote(start: number, count: number, drawn: number): void {
+    const { order } = this
+    let total = 0
+    for (let place = start; place < start + count; place += 1) total += ENDPOINTS[order[place]!]!.weight
+    let left = drawn * total
+    let chosen = start
+    while (chosen < start + count - 1) {
+      left -= ENDPOINTS[order[chosen]!]!.weight
+      if (left < 0) break
+      chosen += 1
+    }
+    const first = order[chosen]!
+    for (let place = chosen; place > start; place -= 1) order[place] = order[place - 1]!
+    order[start] = first
   }
 
   /** The next of the plan that its breaker lets in; nobody: the request has failed. */
@@ -317,12 +323,15 @@ class Loop {
     this.latency.record(now - this.arrivedAt[slot]!)
     const known = this.known[endpoint]!
     known.results.add(now, TRIED)
+    known.uptime.add(now, TRIED)
     this.report(slot, known, false, now)
   }
 
   private failed(slot: number, known: Known, now: number): void {
     known.results.add(now, TRIED)
     known.results.add(now, FAILED)
+    known.uptime.add(now, TRIED)
+    known.uptime.add(now, FAILED)
     known.failedAt = now
     this.report(slot, known, true, now)
     if (this.retried[slot]! >= RETRIES || this.attemptsOf[slot]! >= ATTEMPTS_MAX || known.breaker !== CLOSED) {
@@ -361,6 +370,19 @@ class Loop {
 function tokens(mu: number, sigma: number, min: number, max: number, dice: Rng): number {
   const drawn = Math.round(exp(mu + sigma * normalQuantile(dice.next())))
   return drawn < min ? min : drawn > max ? max : drawn
+}
+
+function statusOf({ failedAt, results, uptime }: Known, now: number): number {
+  const since = now - failedAt
+  if (since > UPTIME_WINDOW_MS) return WELL
+  const tried = uptime.total(now, TRIED)
+  const up = tried < UPTIME_REQUESTS_MIN ? 1 : 1 - uptime.total(now, FAILED) / tried
+  if (up < UPTIME_DEGRADED) return DOWN
+  if (since <= OUTAGE_WINDOW_MS) {
+    const failed = results.total(now, FAILED)
+    if (failed > 0 && failed >= OUTAGE_SHARE * results.total(now, TRIED)) return OUTAGE
+  }
+  return up < UPTIME_NORMAL ? DEGRADED : WELL
 }
 
 function isHeldBack({ breaker, openUntil, isProbing }: Known, now: number): boolean {
