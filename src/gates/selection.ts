@@ -51,24 +51,24 @@ export class Selection {
     if (this.isAll) return true
     const { servedBy, firstChoice, rung } = entry
     if (this.isAboutServing && !this.isServedSo(servedBy >= 0 && servedBy !== firstChoice, rung)) return false
-    return this.matches(entry.workflow, entry.arrivedAt, servedBy >= 0 ? servedBy : firstChoice)
+    if (this.isTimed && !this.covers(entry.arrivedAt)) return false
+    return this.concerns(entry.workflow, servedBy >= 0 ? servedBy : firstChoice)
   }
 
   attempt(entry: Pick<AttemptStarted, 'at' | 'request' | 'endpoint'>): boolean {
     if (this.isAll) return true
-    if (this.isAboutServing) {
-      const trace = this.traces.of(entry.request)
-      if (!this.isServedSo(trace !== undefined && entry.endpoint !== trace.firstEndpoint, trace?.rung ?? 0))
-        return false
-    }
-    const arrivedAt = this.isTimed ? (this.traces.of(entry.request)?.arrivedAt ?? entry.at) : 0
-    return this.matches(workflowOf(entry.request), arrivedAt, entry.endpoint)
+    const trace = this.traces.of(entry.request)
+    if (trace === undefined) return this.stranger(entry)
+    if (this.isTimed && !this.covers(trace.arrivedAt)) return false
+    if (this.isAboutServing && !this.isServedSo(entry.endpoint !== trace.firstEndpoint, trace.rung)) return false
+    return this.concerns(trace.workflow, entry.endpoint)
   }
 
   /** A request that is over, by what is still known of it. */
   closed(trace: Trace): boolean {
     if (this.isAboutServing && !this.isServedSo(trace.isFallback, trace.rung)) return false
-    return this.isAll || this.matches(trace.workflow, trace.arrivedAt, trace.endpoint)
+    if (this.isTimed && !this.covers(trace.arrivedAt)) return false
+    return this.concerns(trace.workflow, trace.endpoint)
   }
 
   /** Whether an attempt counts as traffic for the question where traffic goes: its workflow decides, nothing else. */
@@ -105,10 +105,19 @@ export class Selection {
     return (fallback === undefined || fallback === isFallback) && (wanted === undefined || wanted === rung)
   }
 
-  private matches(workflow: number, arrivedAt: Millis, endpoint: number): boolean {
+  /** An attempt of a request of which nothing is known (any more). */
+  private stranger({ at, request, endpoint }: Pick<AttemptStarted, 'at' | 'request' | 'endpoint'>): boolean {
+    if (this.isTimed && !this.covers(at)) return false
+    if (this.isAboutServing && !this.isServedSo(false, 0)) return false
+    return this.concerns(workflowOf(request), endpoint)
+  }
+
+  private concerns(workflow: number, endpoint: number): boolean {
     if (this.workflow !== -1 && workflow !== this.workflow) return false
-    if (this.endpoints !== null && this.endpoints[endpoint] !== 1) return false
-    if (!this.isTimed) return true
+    return this.endpoints === null || this.endpoints[endpoint] === 1
+  }
+
+  private covers(arrivedAt: Millis): boolean {
     if (this.directory.faults.length !== this.faultsSeen) this.refresh()
     return arrivedAt >= this.from && arrivedAt < this.to
   }

@@ -30,6 +30,7 @@ import { Limits } from './limits.ts'
 import { PromptCache } from './prompt-cache.ts'
 import { refusalOf } from './refusal.ts'
 import {
+  blankService,
   counting,
   drawService,
   inChunks,
@@ -117,6 +118,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private readonly weather: Weather
   private readonly rng: Rng
   private readonly dice = Rng.blank()
+  private readonly service = blankService()
   private readonly grain: 'run' | 'chunk'
   private readonly epoch: number
   private readonly roster = new Roster<Job>()
@@ -265,7 +267,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const isCalm = weather.isCalm(endpoint.index)
     job.inputTokens = answer.billedInputTokens
     if (request.session !== null && endpoint.cache !== null) this.readCache(job, endpoint.cache, request.session, now)
-    let service = drawService(endpoint.model, answer.billedInputTokens - job.cachedTokens, load, dice)
+    const unread = answer.billedInputTokens - job.cachedTokens
+    let service = drawService(endpoint.model, unread, load, dice, this.service)
     if (isCalm && !request.stream && answer.toolDeltas.length === 0 && this.grain === 'run' && !endpoint.sharing) {
       job.whole = sayWhole(answer, service, job.cachedTokens, job.writtenTokens)
       this.play(job, now, out)

@@ -108,8 +108,21 @@ export function serviceModel(spec: EndpointSpec): ServiceModel {
   }
 }
 
-/** `load` is the share of slots taken, 0..1. */
-export function drawService(model: ServiceModel, inputTokens: number, load: number, rng: Rng): Service {
+/** A service to be drawn into, by whoever needs it only until the next one. */
+export function blankService(): ServiceForm {
+  return { ttftMs: 0, tokensPerSecond: 0, pingEveryMs: null }
+}
+
+type ServiceForm = { -readonly [Field in keyof Service]: Service[Field] }
+
+/** `load` is the share of slots taken, 0..1. Drawn into a service that is there already, or into one of its own. */
+export function drawService(
+  model: ServiceModel,
+  inputTokens: number,
+  load: number,
+  rng: Rng,
+  service: ServiceForm = blankService(),
+): Service {
   const { spec, ttft, heavyTtft, time } = model
   const { latency, capacity } = spec
   if (capacity.service !== 'llm' && capacity.time !== undefined && time !== null) {
@@ -119,13 +132,16 @@ export function drawService(model: ServiceModel, inputTokens: number, load: numb
         : capacity.service === 'exponential'
           ? sampleExponential(capacity.time, rng)
           : sampleLognormal(time, rng)
-    return { ttftMs: ms, tokensPerSecond: Infinity, pingEveryMs: null }
+    service.ttftMs = ms
+    service.tokensPerSecond = Infinity
+    return service
   }
   const crowding = 1 + latency.load_factor * load * load
   const firstMs = heavyTtft === null ? sampleLognormal(ttft, rng) : sampleHeavyLognormal(heavyTtft, rng)
-  const ttftMs = (firstMs + (latency.prefill * inputTokens) / 1_000) * crowding
+  service.ttftMs = (firstMs + (latency.prefill * inputTokens) / 1_000) * crowding
   const jitter = 1 + latency.speed_jitter * (2 * rng.next() - 1)
-  return { ttftMs, tokensPerSecond: (latency.tokens_per_second * Math.max(0.01, jitter)) / crowding, pingEveryMs: null }
+  service.tokensPerSecond = (latency.tokens_per_second * Math.max(0.01, jitter)) / crowding
+  return service
 }
 
 /** Put an answer on the clock. `cached` and `written` are the parts of its prompt that the prompt cache had and got. */
