@@ -57,6 +57,8 @@ export class Trace {
   wastedCost = 0
   /** Attempts not yet both ended and charged. */
   unsettled = 0
+  /** The next at its place of the table. */
+  next: Trace | null = null
   /** Attempts known. The lists below are longer when the record was used before: shortening a list is slow. */
   attempts = 0
   readonly keys: number[] = []
@@ -84,6 +86,61 @@ export class Trace {
   }
 }
 
+const PLACES_START = 1024
+
+/**
+ * Traces by request, in chains by the low bits of its number. Requests of a workflow count up, so those in flight have
+ * places of their own: nearly every chain is one long. A Map of what comes and goes would grow and be tidied all the time.
+ */
+class TraceTable {
+  private chains: (Trace | null)[] = Array.from({ length: PLACES_START }, () => null)
+  private size = 0
+
+  get(request: RequestId): Trace | undefined {
+    let trace = this.chains[this.placeOf(request)] as Trace | null
+    while (trace !== null && trace.request !== request) trace = trace.next
+    return trace ?? undefined
+  }
+
+  /** One that is not there yet. */
+  add(trace: Trace): void {
+    if (this.size === this.chains.length) this.grow()
+    const place = this.placeOf(trace.request)
+    trace.next = this.chains[place] as Trace | null
+    this.chains[place] = trace
+    this.size += 1
+  }
+
+  remove(trace: Trace): void {
+    const place = this.placeOf(trace.request)
+    const first = this.chains[place] as Trace | null
+    if (first === trace) this.chains[place] = trace.next
+    else {
+      let before = first
+      while (before !== null && before.next !== trace) before = before.next
+      if (before === null) return
+      before.next = trace.next
+    }
+    trace.next = null
+    this.size -= 1
+  }
+
+  private placeOf(request: RequestId): number {
+    return request & (this.chains.length - 1)
+  }
+
+  private grow(): void {
+    const all = this.chains.flatMap((first) => {
+      const chain: Trace[] = []
+      for (let trace = first; trace !== null; trace = trace.next) chain.push(trace)
+      return chain
+    })
+    this.chains = Array.from({ length: this.chains.length * 2 }, () => null)
+    this.size = 0
+    for (const trace of all) this.add(trace)
+  }
+}
+
 export class Traces implements SortedFold {
   readonly steps: Steps = {
     'request.arrived': (entry) => this.arrived(entry),
@@ -93,7 +150,7 @@ export class Traces implements SortedFold {
     'fleet.charged': (entry) => this.charged(entry),
     'request.closed': (entry) => this.closed(entry),
   }
-  private readonly known = new Map<RequestId, Trace>()
+  private readonly known = new TraceTable()
   private readonly pool: Trace[] = []
   private readonly tail: (Trace | undefined)[] = []
   private tailNext = 0
@@ -143,7 +200,7 @@ export class Traces implements SortedFold {
   private open(request: RequestId, arrivedAt: Millis): Trace {
     const trace = this.pool.pop() ?? new Trace()
     trace.reset(request, arrivedAt)
-    this.known.set(request, trace)
+    this.known.add(trace)
     this.latest = trace
     return trace
   }
@@ -221,7 +278,7 @@ export class Traces implements SortedFold {
   }
 
   private forget(trace: Trace): void {
-    this.known.delete(trace.request)
+    this.known.remove(trace)
     this.pool.push(trace)
     if (this.latest === trace) this.latest = null
     if (this.leaving === trace) this.leaving = null

@@ -78,6 +78,8 @@ interface Endpoint {
   readonly spec: EndpointSpec
   readonly key: number
   readonly model: ServiceModel
+  /** Most do not, and whatever they are asked for is not looked up. */
+  readonly declaresQuality: boolean
   readonly limits: Limits | null
   /** null: it reads every prompt from the beginning. */
   readonly cache: PromptCache | null
@@ -136,6 +138,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
         spec,
         key: hashName(streamOf(spec)),
         model: serviceModel(spec),
+        declaresQuality: Object.keys(spec.quality).length > 0,
         cache: promptCacheOf(spec),
         limits: rpm === undefined && tpm === undefined ? null : new Limits(rpm, tpm),
         sharing: spec.capacity.discipline === 'shared' ? new Sharing(spec.capacity.slots ?? 1) : null,
@@ -407,7 +410,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     charged.inputTokens = inputTokens
     charged.outputTokens = outputTokens
     charged.cost = invoice === null ? cost : Math.round(cost * (invoice.priceFactor ?? 1))
-    charged.quality = job.quality * qualityFor(endpoint.spec, attempt.request.traits.task)
+    const declared = endpoint.declaresQuality ? qualityFor(endpoint.spec, attempt.request.traits.task) : 1
+    charged.quality = job.quality * declared
     out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
   }
 
