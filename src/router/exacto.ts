@@ -7,8 +7,8 @@
  *   deprioritized  speed more than 1.5 standard deviations below the median, tool calls or a benchmark more than 2
  *
  * The standard deviation is 1.4826 × the median absolute deviation from the median, which a single outlier does not
- * move. A signal compares nobody before four providers (for benchmarks: four endpoints) have it. A request with one bad
- * tool call of five is one bad request. The book is opened by the first request that is ordered so, and knows nothing of
+ * move. A signal compares nobody before four providers (for benchmarks: four endpoints) have it, and before four are
+ * measured all count as insufficient (`exacto_few`). A request with one bad tool call of five is one bad request. The book is opened by the first request that is ordered so, and knows nothing of
  * the time before it.
  */
 import { at, MINUTE, RollingWindow, type Millis } from '../base/index.ts'
@@ -106,8 +106,11 @@ export class Exacto {
       const count = isLive ? new Set(known.map(({ provider }) => provider)).size : known.length
       return count < EXACTO_PEERS_MIN ? -Infinity : this.floor(known.map(of) as number[], sigmas)
     })
+    const measured = peers.filter((offer) => this.speed(offer, now) !== null && this.toolSuccess(offer, now) !== null)
+    const areFew = new Set(measured.map(({ provider }) => provider)).size < EXACTO_PEERS_MIN
+    const areAlike = areFew && this.choices.exacto_few === 'alike'
     for (const offer of peers) {
-      const isKnown = this.speed(offer, now) !== null && this.toolSuccess(offer, now) !== null
+      const isKnown = !areAlike && measured.includes(offer)
       const fallsBehind = signals.some(({ of }, index) => (of(offer) ?? Infinity) < at(floors, index))
       this.grades[offer.index] = isKnown ? (fallsBehind ? GRADE.deprioritized : GRADE.good) : GRADE.insufficient
     }

@@ -419,6 +419,10 @@ describe('Auto Exacto', () => {
     const it = judged(new Bench(priced({ bad: 1, a: 3, b: 4 })), ['a', 'b', 'bad'], { bad: [150, WRONG] })
     expect(tiersOf(it).some((tier) => tier.includes('deprioritized'))).toBe(false)
     expect(it.orders(200, { shape: TOOLS })).toContain('bad a b')
+    // Of three that are measured and two that are not, the former go first only where the fleet says so.
+    const few = (choices: Fields) => judged(new Bench(FIVE, {}, { choices }), ['a', 'b', 'bad'], { bad: [150, WRONG] })
+    expect(tiersOf(few({})).some((tier) => tier.includes('exacto: good'))).toBe(false)
+    expect(few({ exacto_few: 'measured_first' }).tags({ shape: TOOLS }).slice(3)).toEqual(['unknown', 'c', 'd'])
   })
 
   behaviour(62, '`:exacto` applies the Exacto order to requests without tools', () => {

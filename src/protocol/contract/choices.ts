@@ -36,6 +36,11 @@ export const choicesSchema = z.strictObject({
     '§1.8',
     'Least standard deviation that Auto Exacto counts with, as a share of the median: among peers that are all alike, the smallest difference would be an outlier.',
   ),
+  exacto_few: choice(
+    z.enum(['alike', 'measured_first']).default('alike'),
+    '§1.8',
+    'Endpoints of a model while too few are measured to compare them. Were those that are measured put first, as the tiers are published, the first of them would take all the requests of a gateway that is alone, and nobody else would ever be measured.',
+  ),
   exacto_refresh: choice(
     duration({ min: 1 }).prefault('10s'),
     '§1.8',
