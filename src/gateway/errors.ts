@@ -132,8 +132,8 @@ function headersOf({ retryAfterMs }: CallFailure, { headers = {} }: FailureDetai
 
 function metadataOf(failure: CallFailure, telling: Telling): Fields {
   const { status, retryAfterMs, detail = NO_DETAIL } = failure
-  const { limitSource, remedyHint, reason } = limitOf(failure, detail)
-  const { funnel, moderation, availableProviders, requestedProviders } = detail
+  const { limitSource, remedyHint } = limitOf(failure, detail, telling)
+  const { reason, funnel, moderation, availableProviders, requestedProviders } = detail
   const flagging = telling.offers[told(detail)?.endpoint ?? -1]
   const headers = { ...detail.headers, ...(retryAfterMs !== null && { 'Retry-After': String(seconds(retryAfterMs)) }) }
   return {
@@ -177,8 +177,9 @@ function told({ attempts, told: place }: FailureDetail): FailedAttempt | undefin
 function upstreamOf({ status, detail = NO_DETAIL }: CallFailure, { offers }: Telling): Fields {
   const attempt = told(detail)
   if (attempt === undefined || detail.moderation) return {}
-  const { endpoint, class: errorClass, providerCode, isByok = false } = attempt
+  const { endpoint, class: errorClass, providerCode } = attempt
   const offer = offers[endpoint]
+  const isByok = isOwnKey(offer)
   const who = { provider_name: offer?.providerName ?? null, is_byok: isByok }
   if (status === 500) return who
   const isShared = errorClass === 'rate_limited' && !isByok
@@ -188,6 +189,11 @@ function upstreamOf({ status, detail = NO_DETAIL }: CallFailure, { offers }: Tel
     provider_error_code: providerCode ?? String(attempt.status),
     ...(providerCode !== undefined && { provider_code: providerCode }),
   }
+}
+
+/** Whether an endpoint is called with a key of the caller's own. */
+function isOwnKey(offer: Offer | undefined): boolean {
+  return offer !== undefined && offer.byok !== null
 }
 
 function rawOf({ raw, message }: FailedAttempt): string {
@@ -202,19 +208,15 @@ function sharedPool(model: string): string {
 function limitOf(
   { status }: CallFailure,
   detail: FailureDetail,
-): Pick<FailureDetail, 'limitSource' | 'remedyHint' | 'reason'> {
+  { offers }: Telling,
+): Pick<FailureDetail, 'limitSource' | 'remedyHint'> {
   if (detail.limitSource !== undefined) return detail
   const attempt = told(detail)
-  if (attempt?.class !== 'rate_limited' || attempt.isByok === true || status !== 429) return { ...pickReason(detail) }
+  if (attempt?.class !== 'rate_limited' || status !== 429 || isOwnKey(offers[attempt.endpoint])) return {}
   return {
-    ...pickReason(detail),
     limitSource: 'upstream_provider_shared_pool',
     remedyHint: 'Retry shortly, add a fallback model, or bring your own key for this provider.',
   }
-}
-
-function pickReason({ reason }: FailureDetail): Pick<FailureDetail, 'reason'> {
-  return reason === undefined ? {} : { reason }
 }
 
 function previousOf({ attempts = [], told: place }: FailureDetail, { offers, choices }: Telling): Fields {

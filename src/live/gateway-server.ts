@@ -108,13 +108,11 @@ export class GatewayServer {
         this.refuse(door, { class: classOfStatus(status), status, retryAfterMs: null, message: told }, reply)
         return
       }
-      void reply.status(status).send({ error: { message, type: 'invalid_request_error', param: null, code: null } })
+      void reply.status(status).send(elsewhere(request, status, message, null))
     })
     this.server.setNotFoundHandler((request, reply) => {
       const message = `Unknown request URL: ${request.method} ${request.url}`
-      void reply
-        .status(404)
-        .send({ error: { message, type: 'invalid_request_error', param: null, code: 'unknown_url' } })
+      void reply.status(404).send(elsewhere(request, 404, message, 'unknown_url'))
     })
   }
 
@@ -219,6 +217,12 @@ export class GatewayServer {
       data: models.map((id) => ({ id, object: 'model', created, owned_by: id.split('/')[0] ?? id })),
     }
   }
+}
+
+/** An error where there is no skin, in the way of the surface. */
+function elsewhere({ url }: FastifyRequest, status: number, message: string, word: string | null): object {
+  if (url.startsWith('/api/')) return { error: { code: status, message } }
+  return { error: { message, type: 'invalid_request_error', param: null, code: word } }
 }
 
 function asFailure({ class: errorClass, status, retryAfterMs, message }: Failed): CallFailure {

@@ -34,8 +34,6 @@ export interface FailedAttempt {
   /** The provider's own code, such as `engine_overloaded`. */
   readonly providerCode?: string
   readonly retryAfterMs: Millis | null
-  /** Whether it was called with a key of the caller's own. */
-  readonly isByok?: boolean
 }
 
 /** One step of the funnel, as it is told: how many endpoints it left, and which it removed. */
