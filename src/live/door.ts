@@ -4,7 +4,13 @@
  */
 import { askOf, askProblem, chatProblem, presetBody, refusal, withoutOwn, type Ask } from '../gateway/index.ts'
 import type { CallFailure, GatewaySpec } from '../protocol/index.ts'
-import { isRequestProblem, type HeaderBag, type Skin, type WireRequest } from '../protocol/dialects/index.ts'
+import {
+  isRequestProblem,
+  type HeaderBag,
+  type RenderContext,
+  type Skin,
+  type WireRequest,
+} from '../protocol/dialects/index.ts'
 import { parseBody } from './body.ts'
 
 export const SURFACES = [
@@ -23,6 +29,8 @@ export interface Entry {
   readonly wire: WireRequest
   /** null: not at `/api/v1`. */
   readonly ask: Ask | null
+  /** What an answer repeats of the request; null: nothing. */
+  readonly echo: RenderContext['echo'] | null
 }
 
 const CHAT = '/chat/completions'
@@ -43,13 +51,13 @@ export function enter(
   const value = presets === undefined ? given : (presetBody(given, presets) ?? given)
   if (surface === 'openai') {
     const wire = skin.decodeRequest(value, headers, url)
-    return isRequestProblem(wire) ? refusal(wire.problem) : { wire, ask: null }
+    return isRequestProblem(wire) ? refusal(wire.problem) : { wire, ask: null, echo: skin.echo?.(wire) ?? null }
   }
   const problem = (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices)
   if (problem !== null) return problem
   const fields = value as Fields
-  const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : fields, headers, url)
-  return isRequestProblem(wire) ? refusal(wire.problem) : entry(wire, fields, headers)
+  const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : named(fields), headers, url)
+  return isRequestProblem(wire) ? refusal(wire.problem) : entry(skin, wire, fields, headers)
 }
 
 export function isTurnedAway(entered: Entry | CallFailure): entered is CallFailure {
@@ -71,6 +79,11 @@ function readable(fields: Fields): Fields {
   }
 }
 
+/** With a model: without one, those of the policy are meant. */
+function named(fields: Fields): Fields {
+  return isUnnamed(fields) ? { ...fields, model: 'default' } : fields
+}
+
 function isUnnamed({ model, models }: Fields): boolean {
   return model == null && !(Array.isArray(models) && models.length > 0)
 }
@@ -81,7 +94,7 @@ function foreignFormat({ response_format: format }: Fields): unknown {
   return type === 'grammar' || type === 'python' ? format : null
 }
 
-function entry(wire: WireRequest, fields: Fields, headers: HeaderBag): Entry {
+function entry(skin: Skin, wire: WireRequest, fields: Fields, headers: HeaderBag): Entry {
   const format = foreignFormat(fields)
   const parameters = withoutOwn(wire.parameters)
   return {
@@ -92,5 +105,6 @@ function entry(wire: WireRequest, fields: Fields, headers: HeaderBag): Entry {
       isAdaptable: true,
     },
     ask: askOf(wire.parameters, wire.stream, headers),
+    echo: skin.echo?.(wire) ?? null,
   }
 }

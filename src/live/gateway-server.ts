@@ -97,6 +97,7 @@ export class GatewayServer {
       }
     }
     this.server.get('/v1/models', () => this.models())
+    this.server.get<{ Params: { '*': string } }>('/v1/models/*', ({ params }, reply) => this.model(params['*'], reply))
     const { catalogue, now } = options
     addCatalogue(this.server, { prefix: '/api/v1', catalogue, now, isKnown: (request) => this.isKnown(request) })
     if (options.control) addControl(this.server, options.control)
@@ -134,7 +135,7 @@ export class GatewayServer {
       this.refuse(door, entered, reply)
       return
     }
-    const { wire, ask } = entered
+    const { wire, ask, echo } = entered
     const mark = headers[CALL_MARK]
     reply.hijack()
     this.options.onVisitor({
@@ -144,7 +145,7 @@ export class GatewayServer {
       headers,
       reply,
       takesPartial: door.surface === 'openrouter' && door.skin.path === CHAT_PATH && !wire.stream,
-      renderer: (speaker) => this.renderer(door, wire, speaker),
+      renderer: (speaker) => this.renderer(door, wire, speaker, echo),
       refuse: (failure) => this.refuse(door, failure, reply),
     })
   }
@@ -160,7 +161,12 @@ export class GatewayServer {
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
   }
 
-  private renderer({ skin, surface }: Door, wire: WireRequest | null, speaker: Speaker): Renderer {
+  private renderer(
+    { skin, surface }: Door,
+    wire: WireRequest | null,
+    speaker: Speaker,
+    echo: RenderContext['echo'] | null = null,
+  ): Renderer {
     this.answers += 1
     const isOpenRouter = surface === 'openrouter'
     const id = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
@@ -170,6 +176,7 @@ export class GatewayServer {
       createdAtSeconds: Math.floor((this.options.epochMs + this.options.now()) / 1_000),
       stream: wire?.stream ?? false,
       ...(wire && { inputTokens: promptTokens(wire.promptBytes) }),
+      ...(echo && { echo }),
       includeUsage: isOpenRouter || (wire?.streamOptionsIncludeUsage ?? false),
       textOf: (_channel, _from, tokens) => ' '.repeat(tokens * 4),
       surface,
@@ -210,12 +217,20 @@ export class GatewayServer {
   }
 
   private models(): object {
-    const models = [...new Set(this.options.offers.map(({ model }) => model))]
+    const ids = [...new Set(this.options.offers.map(({ model }) => model))]
+    return { object: 'list', data: ids.map((id) => this.modelBody(id)) }
+  }
+
+  private model(id: string, reply: FastifyReply): object {
+    if (this.options.offers.some(({ model }) => model === id)) return this.modelBody(id)
+    const message = `The model '${id}' does not exist`
+    const error = { message, type: 'invalid_request_error', param: 'model', code: 'model_not_found' }
+    return reply.status(404).send({ error })
+  }
+
+  private modelBody(id: string): object {
     const created = Math.floor(this.options.epochMs / 1_000)
-    return {
-      object: 'list',
-      data: models.map((id) => ({ id, object: 'model', created, owned_by: id.split('/')[0] ?? id })),
-    }
+    return { id, object: 'model', created, owned_by: id.split('/')[0] ?? id }
   }
 }
 

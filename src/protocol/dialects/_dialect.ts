@@ -115,6 +115,8 @@ export interface RenderContext {
   readonly surface?: 'openai' | 'openrouter'
   /** Whose error bodies, error headers and rate-limit headers to write. Absent: those of the dialect itself. */
   readonly native?: Native
+  /** What an answer repeats of its request, in the dialects that do so. Absent: as if nothing had been said. */
+  readonly echo?: Readonly<Record<string, unknown>>
   /** How OpenRouter tells of a failure: its skins wrap this in envelopes of their own. Absent: the dialect's own words. */
   told?(failed: Failed): ToldError
   /** Whether `[DONE]` follows an error inside a stream. Default: no. */

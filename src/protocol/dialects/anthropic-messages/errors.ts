@@ -85,12 +85,13 @@ const TYPES: Readonly<Partial<Record<ErrorType, string>>> = {
 }
 
 /** The same as OpenRouter writes it on `/messages`. */
-export function toldBody({ errorType, message, generation, more, beside }: ToldError): string {
+export function toldBody({ errorType, message, metadata, generation, more, beside }: ToldError): string {
   const type = TYPES[errorType] ?? 'invalid_request_error'
   return JSON.stringify({
     type: 'error',
     error: { type, message, error_type: errorType, ...more },
     request_id: generation,
+    metadata,
     ...beside,
   })
 }

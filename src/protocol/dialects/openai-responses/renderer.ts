@@ -143,6 +143,7 @@ class ResponsesRenderer extends AnswerRenderer {
       usage: this.usage === null ? null : usageFields(this.usage),
       user: null,
       metadata: {},
+      ...this.context.echo,
       ...more,
     }
   }

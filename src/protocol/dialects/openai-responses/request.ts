@@ -68,13 +68,39 @@ export function encodeRequest(request: WireRequest): EncodedRequest {
       reasoning: { ...recordOf(reasoning), ...(!isAbsent(effort) && { effort }) },
     }),
     ...(text && { text }),
-    ...(tools.length > 0 && { tools: tools.map((tool) => ({ type: 'function', ...tool, strict: false })) }),
-    ...(toolChoice !== 'auto' && {
-      tool_choice: typeof toolChoice === 'string' ? toolChoice : { type: 'function', ...toolChoice },
-    }),
+    ...(tools.length > 0 && { tools: tools.map(toolBody) }),
+    ...(toolChoice !== 'auto' && { tool_choice: choiceBody(toolChoice) }),
     store: false,
   }
   return { path: RESPONSES_PATH, headers: requestHeaders(request), body: JSON.stringify(body) }
+}
+
+function toolBody(tool: ToolSpec): object {
+  return { type: 'function', ...tool, strict: false }
+}
+
+function choiceBody(choice: WireRequest['toolChoice']): string | object {
+  return typeof choice === 'string' ? choice : { type: 'function', name: choice.name }
+}
+
+/** What a response repeats of its request. */
+export function echoOf(request: WireRequest): Readonly<Record<string, unknown>> {
+  const { maxTokens, tools, toolChoice, parameters } = request
+  const { temperature, top_p, user, metadata, parallel_tool_calls: isParallel, prompt_cache_key: cacheKey } = parameters
+  const { effort, summary } = recordOf(parameters['reasoning']) ?? {}
+  return {
+    max_output_tokens: maxTokens,
+    parallel_tool_calls: isParallel ?? true,
+    prompt_cache_key: cacheKey ?? null,
+    reasoning: { effort: effort ?? null, summary: summary ?? null },
+    temperature: temperature ?? null,
+    text: textBody(request) ?? { format: { type: 'text' } },
+    tool_choice: choiceBody(toolChoice),
+    tools: tools.map(toolBody),
+    top_p: top_p ?? null,
+    user: user ?? null,
+    metadata: metadata ?? {},
+  }
 }
 
 function textBody({ responseFormat, responseSchema, parameters }: WireRequest): object | null {
