@@ -25,7 +25,7 @@ import { stickinessSchema } from './policies/stickiness.ts'
 import { timeoutsSchema } from './policies/timeouts.ts'
 import { validationSchema } from './policies/validation.ts'
 import { degradeSchema } from './ladder.ts'
-import { modelList, providerPreferencesSchema, wishFields } from './preferences.ts'
+import { modelList, providerPreferencesSchema, wishFields, type ProviderPreferences } from './preferences.ts'
 import { reactionsSchema } from './reactions.ts'
 import { ruleList } from './rules.ts'
 
@@ -123,10 +123,13 @@ export const policyFields = z
       .optional()
       .meta({ description: 'The first model, before `models`.', examples: ['openai/gpt-5-mini:nitro'] }),
     models: modelList,
-    provider: providerPreferencesSchema.prefault({}).meta({
-      description: 'Which providers may be asked, and in which order: OpenRouter’s own fields.',
-      examples: [{ order: ['openai', 'azure'], data_collection: 'deny' }],
-    }),
+    provider: providerPreferencesSchema
+      .nullish()
+      .transform((provider): ProviderPreferences => provider ?? {})
+      .meta({
+        description: 'Which providers may be asked, and in which order: OpenRouter’s own fields.',
+        examples: [{ order: ['openai', 'azure'], data_collection: 'deny' }],
+      }),
     ...wishFields,
     rules: ruleList,
     resilience: resilienceSchema.prefault({}).meta({
