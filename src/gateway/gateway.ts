@@ -12,6 +12,7 @@ import type { Machine, Millis } from '../base/index.ts'
 import type { CallClosed, CallOutcome, Out } from '../ledger/index.ts'
 import type { Call, CallFailure, GatewaySpec } from '../protocol/index.ts'
 import { Router, type RouterCommand, type RouterEvent, type RouterOptions } from '../router/index.ts'
+import type { Accounts } from './accounts.ts'
 import type { CallerCommand, Halt, Stage } from './stage.ts'
 import { STAGES } from './stages/index.ts'
 
@@ -23,17 +24,21 @@ export interface GatewayOptions extends RouterOptions {
 export interface GatewayMachine extends Machine<RouterEvent, Out<RouterCommand>> {
   /** How many calls are in flight. */
   readonly inFlight: number
+  /** The books that calls are paid from; absent where nobody keeps any. */
+  readonly accounts?: Accounts
 }
 
 /** The gateway of a fleet, as little of it as the fleet asks for: nothing but a router, if it asks for nothing. */
 export function gatewayOf(options: GatewayOptions): GatewayMachine {
   const { gateway, offers, policies, rng, measuresSpeed: isOpen = false } = options
   const stages = STAGES.flatMap((make) => make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen }) ?? [])
-  const router = new Router(options)
+  const billing = stages.find(({ accounts }) => accounts !== undefined)?.accounts
+  const router = new Router(billing === undefined ? options : { ...options, billing })
   return stages.length === 0 ? router : new Gateway(router, stages)
 }
 
 export class Gateway implements GatewayMachine {
+  readonly accounts?: Accounts
   private readonly router: Router
   private readonly stages: readonly Stage[]
   /** Where the event under way wants its commands and entries, and its instant. */
@@ -47,6 +52,8 @@ export class Gateway implements GatewayMachine {
   constructor(router: Router, stages: readonly Stage[]) {
     this.router = router
     this.stages = stages
+    const accounts = stages.find((stage) => stage.accounts !== undefined)?.accounts
+    if (accounts !== undefined) this.accounts = accounts
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {

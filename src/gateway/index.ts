@@ -8,6 +8,7 @@
 export * from './catalogue.ts'
 export * from './error-shapes.ts'
 export * from './errors.ts'
+export * from './account-pages.ts'
 export * from './gateway.ts'
 export * from './presets.ts'
 export * from './stage.ts'

@@ -11,6 +11,7 @@
 import type { Millis, Rng } from '../base/index.ts'
 import type { Call, CallFailure, GatewaySpec, Offer, Signal } from '../protocol/index.ts'
 import type { Policy, RouterCommand } from '../router/index.ts'
+import type { Accounts } from './accounts.ts'
 
 /** What is made for a caller, on its way there. Every call ends with one of the last three. */
 export type CallerCommand = Extract<
@@ -25,6 +26,8 @@ export type Halt =
   | { readonly do: 'answer'; readonly signals: readonly Signal[]; readonly servedBy: number }
 
 export interface Stage {
+  /** The books that calls are paid from; at most one stage has them. */
+  readonly accounts?: Accounts
   /** null: go on. */
   admit?(call: Call, now: Millis): Halt | null
   /** What goes on to the caller instead; null: nothing. A stage that keeps something back lets it go with the end. */

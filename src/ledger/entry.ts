@@ -96,6 +96,7 @@ export const SKIP_CAUSES = [
   'full', //         no slot came free in time
   'paced', //        its quota is used up for now
   'shed', //         the call was turned away for load
+  'credits', //      the caller cannot pay for it, or has asked free models too often
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 
@@ -172,6 +173,30 @@ export interface CallClosed {
   readonly rung: number
   /** The endpoint told no usage, or one that cannot be true: the bill is the gateway's own count. Absent: it did. */
   readonly usageEstimated?: true
+}
+
+/** What a call costs whoever made it, where the gateway keeps accounts; comes just before the call is closed. */
+export interface CallBilled {
+  readonly kind: 'call.billed'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  /** Index of the API key it was made with; -1 for none. */
+  readonly key: number
+  /** The endpoint that served. */
+  readonly endpoint: number
+  /** What the caller pays: `billed` of the call. */
+  readonly cost: NanoDollars
+  /** What it costs at the endpoint's prices: the same, unless there is a markup or a key of one's own. */
+  readonly listCost: NanoDollars
+  readonly isByok: boolean
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Of the input, read from the prompt cache, and written to it. Absent: none of either. */
+  readonly cachedInputTokens?: number
+  readonly writtenInputTokens?: number
+  /** What that has saved; below 0 where writing cost more. Absent: nothing. */
+  readonly cacheDiscount?: NanoDollars
 }
 
 export interface RequestClosed {
@@ -286,6 +311,7 @@ export type Entry =
   | AttemptStarted
   | AttemptEnded
   | FleetCharged
+  | CallBilled
   | CallClosed
   | RequestClosed
   | HealthChanged
@@ -315,6 +341,7 @@ export const ENTRY_KINDS = [
   'signal.late',
   'tool.called',
   'loop.lagged',
+  'call.billed',
 ] as const satisfies readonly EntryKind[]
 
 /**

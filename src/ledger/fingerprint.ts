@@ -93,6 +93,7 @@ const RARE_KINDS = [
   'signal.late',
   'tool.called',
   'loop.lagged',
+  'call.billed',
 ] as const satisfies readonly RareKind[]
 
 export class Fingerprint implements SortedFold {
@@ -223,6 +224,18 @@ export class Fingerprint implements SortedFold {
         this.word3(entry.firstChoice, entry.servedBy, entry.rung)
         this.number(entry.arrivedAt)
         return
+      case 'call.billed': {
+        const { cachedInputTokens: cached, writtenInputTokens: written, cacheDiscount } = entry
+        this.begin(kind, entry.isByok ? 1 : 0, cacheDiscount === undefined ? 0 : 1)
+        this.number2(at, entry.request)
+        this.word3(entry.call, entry.key, entry.endpoint)
+        this.number2(entry.cost, entry.listCost)
+        this.number2(entry.inputTokens, entry.outputTokens)
+        if (cacheDiscount === undefined) return
+        this.number2(cached ?? 0, written ?? 0)
+        this.number(cacheDiscount)
+        return
+      }
       case 'loop.lagged':
         this.begin(kind)
         this.number(at)

@@ -6,5 +6,6 @@
 export * from './directory.ts'
 export * from './entry.ts'
 export * from './fingerprint.ts'
+export * from './folds/generations.ts'
 export * from './jsonl.ts'
 export * from './log.ts'

@@ -91,5 +91,7 @@ function placeOf(kind: EntryKind): number {
       return 13
     case 'loop.lagged':
       return 14
+    case 'call.billed':
+      return 15
   }
 }

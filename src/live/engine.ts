@@ -8,8 +8,8 @@
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { NEVER, Rng, type Millis } from '../base/index.ts'
-import type { Entry, Log, Out } from '../ledger/index.ts'
-import { Catalogue, gatewayOf, Statistics, type GatewayMachine } from '../gateway/index.ts'
+import { Generations, type Entry, type Log, type Out } from '../ledger/index.ts'
+import { AccountPages, Catalogue, gatewayOf, Statistics, type GatewayMachine } from '../gateway/index.ts'
 import type {
   AttemptHandle,
   Call,
@@ -21,7 +21,7 @@ import type {
   Offer,
   Signal,
 } from '../protocol/index.ts'
-import { ACCEPTED, promptTokens } from '../protocol/index.ts'
+import { ACCEPTED, generationId, isFreeModel, promptTokens } from '../protocol/index.ts'
 import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
 import type { Policy, RouterCommand } from '../router/index.ts'
@@ -195,7 +195,12 @@ export class Engine {
     const statistics = new Statistics()
     log.attach(statistics)
     const statisticsOf = (endpoint: number) => statistics.of(endpoint, this.loop.now)
+    const { gateway, offers } = spec
+    const free = new Set(offers.filter(({ model }) => isFreeModel(model)).map(({ index }) => index))
+    const generations = new Generations({ epoch: gateway.epoch, free })
+    log.attach(generations)
     this.gateway = new GatewayServer({
+      pages: new AccountPages({ gateway, offers, generations }),
       catalogue: new Catalogue({ offers: spec.offers, gateway: spec.gateway, statisticsOf }),
       gateway: spec.gateway,
       offers: spec.offers,
@@ -449,6 +454,7 @@ export class Engine {
       return visitor.renderer({
         model: offer?.model ?? visitor.wire.models[0] ?? '',
         providerName: offer?.providerName ?? '',
+        generation: generationId(call.request.id, call.number),
         failure: () => this.failures.get(call),
       })
     }

@@ -5,7 +5,15 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import { errorAnswer, errorPart, typeOf, type Ask, type Catalogue, type Telling } from '../gateway/index.ts'
+import {
+  errorAnswer,
+  errorPart,
+  typeOf,
+  type AccountPages,
+  type Ask,
+  type Catalogue,
+  type Telling,
+} from '../gateway/index.ts'
 import {
   classOfStatus,
   promptTokens,
@@ -24,6 +32,7 @@ import {
   type WireRequest,
 } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
+import { addAccount } from './account-routes.ts'
 import { addCatalogue } from './catalogue-routes.ts'
 import { addControl, type Control } from './control.ts'
 import { enter, isTurnedAway, SURFACES, type Door } from './door.ts'
@@ -51,6 +60,8 @@ export interface Visitor {
 export interface Speaker {
   readonly model: string
   readonly providerName: string
+  /** What the answer is called at OpenRouter's surface; null: it was never a call. */
+  readonly generation: string | null
   /** What the gateway knows of the call's failure by then. */
   failure(): CallFailure | undefined
 }
@@ -62,6 +73,7 @@ export interface GatewayServerOptions {
   readonly epochMs: number
   readonly now: () => Millis
   readonly catalogue: Catalogue
+  readonly pages: AccountPages
   onVisitor(visitor: Visitor): void
   /** Who may steer the run over HTTP; absent: nobody. */
   readonly control?: Control
@@ -98,7 +110,8 @@ export class GatewayServer {
     }
     this.server.get('/v1/models', () => this.models())
     this.server.get<{ Params: { '*': string } }>('/v1/models/*', ({ params }, reply) => this.model(params['*'], reply))
-    const { catalogue, now } = options
+    const { catalogue, now, pages, gateway } = options
+    addAccount(this.server, { prefix: '/api/v1', pages, gateway, now })
     addCatalogue(this.server, { prefix: '/api/v1', catalogue, now, isKnown: (request) => this.isKnown(request) })
     if (options.control) addControl(this.server, options.control)
     this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
@@ -153,9 +166,12 @@ export class GatewayServer {
   /** The answer to a request that is not let in. */
   private refuse(door: Door, failure: CallFailure, reply: FastifyReply): void {
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
-    const { head, body } = this.renderer(door, null, { model: '', providerName: '', failure: () => failure }).render([
-      failed,
-    ])
+    const { head, body } = this.renderer(door, null, {
+      model: '',
+      providerName: '',
+      generation: null,
+      failure: () => failure,
+    }).render([failed])
     if (!reply.sent) reply.hijack()
     if (failure.status === 413) reply.raw.shouldKeepAlive = false // What is still to come is not read.
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
@@ -169,7 +185,8 @@ export class GatewayServer {
   ): Renderer {
     this.answers += 1
     const isOpenRouter = surface === 'openrouter'
-    const id = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
+    const counted = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
+    const id = isOpenRouter ? (speaker.generation ?? counted) : counted
     const context: RenderContext = {
       id,
       model: speaker.model,

@@ -380,6 +380,8 @@ export interface Offer {
   readonly tier: Tier
   /** Published scores, 0 to 1. */
   readonly benchmarks: Readonly<Partial<Record<Benchmark, number | undefined>>>
+  /** Native tokens per counted token: what a prompt is billed as. */
+  readonly inputTokenizer: number
   /** Name of the API key that the endpoint is called with. */
   readonly key: string
   /** The key of one's own that this is a copy for; null for an endpoint of the fleet, which everybody shares. */
@@ -441,6 +443,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     quantization: spec.quantization,
     tier: spec.tier,
     benchmarks: spec.benchmarks,
+    inputTokenizer: spec.input_tokenizer,
     key: spec.key,
     byok: spec.byok ?? null,
     quality: spec.quality,

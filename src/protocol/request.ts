@@ -119,6 +119,17 @@ export function ordinalOf(id: RequestId): number {
   return id % ORDINALS
 }
 
+/** The id of the generation that a call makes, as its answer and `/generation` name it: both numbers, in base 36. */
+export function generationId(request: RequestId, call: number): string {
+  return `gen-${request.toString(36)}-${call.toString(36)}`
+}
+
+/** The call that an id names; null where it names none. */
+export function readGenerationId(id: string): { readonly request: RequestId; readonly call: number } | null {
+  const [, request = '', call = ''] = /^gen-([0-9a-z]{1,11})-([0-9a-z]{1,6})$/.exec(id) ?? []
+  return request === '' ? null : { request: Number.parseInt(request, 36), call: Number.parseInt(call, 36) }
+}
+
 /** The key under which all of a request's randomness is drawn; depends on the workflow's name, not on its position. */
 export function weatherOf(workflowName: string, ordinal: number): number {
   return mix32(hashName(workflowName) ^ Math.imul(ordinal + 1, 0x9e3779b1))

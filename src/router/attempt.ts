@@ -100,13 +100,14 @@ export class Attempt implements AttemptHandle {
   /** Send it. `hasNext`: somebody else could be asked after it, and needs time for that. */
   begin(hasNext: boolean, now: Millis, out: Out<RouterCommand>): void {
     const { life, request, call, number, endpoint, start } = this
-    const { desk, spending, totalAt } = life
+    const { desk, spending, tab, totalAt } = life
     const { timeouts } = desk.resilience
     this.connectAt = now + timeouts.connect
     this.attemptAt = attemptDeadline(timeouts, hasNext, totalAt, now)
     // Without streaming there is no first token to see before the answer is whole.
     if (request.stream) this.firstTokenAt = now + firstTokenMs(timeouts, request.inputTokens)
     if (spending !== null) this.reservation = spending.reserve(request, endpoint, now)
+    if (tab !== null) tab.hold(request, endpoint, now)
     desk.health.started(endpoint)
     if (start.isProbe) desk.health.beginProbe(desk.policy, endpoint, now, out)
     const form = STARTED
@@ -183,6 +184,7 @@ export class Attempt implements AttemptHandle {
     out.record(form)
     if (start.price >= 0) desk.allowance.returned(endpoint)
     if (this.reservation !== null) life.spending?.settle(this, this.reservation, why)
+    if (outcome !== 'ok') life.tab?.release(endpoint)
     desk.health.ended(desk.policy, this, errorClass, now)
     if (outcome === 'cancelled') {
       if (start.isProbe) desk.health.abandonProbe(desk.policy, endpoint, startedAt)

@@ -13,10 +13,10 @@
 import { at, type Millis } from '../base/index.ts'
 import type { AttemptReason, Out, SkipCause } from '../ledger/index.ts'
 import { STATUS_OF } from '../protocol/index.ts'
-import type { Attempt, Start } from './attempt.ts'
+import { NO_SIGNALS, type Attempt, type Start } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Door, LoadCause, Turn } from './door.ts'
-import { HELD_BACK, SHED, TOO_DEAR, type Failure } from './failures.ts'
+import { HELD_BACK, SHED, TOO_DEAR, type Failure, type Tried } from './failures.ts'
 import type { Guard } from './guard.ts'
 import type { Plan } from './plan.ts'
 import type { Admission } from './policies/breaker.ts'
@@ -25,6 +25,13 @@ import { panics } from './policies/panic.ts'
 import type { RequestLife } from './request.ts'
 
 const DOOR_STREAM = 0x646f
+
+/** An endpoint that could not be paid for, after so many attempts. */
+interface Objection extends Tried {
+  readonly after: number
+}
+
+const NO_OBJECTIONS: readonly Objection[] = []
 
 export class Chooser {
   plan: Plan
@@ -40,6 +47,9 @@ export class Chooser {
   private failedModel = ''
   /** What the caller is told if nothing but our own limits stood in the way; null while they did not. */
   private refusal: Failure | null = null
+  /** Why somebody could not be paid for, if nothing has failed since; null for nobody. */
+  private objection: Failure | null = null
+  private objections: readonly Objection[] = NO_OBJECTIONS
 
   constructor(life: RequestLife, plan: Plan) {
     this.life = life
@@ -61,6 +71,7 @@ export class Chooser {
   /** An attempt has failed: what comes next depends on it. */
   heed(why: Failure, attempt: Attempt): void {
     this.failed = why
+    this.objection = null
     this.failedModel = this.modelOf(attempt.endpoint)
   }
 
@@ -97,7 +108,8 @@ export class Chooser {
     const guard = this.guard(endpoint)
     const admission = guard.admits(now)
     if (admission === false) return guard.heldBack(now).cause
-    if (!this.canPay(endpoint, now)) return 'budget'
+    const unpaid = this.unpaid(endpoint, now)
+    if (unpaid !== null) return unpaid
     const turn = this.knock(endpoint, true, now)
     if (typeof turn === 'string') return turn
     const isProbe = admission === 'probe'
@@ -110,7 +122,8 @@ export class Chooser {
     const guard = this.guard(endpoint)
     const admission = guard.admits(now)
     if (admission === false && reason !== 'panic') return guard.heldBack(now).cause
-    if (!this.canPay(endpoint, now)) return 'budget'
+    const unpaid = this.unpaid(endpoint, now)
+    if (unpaid !== null) return unpaid
     if (admission === 'probe') return { ...start, isProbe: true, reason: 'probe', turn: null }
     return { ...start, isProbe: false, reason: reason === 'probe' ? this.onward(endpoint) : reason, turn: null }
   }
@@ -165,6 +178,7 @@ export class Chooser {
 
   /** Why nobody could be asked: for what has failed, or for want of money, of room, or of health. */
   whyNobody(): Failure {
+    if (this.objection !== null) return this.objection
     if (this.failed !== null) return this.failed
     return this.life.spending?.isShort === true ? TOO_DEAR : (this.refusal ?? HELD_BACK)
   }
@@ -196,7 +210,8 @@ export class Chooser {
     now: Millis,
   ): Start | SkipCause {
     const endpoint = this.endpointAt(position)
-    if (!this.canPay(endpoint, now)) return 'budget'
+    const unpaid = this.unpaid(endpoint, now)
+    if (unpaid !== null) return unpaid
     const turn = this.knock(endpoint, mayWait, now)
     if (typeof turn === 'string') return turn
     const price = this.charge(endpoint, now)
@@ -231,12 +246,25 @@ export class Chooser {
     return false
   }
 
-  /** Whether an attempt at an endpoint can be paid for, whatever it comes to. */
-  private canPay(endpoint: number, now: Millis): boolean {
-    const { spending, request } = this.life
-    if (spending === null || spending.covers(request, endpoint, now)) return true
-    spending.isShort = true
-    return false
+  /** Whose money an attempt at an endpoint would overdraw, whatever it comes to: the policy's, or the caller's. */
+  private unpaid(endpoint: number, now: Millis): 'budget' | 'credits' | null {
+    const { spending, tab, request } = this.life
+    if (spending !== null && !spending.covers(request, endpoint, now)) {
+      spending.isShort = true
+      return 'budget'
+    }
+    const why = tab === null ? null : tab.objection(request, endpoint, now)
+    if (why === null) return null
+    this.objection = why
+    this.objections = [...this.objections, { endpoint, why, held: NO_SIGNALS, after: this.attempts.length }]
+    return 'credits'
+  }
+
+  /** What came of the endpoints that were asked, and of those that could not be paid for, in order. */
+  tried(): readonly Tried[] {
+    if (this.objections.length === 0) return this.attempts
+    const objectionsAfter = (count: number): readonly Tried[] => this.objections.filter(({ after }) => after === count)
+    return [...objectionsAfter(0), ...this.attempts.flatMap((one, index) => [one, ...objectionsAfter(index + 1)])]
   }
 
   /** Ask at the door of an endpoint. null: come in. A turn: wait for it. A cause: not here, or not without a wait. */
@@ -301,7 +329,7 @@ export class Chooser {
 
   /** The first that has not been asked and is free to be; of those, one of a provider that is not in the race. */
   private hedgePosition(now: Millis): number {
-    const { spending, request } = this.life
+    const { spending, tab, request } = this.life
     const { offers } = this.desk
     let best = -1
     for (let position = 0; position < this.plan.order.length; position += 1) {
@@ -309,6 +337,7 @@ export class Chooser {
       if (this.attempts.some((attempt) => attempt.endpoint === endpoint)) continue
       if (this.guard(endpoint).admits(now) !== true) continue
       if (spending !== null && !spending.covers(request, endpoint, now)) continue
+      if (tab !== null && tab.objection(request, endpoint, now) !== null) continue
       const { provider } = at(offers, endpoint)
       const isElsewhere = this.attempts.every(
         (attempt) => attempt.isOver || at(offers, attempt.endpoint).provider !== provider,

@@ -6,6 +6,7 @@ import { at, type Rng } from '../base/index.ts'
 import type { Choices, ErrorClass, Offer } from '../protocol/index.ts'
 import { Allowance } from './allowance.ts'
 import type { Failure } from './failures.ts'
+import type { Billing } from './billing.ts'
 import type { Guard } from './guard.ts'
 import type { Health } from './health.ts'
 import { Ladder } from './ladder.ts'
@@ -22,6 +23,8 @@ export interface House {
   readonly terms: Terms
   readonly health: Health
   readonly rng: Rng
+  /** Who pays; null: nobody is asked. */
+  readonly billing: Billing | null
 }
 
 export class Desk {
@@ -44,12 +47,14 @@ export class Desk {
   readonly allowance: Allowance
   /** What to do with less; null for nothing. */
   readonly ladder: Ladder | null
+  /** Who pays; null: nobody is asked. */
+  readonly billing: Billing | null
   /** What may be spent; null for no budget. */
   readonly budget: BudgetBook | null
   /** Its calls under way, where they are limited. */
   readonly intake: Intake | null
 
-  constructor(policy: Policy, index: number, { terms, health, rng }: House) {
+  constructor(policy: Policy, index: number, { terms, health, rng, billing }: House) {
     const { resilience } = policy
     const { budget, degrade, shedding } = resilience
     this.policy = index
@@ -60,6 +65,7 @@ export class Desk {
     this.epoch = terms.gateway.epoch
     this.health = health
     this.rng = rng
+    this.billing = billing
     this.belief = at(health.beliefs, index)
     this.guards = at(health.guards, index)
     this.reactions = reactionsOf(resilience.reactions, choices)

@@ -32,6 +32,8 @@ export interface Failure {
   readonly where?: Failed['where']
   /** Nothing was said at all: no content, and no reason for that. */
   readonly isBlank?: boolean
+  /** The gateway's own: what it says beyond that. */
+  readonly detail?: FailureDetail
 }
 
 /** An attempt as far as its failure goes. */
@@ -72,6 +74,7 @@ export function answerOf(
   const answer = { class: errorClass, status: statusOf(why), retryAfterMs: why.retryAfterMs, message }
   if (errorClass === 'no_endpoint' && nobody !== null) return { ...answer, detail: nobody.detail }
   const failed = tried.filter(hasFailed)
+  if (why.detail !== undefined) return { ...answer, detail: { ...why.detail, ...before(failed, why) } }
   const detail = detailOf(why, failed, offers)
   if (detail.told === undefined) return { ...answer, detail }
   const hints = failed.flatMap(({ why: { retryAfterMs } }) => retryAfterMs ?? [])
@@ -97,6 +100,12 @@ const MODERATED = 403
 
 function hasFailed(one: Tried): one is Lost {
   return one.why !== null
+}
+
+/** What failed before the gateway itself said no. */
+function before(failed: readonly Lost[], why: Failure): Pick<FailureDetail, 'attempts'> {
+  const others = failed.filter((one) => one.why !== why)
+  return others.length === 0 ? {} : { attempts: others.map(attemptOf) }
 }
 
 interface Lost extends Tried {

@@ -8,6 +8,9 @@
  * a dialect, a socket or a clock; it cannot tell virtual time from live.
  */
 export { healOutput } from './healing.ts'
+export type { Attempt } from './attempt.ts'
+export type { Billing, Tab } from './billing.ts'
+export type { Failure } from './failures.ts'
 export * from './health.ts'
 export * from './policy.ts'
 export * from './presets.ts'

@@ -40,6 +40,7 @@ import {
   type NanoDollars,
 } from '../protocol/index.ts'
 import type { Attempt, Start } from './attempt.ts'
+import type { Tab } from './billing.ts'
 import { Chooser } from './chooser.ts'
 import type { Desk } from './desk.ts'
 import type { LoadCause, Turn } from './door.ts'
@@ -77,6 +78,8 @@ export class RequestLife {
   readonly chooser: Chooser
   /** null without a budget. */
   readonly spending: Spending | null
+  /** What the call costs its caller; null where the gateway keeps no accounts. */
+  readonly tab: Tab | null
   /** Its way down the ladder of the policy; null above it. */
   descent: Descent | null = null
   private pause: Pause | null = null
@@ -91,6 +94,7 @@ export class RequestLife {
     this.request = call.request
     this.totalAt = totalDeadline(desk.resilience.timeouts, now)
     this.spending = desk.budget === null ? null : new Spending(desk.budget, desk.offers)
+    this.tab = desk.billing === null ? null : desk.billing.tabOf(call)
     this.race = new Race(this)
     this.chooser = new Chooser(this, plan)
     this.firstChoice = plan.order[0]?.endpoint ?? -1
@@ -127,7 +131,7 @@ export class RequestLife {
   cancel(errorClass: ErrorClass, now: Millis, out: RouterOut): void {
     if (!this.isOpen()) return
     this.stop('cancelled', now, out)
-    this.close('cancelled', errorClass, STATUS_OF[errorClass], 0, now, out)
+    this.close('cancelled', errorClass, STATUS_OF[errorClass], this.costOfLeft(), now, out)
     out.push({ type: 'client.left', call: this.call })
   }
 
@@ -314,7 +318,7 @@ export class RequestLife {
       out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
       return
     }
-    const answer = breachOf(why, this.race.attempts, this.desk.offers)
+    const answer = breachOf(why, this.chooser.tried(), this.desk.offers)
     this.close('truncated', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
   }
@@ -338,7 +342,7 @@ export class RequestLife {
   }
 
   private refuse(why: Failure, now: Millis, out: RouterOut): void {
-    const answer = answerOf(why, this.race.attempts, this.desk.offers, this.chooser.plan)
+    const answer = answerOf(why, this.chooser.tried(), this.desk.offers, this.chooser.plan)
     this.close('failed', why.class, answer.status, 0, now, out)
     out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
   }
@@ -386,6 +390,12 @@ export class RequestLife {
     out.push({ type: 'client.end', call: this.call, attempt: null, signals: [content, FINISHED] })
   }
 
+  /** What a caller who leaves has had until then: nothing before the first content, nor where nobody keeps accounts. */
+  private costOfLeft(): NanoDollars {
+    const { committed } = this.race
+    return this.tab === null || committed === null ? 0 : costOfSeen(committed)
+  }
+
   private get rung(): number {
     return this.descent === null ? 0 : this.descent.rung
   }
@@ -394,14 +404,16 @@ export class RequestLife {
     outcome: CallOutcome,
     errorClass: ErrorClass | null,
     status: number,
-    billed: NanoDollars,
+    listCost: NanoDollars,
     now: Millis,
     out: RouterOut,
   ): void {
     assert(this.isOpen(), 'a call is closed once')
     this.phase = 'closed'
-    const { call, desk, rung } = this
+    const { call, desk, rung, tab } = this
     const { committed, contest } = this.race
+    const isServed = outcome === 'ok' || listCost > 0
+    const billed = tab === null ? listCost : tab.close(isServed ? committed : null, listCost, isServed, now, out)
     const attempts = this.race.attempts.length
     const servedBy = committed === null ? -1 : committed.endpoint
     // Of an evaluation, the winner is the choice.

@@ -6,6 +6,7 @@ import { at, type Machine, type Millis, Rng, Roster } from '../base/index.ts'
 import type { Out } from '../ledger/index.ts'
 import type { Call, GatewaySpec, Offer } from '../protocol/index.ts'
 import { Attempt } from './attempt.ts'
+import type { Billing } from './billing.ts'
 import { Desk } from './desk.ts'
 import { Health } from './health.ts'
 import type { RouterCommand, RouterEvent } from './messages.ts'
@@ -28,6 +29,8 @@ export interface RouterOptions {
   readonly measuresSpeed?: boolean
   /** What the fleet file says of the gateway. Default: nothing. */
   readonly gateway?: GatewaySpec
+  /** Who pays. Absent: nobody is asked. */
+  readonly billing?: Billing | null
 }
 
 export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
@@ -38,7 +41,15 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly desks: readonly Desk[]
   private readonly lives = new Roster<RequestLife>()
 
-  constructor({ offers, policies, rng, workflows = [], measuresSpeed = false, gateway }: RouterOptions) {
+  constructor({
+    offers,
+    policies,
+    rng,
+    workflows = [],
+    measuresSpeed = false,
+    gateway,
+    billing = null,
+  }: RouterOptions) {
     this.rng = rng
     const terms = termsOf(offers, gateway)
     this.planners = policies.map((policy) => new Planners(policy, terms, workflows))
@@ -47,7 +58,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
       this.planners.some((planners) => planners.needStatistics) ||
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
     this.health = new Health(terms, policies, isMeasured)
-    this.desks = policies.map((policy, index) => new Desk(policy, index, { terms, health: this.health, rng }))
+    this.desks = policies.map((policy, index) => new Desk(policy, index, { terms, health: this.health, rng, billing }))
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {

@@ -1,6 +1,7 @@
 /** What a fleet and its policies call each other: endpoints that share an id, models and providers that nobody offers. */
 import { at, didYouMean } from '../base/index.ts'
 import {
+  DEFAULT_WORKSPACE,
   endpointId,
   presetReference,
   readModelName,
@@ -27,6 +28,17 @@ export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[])
     }
   })
   checkByok(endpoints, gateway, misfits)
+  checkWorkspaces(gateway, misfits)
+}
+
+/** API keys belong to workspaces that the account must have. */
+function checkWorkspaces({ keys = [], account }: FleetSpec['gateway'], misfits: Misfit[]): void {
+  const names = [...new Set([DEFAULT_WORKSPACE, ...Object.keys(account?.workspaces ?? {})])]
+  keys.forEach(({ workspace }, index) => {
+    if (names.includes(workspace)) return
+    const stranger = unknown('workspace', workspace, names, '`gateway.account.workspaces`')
+    misfits.push({ path: ['fleet', 'gateway', 'keys', index, 'workspace'], ...stranger })
+  })
 }
 
 /** Keys of one's own name providers and models that the fleet must have. */

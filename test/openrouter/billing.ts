@@ -1,7 +1,24 @@
 /** Behaviours 105–110: what a request costs, and how it is accounted for. */
 import { describe, expect, test } from 'vitest'
-import { cacheDiscount, costOf, DAY, EPOCH_MS, priceBook, worstCost } from '../../src/protocol/index.ts'
+import { AccountPages } from '../../src/gateway/index.ts'
+import { Generations } from '../../src/ledger/index.ts'
+import {
+  cacheDiscount,
+  costOf,
+  DAY,
+  EPOCH_MS,
+  generationId,
+  gatewaySchema,
+  priceBook,
+  purchaseFee,
+  worstCost,
+  type Call,
+} from '../../src/protocol/index.ts'
+import { DONE, OPEN, tokens } from '../router/lab.ts'
+import { answer } from './account.ts'
 import { behaviour } from './card.ts'
+import { failed, fleet, keyed, Lab, offers, policy } from './lab.ts'
+import { onWire, type Wire } from './wire.ts'
 
 const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`)
 const book = (fields: Record<string, unknown>) => priceBook.parse({ input: 1, output: 4, ...fields })
@@ -75,4 +92,220 @@ describe('prices', () => {
     const dearest = Math.max(...Array.from({ length: 51 }, (_, more) => costOf(stepped, 100 + more, 0, 0, 100 + more)))
     expect(worstCost(stepped, 100, 150, 0, EPOCH_MS)).toBe(dearest)
   })
+})
+
+/** What `/generation` would tell of the calls of a lab. */
+function pagesOf(it: Lab, gateway: Record<string, unknown>): AccountPages {
+  const spec = gatewaySchema.parse(gateway)
+  const generations = new Generations({ epoch: spec.epoch })
+  const steps = generations.steps as Record<string, ((entry: unknown) => void) | undefined>
+  for (const entry of it.entries) steps[entry.kind]?.(entry)
+  return new AccountPages({ gateway: spec, offers: it.offers, generations })
+}
+
+function generationOf(it: Lab, call: Call, gateway: Record<string, unknown>, now = it.now): Record<string, unknown> {
+  const page = pagesOf(it, gateway).generation(generationId(call.request.id, call.number), now)
+  if (!('data' in page)) throw new Error(page.message)
+  return page.data as Record<string, unknown>
+}
+
+const CREDITS = { account: { credits: '$100' } }
+
+describe('bills', () => {
+  behaviour(
+    105,
+    'cost: prompt, completion, cache read and cache write tokens at the endpoint’s prices, less the discount',
+    () => {
+      const price = { input: 2, output: 6, cache_read: 0.2, cache_write: 2.5, request: 0.001, discount: 0.1 }
+      const it = new Lab(fleet(offers({ provider: 'a', price }), CREDITS), policy())
+      const call = it.ask({ maxTokens: 100 })
+      it.hear(call, ...answer(1_000, 50, { cachedInputTokens: 600, writtenInputTokens: 300 }))
+      const list = 100 * 2_000 + 600 * 200 + 300 * 2_500 + 50 * 6_000 + 1_000_000
+      expect(it.end(call)).toMatchObject({ outcome: 'ok', billed: list * 0.9 })
+      expect(it.of('call.billed')).toMatchObject([{ cost: list * 0.9, listCost: list * 0.9, key: -1, endpoint: 0 }])
+    },
+  )
+
+  test('a markup is taken on top of the price, to the nano-dollar; buying credits costs a fee, and at least so much', () => {
+    const gateway = { account: { credits: '$100', markup: '5.5%' } }
+    const it = new Lab(fleet(offers('a'), gateway), policy())
+    const call = it.ask({ maxTokens: 100 })
+    it.hear(call, ...answer(100, 1))
+    expect(it.end(call)).toMatchObject({ billed: Math.round(101_000 * 1.055) })
+    expect(it.router.accounts?.balance(0)).toBe(100e9 - Math.round(101_000 * 1.055))
+    const { account } = gatewaySchema.parse({ account: {} })
+    expect(purchaseFee(100e9, account!)).toBe(5.5e9)
+    expect(purchaseFee(10e9, account!)).toBe(0.8e9)
+  })
+
+  behaviour(107, 'zero completion insurance: vector B18', () => {
+    const it = new Lab(fleet(offers('a'), CREDITS), policy({ resilience: { max_attempts: 1 } }))
+    const usage = (outputTokens: number) => ({ type: 'usage', inputTokens: 200, outputTokens }) as const
+    // 200 prompt, 0 completion, and the answer ends without a reason.
+    const blank = it.ask({ inputTokens: 200 })
+    it.hear(blank, ...OPEN, usage(0), { type: 'closed', how: 'clean' })
+    // 200 prompt, 5 completion, finish `error`.
+    const broken = it.ask({ inputTokens: 200 })
+    it.hear(broken, ...OPEN, tokens(5), usage(5), { type: 'finished', reason: 'error' })
+    // 200 prompt, 0 completion, finish `stop`: neither rule applies.
+    const empty = it.ask({ inputTokens: 200 })
+    it.hear(empty, ...OPEN, usage(0), DONE)
+    expect([blank, broken, empty].map((call) => it.end(call)?.billed)).toEqual([0, 0, 200_000])
+    expect(it.router.accounts?.used).toBe(200_000)
+  })
+
+  test('failed attempts are free; who leaves pays for what he has had, and nothing before the first content', () => {
+    const it = new Lab(fleet(offers('a', 'b'), CREDITS), policy({ provider: { order: ['a', 'b'] } }))
+    const call = it.ask({ maxTokens: 10 })
+    it.hear(call, failed('server_error')).hear(call, ...answer(100, 10))
+    expect(it.end(call)).toMatchObject({ attempts: 2, billed: 110_000 })
+    const early = it.ask()
+    it.hear(early, ...OPEN).cancel(early)
+    expect(it.end(early)).toMatchObject({ outcome: 'cancelled', billed: 0 })
+    const late = it.ask()
+    it.hear(late, ...OPEN, tokens(7)).cancel(late)
+    expect(it.end(late)).toMatchObject({ outcome: 'cancelled', billed: 107_000 })
+    expect(it.router.accounts?.used).toBe(217_000)
+  })
+
+  behaviour(
+    108,
+    'cache multipliers give the amounts of vector B17; cache_discount is below zero on writes and above it on reads',
+    () => {
+      const price = { input: 3, output: 15, cache_read: 0.3, cache_write: 3.75 }
+      const it = new Lab(fleet(offers({ provider: 'a', price }), CREDITS), policy())
+      const [write, read] = [
+        it.ask({ inputTokens: 10_000, maxTokens: 1 }),
+        it.ask({ inputTokens: 11_000, maxTokens: 1 }),
+      ]
+      it.hear(write, ...OPEN, { type: 'usage', inputTokens: 10_000, outputTokens: 0, writtenInputTokens: 10_000 }, DONE)
+      it.hear(read, ...OPEN, { type: 'usage', inputTokens: 11_000, outputTokens: 0, cachedInputTokens: 10_000 }, DONE)
+      expect([write, read].map((call) => it.end(call)?.billed)).toEqual([12_500 * 3_000, 2_000 * 3_000])
+      expect(generationOf(it, write, CREDITS)).toMatchObject({ cache_discount: -0.0075, total_cost: 0.0375 })
+      expect(generationOf(it, read, CREDITS)).toMatchObject({ cache_discount: 0.027, native_tokens_cached: 10_000 })
+    },
+  )
+
+  behaviour(109, 'BYOK: is_byok, cost is 5 % of the price, upstream_inference_cost all of it', () => {
+    const gateway = { account: { credits: '$100', byok_allowance: '$10' } }
+    const it = new Lab(
+      keyed([{ provider: 'a', price: { input: 1_900, output: 0 } }], [{ name: 'mine', provider: 'a' }], gateway),
+      policy(),
+    )
+    const asked = { inputTokens: 10_000, maxTokens: 1 }
+    const [within, above] = [it.ask(asked), it.ask(asked)]
+    for (const call of [within, above]) it.hear(call, ...answer(10_000, 1))
+    // $19 at the normal price. The first uses up the month's allowance of $10, and pays 5 % of the other $9.
+    expect(it.end(within)?.billed).toBe(0.45e9)
+    expect(it.end(above)?.billed).toBe(0.95e9)
+    expect(generationOf(it, above, gateway)).toMatchObject({
+      is_byok: true,
+      total_cost: 0.95,
+      upstream_inference_cost: 19,
+    })
+    const next = it.at(31 * DAY).ask(asked)
+    it.hear(next, ...answer(10_000, 1))
+    expect(it.end(next)?.billed).toBe(0.45e9)
+  })
+
+  test('requests with a key of one’s own count toward a limit only where the key says so', () => {
+    for (const includes of [false, true]) {
+      const keys = [{ name: 'app', limit: '$1', include_byok_in_limit: includes }]
+      const it = new Lab(
+        keyed(['a'], [{ name: 'mine', provider: 'a' }], { account: { byok_allowance: '$0' }, keys }),
+        policy(),
+      )
+      for (let n = 0; n < 11; n += 1) {
+        const call = it.ask({ key: 0, inputTokens: 90_000, maxTokens: 5_000 })
+        if (it.end(call) === null) it.hear(call, ...answer(90_000, 5_000))
+      }
+      // $0.095 each at the normal price: ten fit into the limit, if they count.
+      expect(it.of('call.closed').filter(({ outcome }) => outcome === 'ok')).toHaveLength(includes ? 10 : 11)
+    }
+  })
+
+  behaviour(
+    110,
+    '`/generation` lists every attempt with status and latency; it may not know the answer for some seconds',
+    () => {
+      const gateway = { ...CREDITS, choices: { generation_delay: '10s' } }
+      const it = new Lab(fleet(offers('a', 'b'), gateway), policy({ provider: { order: ['a', 'b'] } }))
+      const call = it.ask({ maxTokens: 10 })
+      it.at(40).hear(call, failed('overloaded'))
+      it.at(140).hear(call, ...OPEN, tokens(3))
+      it.at(300).hear(call, tokens(7), { type: 'usage', inputTokens: 100, outputTokens: 10 }, DONE)
+      const pages = pagesOf(it, gateway)
+      const id = generationId(call.request.id, 0)
+      expect(pages.generation(id, 300)).toEqual({ status: 404, message: `Generation ${id} not found` })
+      expect(pages.generation('gen-nobody', 300)).toMatchObject({ status: 404 })
+      expect(generationOf(it, call, gateway, 10_300)).toMatchObject({
+        id,
+        model: 'm',
+        provider_name: 'b',
+        provider_responses: [
+          { endpoint_id: 'a:m', status: 503, latency: 40, is_byok: false },
+          { endpoint_id: 'b:m', status: 200, latency: 260 },
+        ],
+        latency: 140,
+        generation_time: 160,
+        native_tokens_prompt: 100,
+        native_tokens_completion: 10,
+        total_cost: 0.00011,
+        finish_reason: 'stop',
+        created_at: '2026-01-01T00:00:00.000Z',
+      })
+    },
+  )
+})
+
+describe('an account on the wire', () => {
+  const KEYS = [
+    { name: 'app', limit: '$1', limit_reset: 'daily', expires_at: '2026-06-01T00:00:00Z' },
+    { name: 'admin', management: true },
+  ]
+  const setup = { gateway: { account: { credits: '$10' }, keys: KEYS } }
+  const by = (name: string) => ({ authorization: `Bearer sk-or-v1-${name}` })
+
+  test('/generation, /key and /credits tell what an answer has cost', () =>
+    onWire(setup, async (wire: Wire) => {
+      const told = await wire.chat({ max_tokens: 20 }, by('app'))
+      const { id, usage } = told.json()
+      expect(told.status).toBe(200)
+      const { prompt_tokens: prompt, completion_tokens: completion } = usage
+      const cost = (prompt + completion * 2) / 1e6
+      expect(wire.of('call.billed')).toMatchObject([{ cost: Math.round(cost * 1e9), key: 0 }])
+      const generation = await wire.get(`/api/v1/generation?id=${id}`, by('app'))
+      expect(generation.json().data).toMatchObject({ id, total_cost: cost, usage: cost, streamed: false })
+      const key = await wire.get('/api/v1/key', by('app'))
+      expect(key.json().data).toMatchObject({
+        label: 'app',
+        limit: 1,
+        limit_remaining: 1 - cost,
+        limit_reset: 'daily',
+        usage: cost,
+        usage_daily: cost,
+        is_management_key: false,
+        expires_at: '2026-06-01T00:00:00.000Z',
+        rate_limit: { requests: -1 },
+      })
+      const credits = await wire.get('/api/v1/credits', by('admin'))
+      expect(credits.json()).toEqual({ data: { total_credits: 10, total_usage: cost } })
+
+      const [chunk] = (await wire.chat({ stream: true, max_tokens: 20 }, by('app'))).chunks()
+      const streamed = await wire.get(`/api/v1/generation?id=${chunk.id}`, by('app'))
+      expect(streamed.json().data).toMatchObject({ total_cost: wire.of('call.billed')[1]!.cost / 1e9, streamed: true })
+    }))
+
+  test('who may not, is told as documented', () =>
+    onWire(setup, async (wire: Wire) => {
+      const statusOf = async (path: string, name?: string) => (await wire.get(path, name ? by(name) : {})).status
+      expect(await statusOf('/api/v1/key')).toBe(401)
+      expect(await statusOf('/api/v1/key', 'stranger')).toBe(401)
+      expect(await statusOf('/api/v1/credits', 'app')).toBe(403)
+      expect(await statusOf('/api/v1/generation?id=gen-x', 'app')).toBe(404)
+      const refused = await wire.chat({}, by('admin'))
+      expect(refused.status).toBe(403)
+      expect(refused.json().error).toMatchObject({ code: 403, metadata: { error_type: 'permission_denied' } })
+      expect((await wire.chat()).json().error).toMatchObject({ code: 401, message: 'No cookie auth credentials found' })
+    }))
 })

@@ -1,24 +1,8 @@
 /** Behaviours 116–118 and vectors B11, B12: keys of one's own at providers. */
 import { describe, expect, it } from 'vitest'
-import { endpointSchema, gatewaySchema, offerOf, withByok, type Offer } from '../../src/protocol/index.ts'
-import type { Call } from '../../src/protocol/index.ts'
+import type { Call, Offer } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { failed, Lab, policy, type OfferInput } from './lab.ts'
-
-type Fields = Readonly<Record<string, unknown>>
-
-/** A gateway whose fleet file has these endpoints, and these keys under `byok`. */
-function keyed(endpoints: readonly (string | OfferInput)[], byok: readonly Fields[], gateway: Fields = {}) {
-  const specs = endpoints.map((input) =>
-    endpointSchema.parse({
-      model: 'm',
-      price: { input: 1, output: 1 },
-      ...(typeof input === 'string' ? { provider: input } : input),
-    }),
-  )
-  const spec = gatewaySchema.parse({ ...gateway, byok })
-  return { offers: withByok(specs, spec.byok).map(offerOf), gateway: spec }
-}
+import { failed, keyed, Lab, policy } from './lab.ts'
 
 const nameOf = ({ tag, byok, model }: Offer): string =>
   `${tag}${byok === null ? '' : `#${byok.name}`}${model === 'm' ? '' : `:${model}`}`

@@ -64,13 +64,22 @@ export class Wire {
       })),
       gateway,
     }
+    const keys = gateway['keys'] as readonly { readonly name: string }[] | undefined
     const scenario = {
       name: 'wire',
       summary: 'For clients from outside.',
       duration: '1h',
       fleet,
       policies: { wire: { name: 'wire', models: [MODEL], provider: { order: ['alpha'] }, ...policy } },
-      workload: [{ workflow: 'none', policy: 'wire', arrivals: { kind: 'constant', rate: '1/h' }, mix: 'short-chat' }],
+      workload: [
+        {
+          workflow: 'none',
+          policy: 'wire',
+          arrivals: { kind: 'constant', rate: '1/h' },
+          mix: 'short-chat',
+          ...(keys?.[0] && { key: keys[0].name }),
+        },
+      ],
       timeline: Object.entries(faults).map(([provider, fault]) => ({
         at: '0s',
         for: '1h',

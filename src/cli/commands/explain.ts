@@ -186,6 +186,7 @@ const SKIPPED: Readonly<Record<SkipCause, string>> = {
   full: 'no slot came free in time',
   paced: 'its quota was used up for the moment',
   shed: 'the call was turned away for load',
+  credits: 'the caller could not pay for it, or had asked free models too often',
 }
 
 const REASONS: Readonly<Record<AttemptReason, string>> = {

@@ -3,9 +3,11 @@
  * (restraint.ts).
  */
 import { z } from 'zod'
+import { creditFields } from './credits.ts'
 import { restraintFields } from './restraint.ts'
 
 export const accountSchema = z.strictObject({
+  ...creditFields,
   ...restraintFields,
   harnesses: z
     .array(z.string().min(1).max(256))

@@ -161,6 +161,11 @@ export const choicesSchema = z.strictObject({
     '§10.22',
     'Whether `OpenAI` names `openai`: display names are accepted, so their capitals are.',
   ),
+  overshoot: choice(
+    z.enum(['none', 'slight']).default('none'),
+    '§8.3',
+    'Whether budgets may be overrun by what is in flight. `none`: the most that an attempt can cost is held against the balance, the key and the workspace while it runs. `slight`: as documented, they are looked at before routing, and what is in flight completes.',
+  ),
   in_flight_share: choice(
     ratio().prefault('80%'),
     '§3.6',

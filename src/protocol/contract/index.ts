@@ -17,6 +17,7 @@ export * from './byok.ts'
 export * from './calendar.ts'
 export * from './choices.ts'
 export * from './constants.ts'
+export * from './credits.ts'
 export * from './keys.ts'
 export * from './models.ts'
 export * from './plugins.ts'
@@ -51,8 +52,8 @@ export const gatewaySchema = z.strictObject({
     examples: [{ careful: { provider: { data_collection: 'deny' }, parameters: { temperature: 0 } } }],
   }),
   account: accountSchema.optional().meta({
-    description: 'The account that requests belong to. Absent: nobody’s, without settings.',
-    examples: [{ allowed_providers: ['openai', 'azure'], zdr: true }],
+    description: 'The account that requests belong to. Absent: nobody’s, without credits or settings.',
+    examples: [{ credits: '$10', allowed_providers: ['openai', 'azure'], zdr: true }],
   }),
   models: modelsSchema.default({}).meta({
     description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { usd } from '../../base/quantities.ts'
 import { utcInstant } from './calendar.ts'
+import { DEFAULT_WORKSPACE } from './credits.ts'
 
 export const KEY_RESETS = ['daily', 'weekly', 'monthly'] as const
 
@@ -44,6 +45,12 @@ export const keySchema = z
       .boolean()
       .default(false)
       .meta({ description: 'It manages the account (`/credits`), and may not ask models anything.' }),
+    workspace: z
+      .string()
+      .min(1)
+      .max(64)
+      .default(DEFAULT_WORKSPACE)
+      .meta({ description: 'The workspace whose budgets it draws on.', examples: ['research'] }),
     include_byok_in_limit: z
       .boolean()
       .default(false)

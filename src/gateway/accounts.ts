@@ -1,0 +1,389 @@
+/**
+ * The books of the account: its credits, what its keys and workspaces may spend, what is in flight, and how often free
+ * models were asked. Integer nano-dollars; every call is charged once, when it closes.
+ *
+ *   call comes in     debt, spent keys, spent workspaces, credit checks that are late          refused, nobody is asked
+ *   before an attempt free models too often; not enough at this endpoint's price; too much
+ *                     in flight                                                                 the next endpoint is asked
+ *   attempt under way the most that it can cost is held against balance, key and workspace;
+ *                     an estimate of it against what may be in flight
+ *   call closes       what was held is free again, what it costs is charged
+ *
+ * What the most is: the prompt as the endpoint counts it, at the dearer of the input and the cache-write price, and the
+ * longest answer that was asked for. A provider that bills more than that can make a balance negative; nobody else can.
+ * With `choices.overshoot: slight` nothing is held but the estimate.
+ */
+import type { Millis, Rng } from '../base/index.ts'
+import type { Out } from '../ledger/index.ts'
+import {
+  cacheDiscount,
+  costOf,
+  DEFAULT_WORKSPACE,
+  intervalOf,
+  isFree,
+  isFreeModel,
+  worstCost,
+  type AccountSpec,
+  type Call,
+  type ChatRequest,
+  type GatewaySpec,
+  type KeySpec,
+  type NanoDollars,
+  type Offer,
+  type Usage,
+} from '../protocol/index.ts'
+import type { Attempt, Billing, Failure, Tab } from '../router/index.ts'
+import { FreeTier } from './free-tier.ts'
+import { Purse } from './purse.ts'
+import {
+  admissionLate,
+  affordableTokens,
+  inDebt,
+  inFlightFull,
+  keySpent,
+  promptTooDear,
+  tooDear,
+  tooHeavy,
+  workspaceSpent,
+} from './refusals.ts'
+
+const ADMISSION_STREAM = 0x6372
+
+/** What an attempt holds, by whom it is held against. */
+interface Hold {
+  readonly endpoint: number
+  readonly balance: NanoDollars
+  readonly key: NanoDollars
+  readonly workspace: NanoDollars
+  readonly estimate: NanoDollars
+}
+
+/** Who pays for a call besides the account. */
+interface Payer {
+  readonly key: number
+  readonly spec: KeySpec | null
+  readonly purse: Purse
+  readonly workspace: Purse
+  readonly countsByok: { readonly key: boolean; readonly workspace: boolean }
+}
+
+export class Accounts implements Billing {
+  readonly epoch: number
+  readonly offers: readonly Offer[]
+  /** What the account has used, in all. */
+  used: NanoDollars
+  private readonly gateway: GatewaySpec
+  private readonly account: AccountSpec
+  private readonly hasCredits: boolean
+  private readonly rng: Rng
+  private readonly payers: readonly Payer[]
+  private readonly keyless: Payer
+  private readonly freeTier = new FreeTier()
+  /** Held against the balance, and estimates of what is in flight. */
+  private held: NanoDollars = 0
+  private inFlight: NanoDollars = 0
+  /** Costs of calls that have ended and are still held as if in flight, in order of their release. */
+  private readonly settling: { readonly until: Millis; readonly amount: NanoDollars }[] = []
+  /** Normal price of requests with keys of one's own in this month. */
+  private byokMonth = -1
+  private byokListed: NanoDollars = 0
+
+  constructor(gateway: GatewaySpec, account: AccountSpec, offers: readonly Offer[], rng: Rng) {
+    this.gateway = gateway
+    this.account = account
+    this.epoch = gateway.epoch
+    this.offers = offers
+    this.rng = rng
+    this.hasCredits = account.credits !== undefined
+    this.used = account.used
+    const workspaces = new Map(
+      Object.entries(account.workspaces).map(([name, spec]) => [name, { spec, purse: new Purse(spec.budgets) }]),
+    )
+    const payerOf = (key: number, spec: KeySpec | null): Payer => {
+      const workspace = workspaces.get(spec?.workspace ?? DEFAULT_WORKSPACE)
+      return {
+        key,
+        spec,
+        purse: new Purse(spec?.limit === undefined ? {} : { [spec.limit_reset ?? 'lifetime']: spec.limit }),
+        workspace: workspace?.purse ?? new Purse({}),
+        countsByok: {
+          key: spec?.include_byok_in_limit ?? false,
+          workspace: workspace?.spec.include_byok_in_budgets ?? false,
+        },
+      }
+    }
+    this.keyless = payerOf(-1, null)
+    this.payers = (gateway.keys ?? []).map((spec, key) => payerOf(key, spec))
+  }
+
+  /** Credits bought until an instant. */
+  boughtBy(now: Millis): NanoDollars {
+    const { credits = 0, purchases } = this.account
+    return purchases.reduce((sum, { at, amount }) => (at <= now ? sum + amount : sum), credits)
+  }
+
+  balance(now: Millis): NanoDollars {
+    return this.boughtBy(now) - this.used
+  }
+
+  payerOf({ caller }: Call): Payer {
+    return this.payers[caller?.key ?? -1] ?? this.keyless
+  }
+
+  /** Why a call is turned away before anybody is chosen for it; null: it is not. */
+  refusal(call: Call, now: Millis): ReturnType<typeof inDebt> | null {
+    const unixMs = this.epoch + now
+    if (this.hasCredits && this.balance(now) < 0) return inDebt()
+    const { purse, workspace } = this.payerOf(call)
+    const spentKey = purse.emptied(unixMs)
+    if (spentKey !== null) return keySpent(spentKey, this.gateway.choices.key_limit_status, unixMs)
+    const spentWorkspace = workspace.emptied(unixMs)
+    if (spentWorkspace !== null) return workspaceSpent(spentWorkspace, unixMs)
+    const { credit_checks_late: share } = this.account
+    if (share > 0 && this.rng.fork(ADMISSION_STREAM, call.request.weather, call.number).chance(share)) {
+      return admissionLate()
+    }
+    return null
+  }
+
+  tabOf(call: Call): AccountTab {
+    return new AccountTab(this, call)
+  }
+
+  // ── before an attempt ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  objection(payer: Payer, isCounted: boolean, request: ChatRequest, endpoint: number, now: Millis): Failure | null {
+    const offer = this.offers[endpoint] as Offer
+    const unixMs = this.epoch + now
+    if (isFreeModel(offer.model) && offer.byok === null && !isCounted) {
+      const bought = this.hasCredits ? this.boughtBy(now) : Infinity
+      const objection = this.freeTier.objection(bought, unixMs)
+      if (objection !== null) return objection
+    }
+    if (isFree(offer.price)) return null
+    const holds = this.isHeld
+    const hold = this.holdFor(payer, request, endpoint, now)
+    const balance = this.hasCredits ? this.balance(now) : Infinity
+    if (hold.balance > balance) return this.short('credits', balance, request, offer, unixMs)
+    const shortKey = payer.purse.shortOf(hold.key, unixMs)
+    if (shortKey !== null) return this.short('key', shortKey.amount - shortKey.spent, request, offer, unixMs)
+    const weight = this.weighs(hold, balance, offer, now)
+    if (weight !== null) return weight
+    if (!holds) return null
+    const shortWorkspace = payer.workspace.shortOf(hold.workspace + payer.workspace.held, unixMs)
+    if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
+    const isFull =
+      hold.balance + this.held > balance || payer.purse.shortOf(hold.key + payer.purse.held, unixMs) !== null
+    return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
+  }
+
+  /** The budget of what is in flight, which accounts with a small balance have. */
+  private weighs(hold: Hold, balance: NanoDollars, offer: Offer, now: Millis): Failure | null {
+    const { in_flight_below: below, in_flight_share: share, in_flight_ceiling: ceiling } = this.gateway.choices
+    if (balance >= below || offer.byok !== null) return null
+    this.settle(now)
+    const budget = Math.min(Math.floor(balance * share), ceiling)
+    if (hold.estimate > budget) return tooHeavy()
+    if (this.inFlight + hold.estimate > budget) return inFlightFull(this.gateway.choices.in_flight_retry_after)
+    return null
+  }
+
+  /** In how many tokens, of the answer or else of the prompt, somebody's money ends. */
+  private short(whose: 'credits' | 'key', left: NanoDollars, request: ChatRequest, offer: Offer, unixMs: number) {
+    const { price } = offer
+    const prompt = promptAt(request, offer)
+    const forPrompt = this.charged(worstCost(price, prompt, prompt, 0, unixMs), offer, true)
+    if (forPrompt > left) {
+      return promptTooDear(whose, prompt, affordableTokens(left - price.requestNano, price.inputNanoPerKTok))
+    }
+    const wanted = outputMax(request, offer)
+    const perKTok = this.charged(worstCost(price, prompt, prompt, 1_000, unixMs), offer, true) - forPrompt
+    return tooDear(whose, wanted, Math.min(wanted, affordableTokens(left - forPrompt, perKTok)))
+  }
+
+  holdFor(payer: Payer, request: ChatRequest, endpoint: number, now: Millis): Hold {
+    const offer = this.offers[endpoint] as Offer
+    const { price } = offer
+    const unixMs = this.epoch + now
+    const prompt = promptAt(request, offer)
+    // Where nobody tells, our own count is billed.
+    const least = Math.min(prompt, request.inputTokens)
+    const most = Math.max(prompt, request.inputTokens)
+    const list = worstCost(price, least, most, outputMax(request, offer), unixMs)
+    const balance = this.charged(list, offer, true)
+    const cap = this.gateway.choices.in_flight_output
+    const estimated = costOf(price, prompt, Math.min(request.maxTokens ?? cap, cap, offer.maxOutput), 0, 0, unixMs)
+    const isByok = offer.byok !== null
+    return {
+      endpoint,
+      balance,
+      key: balance + (isByok && payer.countsByok.key ? list : 0),
+      workspace: balance + (isByok && payer.countsByok.workspace ? list : 0),
+      estimate: isByok ? 0 : this.charged(estimated, offer, true),
+    }
+  }
+
+  /** What a caller pays for what costs so much at list prices. `atMost`: if all of it is above the allowance. */
+  charged(list: NanoDollars, offer: Offer, atMost: boolean): NanoDollars {
+    const { markup, byok_fee: fee } = this.account
+    if (offer.byok === null) return markup === 0 ? list : Math.round(list * (1 + markup))
+    return Math.round((atMost ? list : this.aboveAllowance(list)) * fee)
+  }
+
+  /** Of so much more at normal prices with keys of one's own, what is above the allowance of the month. */
+  private aboveAllowance(list: NanoDollars): NanoDollars {
+    const { byok_allowance: allowance } = this.account
+    const above = (listed: NanoDollars): NanoDollars => Math.max(0, listed - allowance)
+    return above(this.byokListed + list) - above(this.byokListed)
+  }
+
+  // ── under way ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Whether failed requests count against the limits of free models. */
+  get countsFailures(): boolean {
+    return this.gateway.choices.free_counts_failures
+  }
+
+  private get isHeld(): boolean {
+    return this.gateway.choices.overshoot === 'none'
+  }
+
+  hold(payer: Payer, hold: Hold, sign: 1 | -1): void {
+    this.inFlight += sign * hold.estimate
+    if (!this.isHeld) return
+    this.held += sign * hold.balance
+    payer.purse.held += sign * hold.key
+    payer.workspace.held += sign * hold.workspace
+  }
+
+  countFree(now: Millis): void {
+    this.freeTier.count(this.epoch + now)
+  }
+
+  uncountFree(countedAt: Millis, now: Millis): void {
+    this.freeTier.uncount(this.epoch + countedAt, this.epoch + now)
+  }
+
+  /** What has settled is not in flight any more. */
+  private settle(now: Millis): void {
+    let done = 0
+    for (const { until, amount } of this.settling) {
+      if (until > now) break
+      this.inFlight -= amount
+      done += 1
+    }
+    if (done > 0) this.settling.splice(0, done)
+  }
+
+  /** A call has ended, and costs so much at list prices. Returns what is paid. */
+  charge(payer: Payer, offer: Offer, list: NanoDollars, now: Millis): NanoDollars {
+    const unixMs = this.epoch + now
+    const month = intervalOf('monthly', unixMs)
+    if (month !== this.byokMonth) {
+      this.byokMonth = month
+      this.byokListed = 0
+    }
+    const isByok = offer.byok !== null
+    const paid = this.charged(list, offer, false)
+    if (isByok) this.byokListed += list
+    this.used += paid
+    payer.purse.spend(paid + (isByok && payer.countsByok.key ? list : 0), unixMs)
+    payer.workspace.spend(paid + (isByok && payer.countsByok.workspace ? list : 0), unixMs)
+    const { settlement } = this.gateway.choices
+    this.settle(now)
+    if (settlement > 0 && paid > 0 && !isByok && this.hasCredits) {
+      this.inFlight += paid
+      this.settling.push({ until: now + settlement, amount: paid })
+    }
+    return paid
+  }
+}
+
+/** One call's tab. */
+class AccountTab implements Tab {
+  private readonly accounts: Accounts
+  private readonly call: Call
+  private readonly payer: Payer
+  private holds: Hold[] = []
+  /** When it was counted as a request to a free model; null: it was not. */
+  private freeAt: Millis | null = null
+
+  constructor(accounts: Accounts, call: Call) {
+    this.accounts = accounts
+    this.call = call
+    this.payer = accounts.payerOf(call)
+  }
+
+  objection(request: ChatRequest, endpoint: number, now: Millis): Failure | null {
+    return this.accounts.objection(this.payer, this.freeAt !== null, request, endpoint, now)
+  }
+
+  hold(request: ChatRequest, endpoint: number, now: Millis): void {
+    const { accounts, payer } = this
+    const offer = accounts.offers[endpoint] as Offer
+    if (isFreeModel(offer.model) && offer.byok === null && this.freeAt === null) {
+      this.freeAt = now
+      accounts.countFree(now)
+    }
+    const hold = accounts.holdFor(payer, request, endpoint, now)
+    accounts.hold(payer, hold, 1)
+    this.holds.push(hold)
+  }
+
+  release(endpoint: number): void {
+    const place = this.holds.findIndex((hold) => hold.endpoint === endpoint)
+    const hold = this.holds[place]
+    if (hold === undefined) return
+    this.holds.splice(place, 1)
+    this.accounts.hold(this.payer, hold, -1)
+  }
+
+  close(served: Attempt | null, list: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
+    const { accounts, payer, call, freeAt } = this
+    for (const hold of this.holds) accounts.hold(payer, hold, -1)
+    this.holds = []
+    if (freeAt !== null && !isOk && !accounts.countsFailures) accounts.uncountFree(freeAt, now)
+    if (served === null) return 0
+    const { endpoint, usage, request, outputTokens, startedAt } = served
+    const offer = accounts.offers[endpoint] as Offer
+    const paid = accounts.charge(payer, offer, list, now)
+    const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
+    const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0 } = tokens
+    out.record({
+      kind: 'call.billed',
+      at: now,
+      request: call.request.id,
+      call: call.number,
+      key: payer.key,
+      endpoint,
+      cost: paid,
+      listCost: list,
+      inputTokens: tokens.inputTokens,
+      outputTokens: tokens.outputTokens,
+      isByok: offer.byok !== null,
+      ...(cached + written > 0 && {
+        cachedInputTokens: cached,
+        writtenInputTokens: written,
+        cacheDiscount: cacheDiscount(
+          offer.price,
+          tokens.inputTokens,
+          tokens.outputTokens,
+          cached,
+          written,
+          accounts.epoch + startedAt,
+        ),
+      }),
+    })
+    return paid
+  }
+}
+
+/** The prompt as an endpoint counts it. */
+function promptAt({ inputTokens }: ChatRequest, { inputTokenizer }: Offer): number {
+  return Math.round(inputTokens * inputTokenizer)
+}
+
+/** The longest answer that was asked for, or that the endpoint gives. */
+function outputMax({ maxTokens }: ChatRequest, { maxOutput }: Offer): number {
+  return Math.min(maxTokens ?? Infinity, maxOutput)
+}
