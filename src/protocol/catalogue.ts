@@ -380,6 +380,8 @@ export interface Offer {
   readonly tier: Tier
   /** Published scores, 0 to 1. */
   readonly benchmarks: Readonly<Partial<Record<Benchmark, number | undefined>>>
+  /** Whether an answer ends when its caller leaves; otherwise it is finished, and charged, all the same. */
+  readonly stopsWhenLeft: boolean
   /** Native tokens per counted token: what a prompt is billed as. */
   readonly inputTokenizer: number
   /** Name of the API key that the endpoint is called with. */
@@ -443,6 +445,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     quantization: spec.quantization,
     tier: spec.tier,
     benchmarks: spec.benchmarks,
+    stopsWhenLeft: spec.capacity.abandoned === 'drop',
     inputTokenizer: spec.input_tokenizer,
     key: spec.key,
     byok: spec.byok ?? null,

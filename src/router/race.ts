@@ -217,7 +217,7 @@ export class Race {
     const signals = attempt.held
     attempt.held = NO_SIGNALS
     const flowingForMs = attempt.run === null ? 0 : now - attempt.runAt
-    out.push({ type: 'client.write', call: this.life.call, attempt, signals, flowingForMs })
+    this.life.tell({ type: 'client.write', call: this.life.call, attempt, signals, flowingForMs }, out)
   }
 
   private finish(attempt: Attempt, finished: Finished, now: Millis, out: RouterOut): void {

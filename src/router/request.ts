@@ -21,7 +21,8 @@
  *   streaming    the rest of the answer                     closed (ok)
  *   streaming    the stream broke, or went silent           closed (truncated, or partial): no way back after the commit
  *   any          total deadline                             closed (failed, canned; after the commit truncated, partial)
- *   any          the caller left                            closed (cancelled)
+ *   any          the caller left                            closed (cancelled); or as before, and then closed (cancelled),
+ *                                                           where an answer that cannot be stopped is paid for
  *
  * Here is what becomes of the call as a whole. Whom to ask next is in chooser.ts; the attempts that are under way, and
  * what they say, in race.ts; what all calls of a policy share, at its desk (desk.ts). Deadlines are state. They fire in
@@ -34,6 +35,7 @@ import {
   promptTokens,
   STATUS_OF,
   type Call,
+  type CallSummary,
   type ChatRequest,
   type ErrorClass,
   type Finished,
@@ -83,6 +85,8 @@ export class RequestLife {
   /** Its way down the ladder of the policy; null above it. */
   descent: Descent | null = null
   private pause: Pause | null = null
+  /** How the caller left, where the answer runs on without him; null: he is there. */
+  private leftAs: ErrorClass | null = null
   /** Whether the policy's intake counts the call among those under way. */
   private isTakenIn = false
   /** The endpoint that the first plan put first; -1 for nobody. */
@@ -130,9 +134,33 @@ export class RequestLife {
   /** The caller is gone, or the gateway is. */
   cancel(errorClass: ErrorClass, now: Millis, out: RouterOut): void {
     if (!this.isOpen()) return
+    if (this.runsOn() && errorClass !== 'gateway_down') {
+      this.leftAs = errorClass
+      this.race.drain(now, out)
+      this.call.summary = this.summaryOf('cancelled', 0)
+      out.push({ type: 'client.left', call: this.call })
+      return
+    }
     this.stop('cancelled', now, out)
     this.close('cancelled', errorClass, STATUS_OF[errorClass], this.costOfLeft(), now, out)
-    out.push({ type: 'client.left', call: this.call })
+    this.tell({ type: 'client.left', call: this.call }, out)
+  }
+
+  /**
+   * Whether the answer under way comes to its end, and is paid for, though its caller leaves: not every provider can be
+   * stopped, and an answer in one piece by none (openrouter.md §3.4).
+   */
+  private runsOn(): boolean {
+    const { attempts, contest } = this.race
+    const current = attempts.at(-1)
+    if (this.tab === null || this.leftAs !== null || contest !== null || current?.wasAccepted !== true) return false
+    const isAlone = attempts.every((attempt) => attempt.isOver === (attempt !== current))
+    return isAlone && (!current.request.stream || !at(this.desk.offers, current.endpoint).stopsWhenLeft)
+  }
+
+  /** Say something to the caller, if he is still there. */
+  tell(command: RouterCommand, out: RouterOut): void {
+    if (this.leftAs === null) out.push(command)
   }
 
   private isOpen(): boolean {
@@ -281,11 +309,15 @@ export class RequestLife {
   /** A whole answer, and it is the caller's. */
   answered(attempt: Attempt, bill: NanoDollars, now: Millis, out: RouterOut): void {
     this.close('ok', null, 200, bill, now, out)
-    out.push({ type: 'client.end', call: this.call, attempt, signals: attempt.held })
+    this.tell({ type: 'client.end', call: this.call, attempt, signals: attempt.held }, out)
   }
 
   /** An attempt failed before the commit, and nobody else is in the race. */
   lost(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
+    if (this.leftAs !== null) {
+      this.refuse(why, now, out) // Nobody is there to try again for.
+      return
+    }
     this.chooser.heed(why, attempt)
     const again = this.retryOf(attempt, why, now)
     if (again === null) {
@@ -313,14 +345,14 @@ export class RequestLife {
   /** An attempt ended after the commit, before its end: the caller keeps what it has seen, and is told. */
   brokeOff(attempt: Attempt, why: Failure, now: Millis, out: RouterOut): void {
     // Pieces of a tool call are of no use to anybody.
-    if (attempt.toolDeltas.length === 0 && this.degrade('truncated', now, out)) {
+    if (this.leftAs === null && attempt.toolDeltas.length === 0 && this.degrade('truncated', now, out)) {
       this.close('partial', why.class, 200, costOfSeen(attempt), now, out)
-      out.push({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] })
+      this.tell({ type: 'client.end', call: this.call, attempt, signals: [BROKEN_OFF] }, out)
       return
     }
     const answer = breachOf(why, this.chooser.tried(), this.desk.offers)
     this.close('truncated', why.class, answer.status, 0, now, out)
-    out.push({ type: 'client.fail', call: this.call, failure: answer, committed: true })
+    this.tell({ type: 'client.fail', call: this.call, failure: answer, committed: true }, out)
   }
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -329,7 +361,10 @@ export class RequestLife {
   private fail(why: Failure, now: Millis, out: RouterOut): void {
     const { committed } = this.race
     if (committed !== null) this.brokeOff(committed, why, now, out)
-    else if (!this.degrade(endOf(why, this.chooser.plan, this.spending?.isShort === true), now, out)) {
+    else if (
+      this.leftAs !== null ||
+      !this.degrade(endOf(why, this.chooser.plan, this.spending?.isShort === true), now, out)
+    ) {
       this.refuse(why, now, out)
     }
   }
@@ -344,7 +379,7 @@ export class RequestLife {
   private refuse(why: Failure, now: Millis, out: RouterOut): void {
     const answer = answerOf(why, this.chooser.tried(), this.desk.offers, this.chooser.plan)
     this.close('failed', why.class, answer.status, 0, now, out)
-    out.push({ type: 'client.fail', call: this.call, failure: answer, committed: false })
+    this.tell({ type: 'client.fail', call: this.call, failure: answer, committed: false }, out)
   }
 
   /** Do with less, if the ladder has a rung for how the plan ended. Whether it has. */
@@ -400,6 +435,15 @@ export class RequestLife {
     return this.descent === null ? 0 : this.descent.rung
   }
 
+  private summaryOf(outcome: CallOutcome, billed: NanoDollars): CallSummary {
+    const { committed, contest, attempts } = this.race
+    const servedBy = committed === null ? -1 : committed.endpoint
+    // Of an evaluation, the winner is the choice.
+    const firstChoice = contest === null || committed === null ? this.firstChoice : servedBy
+    const delivery = DELIVERIES[outcome]
+    return { attempts: attempts.length, firstChoice, servedBy, billed, rung: this.rung, asked: this.request, delivery }
+  }
+
   private close(
     outcome: CallOutcome,
     errorClass: ErrorClass | null,
@@ -409,19 +453,20 @@ export class RequestLife {
     out: RouterOut,
   ): void {
     assert(this.isOpen(), 'a call is closed once')
+    if (this.leftAs !== null && outcome !== 'cancelled') {
+      this.close('cancelled', this.leftAs, STATUS_OF[this.leftAs], listCost, now, out)
+      return
+    }
     this.phase = 'closed'
     const { call, desk, rung, tab } = this
-    const { committed, contest } = this.race
+    const { committed } = this.race
     const isServed = outcome === 'ok' || listCost > 0
     const billed = tab === null ? listCost : tab.close(isServed ? committed : null, listCost, isServed, now, out)
-    const attempts = this.race.attempts.length
-    const servedBy = committed === null ? -1 : committed.endpoint
-    // Of an evaluation, the winner is the choice.
-    const firstChoice = contest === null || committed === null ? this.firstChoice : servedBy
+    const summary = this.summaryOf(outcome, billed)
+    const { attempts, firstChoice, servedBy } = summary
     if (this.firstChoice >= 0) desk.allowance.closed(this.firstChoice)
     if (this.isTakenIn) desk.intake?.letOut()
-    const delivery = DELIVERIES[outcome]
-    call.summary = { attempts, firstChoice, servedBy, billed, rung, asked: this.request, delivery }
+    call.summary = summary
     const closed = CLOSED
     closed.at = now
     closed.request = call.request.id

@@ -168,6 +168,37 @@ describe('bills', () => {
     expect(it.router.accounts?.used).toBe(217_000)
   })
 
+  test('an answer in one piece, or of a provider that cannot be stopped, is paid in full by whoever leaves', () => {
+    const stubborn = { provider: 'a', capacity: { abandoned: 'finish' } }
+    for (const [offer, stream] of [
+      ['a', false],
+      [stubborn, true],
+    ] as const) {
+      const it = new Lab(fleet(offers(offer), CREDITS), policy())
+      const call = it.ask({ stream, maxTokens: 50 })
+      it.hear(call, ...OPEN, tokens(stream ? 7 : 0)).cancel(call)
+      expect(it.sent('client.left')).toHaveLength(1)
+      expect(it.end(call)).toBeNull()
+      expect(it.sent('attempt.cancel')).toHaveLength(0)
+      const written = it.sent('client.write').length
+      it.at(500).hear(call, tokens(stream ? 43 : 50), { type: 'usage', inputTokens: 100, outputTokens: 50 }, DONE)
+      expect(it.end(call)).toMatchObject({ outcome: 'cancelled', status: 499, billed: 150_000 })
+      expect(it.router.accounts?.used).toBe(150_000)
+      // The caller hears nothing of it.
+      expect(it.sent('client.write')).toHaveLength(written)
+      expect(it.sent('client.end')).toHaveLength(0)
+      expect(it.router.inFlight).toBe(0)
+    }
+    // One that fails after that is free, and nobody else is asked.
+    const it = new Lab(fleet(offers(stubborn, 'b'), CREDITS), policy({ provider: { order: ['a', 'b'] } }))
+    const call = it.ask()
+    it.hear(call, ...OPEN)
+      .cancel(call)
+      .hear(call, failed('server_error'))
+    expect(it.end(call)).toMatchObject({ outcome: 'cancelled', billed: 0 })
+    expect(it.went(call)).toEqual(['a'])
+  })
+
   behaviour(
     108,
     'cache multipliers give the amounts of vector B17; cache_discount is below zero on writes and above it on reads',

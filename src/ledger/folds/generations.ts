@@ -63,7 +63,13 @@ export interface GenerationsOptions {
   readonly free?: ReadonlySet<number>
 }
 
-interface Open {
+/** What a request said of itself when it came. */
+interface Asked {
+  readonly inputTokens: number
+  readonly stream: boolean
+}
+
+interface Open extends Asked {
   startedAt: Millis
   firstContentAt: Millis | null
   outputTokens: number
@@ -81,7 +87,7 @@ export class Generations implements SortedFold {
   private readonly epoch: number
   private readonly max: number
   private readonly open = new Map<number, Open>()
-  private readonly arrived = new Map<RequestId, { readonly inputTokens: number; readonly stream: boolean }>()
+  private readonly arrived = new Map<RequestId, Asked>()
   private readonly closed = new Map<number, Generation>()
   private readonly byKey = new Map<number, Sums>()
   private readonly free: ReadonlySet<number>
@@ -132,7 +138,16 @@ export class Generations implements SortedFold {
     const name = nameOf(request, call)
     let open = this.open.get(name)
     if (open === undefined) {
-      open = { startedAt: at, firstContentAt: null, outputTokens: 0, responses: [], bill: null, isFree: false }
+      const asked = this.arrived.get(request) ?? UNASKED
+      open = {
+        startedAt: at,
+        firstContentAt: null,
+        outputTokens: 0,
+        responses: [],
+        bill: null,
+        isFree: false,
+        ...asked,
+      }
       this.open.set(name, open)
     }
     if (open.isFree || !this.free.has(endpoint)) return
@@ -174,7 +189,6 @@ export class Generations implements SortedFold {
     const open = this.open.get(name)
     if (open === undefined) return
     this.open.delete(name)
-    const asked = this.arrived.get(request)
     const { bill } = open
     this.closed.set(name, {
       request,
@@ -185,9 +199,9 @@ export class Generations implements SortedFold {
       outcome,
       servedBy,
       responses: open.responses,
-      inputTokens: bill?.inputTokens ?? asked?.inputTokens ?? 0,
+      inputTokens: bill?.inputTokens ?? open.inputTokens,
       outputTokens: bill?.outputTokens ?? open.outputTokens,
-      stream: asked?.stream ?? false,
+      stream: open.stream,
       billed,
       bill,
     })
@@ -206,6 +220,7 @@ export class Generations implements SortedFold {
   }
 }
 
+const UNASKED: Asked = { inputTokens: 0, stream: false }
 const NONE: ReadonlySet<number> = new Set()
 const NOTHING: KeyUsage = { cost: 0, byok: 0, requests: 0 }
 
