@@ -14,9 +14,7 @@
  * With `choices.overshoot: slight` nothing is held but the estimate.
  */
 import type { Millis, Rng } from '../base/index.ts'
-import type { Out } from '../ledger/index.ts'
 import {
-  cacheDiscount,
   costOf,
   DEFAULT_WORKSPACE,
   intervalOf,
@@ -30,9 +28,8 @@ import {
   type KeySpec,
   type NanoDollars,
   type Offer,
-  type Usage,
 } from '../protocol/index.ts'
-import type { Attempt, Billing, Failure, Tab } from '../router/index.ts'
+import type { Billing, Failure } from '../router/index.ts'
 import { FreeTier } from './free-tier.ts'
 import { Purse } from './purse.ts'
 import {
@@ -46,11 +43,12 @@ import {
   tooHeavy,
   workspaceSpent,
 } from './refusals.ts'
+import { AccountTab } from './tab.ts'
 
 const ADMISSION_STREAM = 0x6372
 
 /** What an attempt holds, by whom it is held against. */
-interface Hold {
+export interface Hold {
   readonly endpoint: number
   readonly balance: NanoDollars
   readonly key: NanoDollars
@@ -59,7 +57,7 @@ interface Hold {
 }
 
 /** Who pays for a call besides the account. */
-interface Payer {
+export interface Payer {
   readonly key: number
   readonly spec: KeySpec | null
   readonly purse: Purse
@@ -295,85 +293,6 @@ export class Accounts implements Billing {
       this.inFlight += paid
       this.settling.push({ until: now + settlement, amount: paid })
     }
-    return paid
-  }
-}
-
-/** One call's tab. */
-class AccountTab implements Tab {
-  private readonly accounts: Accounts
-  private readonly call: Call
-  private readonly payer: Payer
-  private holds: Hold[] = []
-  /** When it was counted as a request to a free model; null: it was not. */
-  private freeAt: Millis | null = null
-
-  constructor(accounts: Accounts, call: Call) {
-    this.accounts = accounts
-    this.call = call
-    this.payer = accounts.payerOf(call)
-  }
-
-  objection(request: ChatRequest, endpoint: number, now: Millis): Failure | null {
-    return this.accounts.objection(this.payer, this.freeAt !== null, request, endpoint, now)
-  }
-
-  hold(request: ChatRequest, endpoint: number, now: Millis): void {
-    const { accounts, payer } = this
-    const offer = accounts.offers[endpoint] as Offer
-    if (isFreeModel(offer.model) && offer.byok === null && this.freeAt === null) {
-      this.freeAt = now
-      accounts.countFree(now)
-    }
-    const hold = accounts.holdFor(payer, request, endpoint, now)
-    accounts.hold(payer, hold, 1)
-    this.holds.push(hold)
-  }
-
-  release(endpoint: number): void {
-    const place = this.holds.findIndex((hold) => hold.endpoint === endpoint)
-    const hold = this.holds[place]
-    if (hold === undefined) return
-    this.holds.splice(place, 1)
-    this.accounts.hold(this.payer, hold, -1)
-  }
-
-  close(served: Attempt | null, list: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
-    const { accounts, payer, call, freeAt } = this
-    for (const hold of this.holds) accounts.hold(payer, hold, -1)
-    this.holds = []
-    if (freeAt !== null && !isOk && !accounts.countsFailures) accounts.uncountFree(freeAt, now)
-    if (served === null) return 0
-    const { endpoint, usage, request, outputTokens, startedAt } = served
-    const offer = accounts.offers[endpoint] as Offer
-    const paid = accounts.charge(payer, offer, list, now)
-    const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
-    const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0 } = tokens
-    out.record({
-      kind: 'call.billed',
-      at: now,
-      request: call.request.id,
-      call: call.number,
-      key: payer.key,
-      endpoint,
-      cost: paid,
-      listCost: list,
-      inputTokens: tokens.inputTokens,
-      outputTokens: tokens.outputTokens,
-      isByok: offer.byok !== null,
-      ...(cached + written > 0 && {
-        cachedInputTokens: cached,
-        writtenInputTokens: written,
-        cacheDiscount: cacheDiscount(
-          offer.price,
-          tokens.inputTokens,
-          tokens.outputTokens,
-          cached,
-          written,
-          accounts.epoch + startedAt,
-        ),
-      }),
-    })
     return paid
   }
 }
