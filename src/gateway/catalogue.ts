@@ -9,7 +9,9 @@ import { z } from 'zod'
 import type { Millis } from '../base/index.ts'
 import {
   DAY,
+  INPUT_MODALITIES,
   PLAIN_MODEL,
+  TOOL_CHOICES,
   UPTIME_DEGRADED,
   UPTIME_NORMAL,
   type GatewaySpec,
@@ -138,7 +140,7 @@ export class Catalogue {
         name: nameOf(model),
         created: this.createdAt(facts),
         description: facts.description,
-        architecture: architectureOf(facts),
+        architecture: architectureOf(model),
         endpoints: model.offers.map((offer) => this.endpointBody(model, offer, isKnown)),
       },
     }
@@ -181,12 +183,12 @@ export class Catalogue {
       created: this.createdAt(facts),
       description: facts.description,
       context_length: Math.max(...offers.map(({ contextLength }) => contextLength)),
-      architecture: architectureOf(facts),
+      architecture: architectureOf(model),
       pricing: pricingOf(top.price),
       top_provider: {
         context_length: top.contextLength,
         max_completion_tokens: top.maxOutput,
-        is_moderated: false,
+        is_moderated: top.isModerated,
       },
       per_request_limits: null,
       supported_parameters: [...new Set(offers.flatMap(({ parameters }) => [...parameters]))],
@@ -201,7 +203,6 @@ export class Catalogue {
   private endpointBody(model: Listed, offer: Offer, isKnown: boolean): Row {
     const statistics = this.options.statisticsOf(offer.index)
     const { tag, providerName, contextLength, maxOutput, price, quantization, parameters } = offer
-    const canChoose = parameters.has('tools') && parameters.has('tool_choice')
     return {
       name: `${providerName} | ${model.id}`,
       model_id: model.id,
@@ -216,12 +217,9 @@ export class Catalogue {
       status: statusOf(statistics.uptimeLast5m),
       supported_parameters: [...parameters],
       supports_implicit_caching: price.cache_read !== undefined && price.cache_write === undefined,
-      supports_tool_choice: {
-        auto: parameters.has('tools'),
-        none: canChoose,
-        required: canChoose,
-        function: canChoose,
-      },
+      supports_tool_choice: Object.fromEntries(
+        TOOL_CHOICES.map((choice) => [choice, parameters.has('tools') && offer.toolChoices.has(choice)]),
+      ),
       supports_voice_cloning: false,
       uptime_last_5m: statistics.uptimeLast5m,
       uptime_last_30m: statistics.uptimeLast30m,
@@ -231,7 +229,8 @@ export class Catalogue {
     }
   }
 
-  private isMeant({ id, facts, offers, top }: Listed, query: ModelsQuery, now: Millis): boolean {
+  private isMeant(model: Listed, query: ModelsQuery, now: Millis): boolean {
+    const { id, facts, offers, top } = model
     const { price } = top
     const ageDays = (this.options.gateway.epoch + now) / DAY - this.createdAt(facts) * (1_000 / DAY)
     const outputs = query.output_modalities ?? ['text']
@@ -239,7 +238,7 @@ export class Catalogue {
     return (
       isAmong(query.q, (text) => `${id} ${facts.name ?? ''}`.toLowerCase().includes(text.toLowerCase())) &&
       isAmong(query.supported_parameters, (names) => names.every((name) => supported.has(name))) &&
-      isAmong(query.input_modalities, (kinds) => kinds.every((kind) => has(facts.input_modalities, kind))) &&
+      isAmong(query.input_modalities, (kinds) => kinds.every((kind) => has(inputsOf(model), kind))) &&
       (outputs.includes('all') || outputs.some((kind) => has(facts.output_modalities, kind))) &&
       isAmong(query.context, (least) => offers.some(({ contextLength }) => contextLength >= least)) &&
       isWithin(price.input, query.min_price, query.max_price) &&
@@ -293,7 +292,14 @@ function nameOf({ id, facts }: Pick<Listed, 'id' | 'facts'>): string {
   return facts.name ?? id
 }
 
-function architectureOf({ input_modalities: inputs, output_modalities: outputs, tokenizer }: ModelFacts): Row {
+/** What a prompt may hold: what is said of the model, or else what its endpoints take. */
+function inputsOf({ facts, offers }: Listed): readonly string[] {
+  return facts.input_modalities ?? INPUT_MODALITIES.filter((kind) => offers.some(({ inputs }) => inputs.has(kind)))
+}
+
+function architectureOf(model: Listed): Row {
+  const inputs = inputsOf(model)
+  const { output_modalities: outputs, tokenizer } = model.facts
   return {
     modality: `${inputs.join('+')}->${outputs.join('+')}`,
     input_modalities: inputs,

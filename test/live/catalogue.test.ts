@@ -7,9 +7,17 @@ const OTHER = 'acme/small:free'
 const SETUP = {
   endpoints: [
     { provider: 'alpha', name: 'Alpha', price: { input: 1, output: 2, cache_read: 0.1, request: 0.001 }, zdr: true },
-    { provider: 'beta', name: 'Beta', tag: 'beta/fp8', price: { input: 0.25, output: 8 }, quantization: 'fp8', context_length: 32_000 }, // prettier-ignore
+    { provider: 'beta', name: 'Beta', tag: 'beta/fp8', price: { input: 0.25, output: 8 }, quantization: 'fp8', context_length: 32_000, supports_tool_choice: { required: false } }, // prettier-ignore
     { provider: 'beta', name: 'Beta', tag: 'beta/flex', tier: 'flex', price: { input: 0.1, output: 1 } },
-    { provider: 'beta', name: 'Beta', model: OTHER, price: { input: 0, output: 0 }, parameters: ['temperature'] },
+    {
+      provider: 'beta',
+      name: 'Beta',
+      model: OTHER,
+      price: { input: 0, output: 0 },
+      parameters: ['temperature'],
+      moderated: true,
+      input_modalities: ['text', 'audio'],
+    },
   ],
   gateway: {
     models: {
@@ -48,6 +56,8 @@ test('models: what the fleet file says of them, at the price of their cheapest u
       name: OTHER,
       pricing: { prompt: '0', completion: '0' },
       supported_parameters: ['temperature'],
+      architecture: { modality: 'text+audio->text' },
+      top_provider: { is_moderated: true },
     })
     const [author, slug] = OTHER.split('/')
     expect((await wire.get(`/api/v1/model/${author}/${slug}`)).json().data).toEqual(body.data[1])
@@ -65,6 +75,7 @@ test('models: filters, sorts and pages', () =>
     expect(await rows(wire, 'max_price=0')).toEqual([OTHER])
     expect(await rows(wire, 'min_output_price=1')).toEqual([MODEL])
     expect(await rows(wire, 'input_modalities=image')).toEqual([MODEL])
+    expect(await rows(wire, 'input_modalities=audio,text')).toEqual([OTHER])
     expect(await rows(wire, 'output_modalities=image')).toEqual([])
     expect(await rows(wire, 'output_modalities=all')).toEqual([MODEL, OTHER])
     expect(await rows(wire, 'providers=Alpha')).toEqual([MODEL])
@@ -93,6 +104,12 @@ test('endpoints: nothing is known before anybody asked; then uptime, latency and
     expect(before.endpoints.map(({ tag }: { tag: string }) => tag)).toEqual(['alpha', 'beta/fp8', 'beta/flex'])
     const nothing = { uptime_last_30m: null, latency_last_30m: null, throughput_last_30m: null, status: 0 }
     for (const endpoint of before.endpoints) expect(endpoint).toMatchObject(nothing)
+    expect(before.endpoints[1].supports_tool_choice).toEqual({
+      auto: true,
+      none: true,
+      required: false,
+      function: true,
+    })
 
     for (let turn = 0; turn < 4; turn += 1) {
       expect((await wire.chat({ messages: HELLO, provider: { order: ['beta/fp8', 'alpha'] } })).status).toBe(200)

@@ -4,13 +4,6 @@ import { utcInstant } from './calendar.ts'
 
 const MODALITIES = ['text', 'image', 'audio', 'file', 'video'] as const
 
-const modalities = (example: readonly (typeof MODALITIES)[number][]) =>
-  z
-    .array(z.enum(MODALITIES))
-    .min(1)
-    .default(['text'])
-    .meta({ examples: [example] })
-
 const modelFacts = z.strictObject({
   distillable: z
     .boolean()
@@ -26,8 +19,16 @@ const modelFacts = z.strictObject({
   created: utcInstant()
     .optional()
     .meta({ description: 'When it came into the catalogue. Default: the epoch.', examples: ['2025-08-07T00:00:00Z'] }),
-  input_modalities: modalities(['text', 'image']).meta({ description: 'What a prompt may hold.' }),
-  output_modalities: modalities(['text']).meta({ description: 'What an answer may hold.' }),
+  input_modalities: z
+    .array(z.enum(MODALITIES))
+    .min(1)
+    .optional()
+    .meta({ description: 'What a prompt may hold. Default: what its endpoints take.', examples: [['text', 'image']] }),
+  output_modalities: z
+    .array(z.enum(MODALITIES))
+    .min(1)
+    .default(['text'])
+    .meta({ description: 'What an answer may hold.', examples: [['text']] }),
   tokenizer: z
     .string()
     .min(1)
