@@ -5,6 +5,7 @@
  *   `order`              by price, those that are not well last; who is named comes before them all (plan.ts)
  *   a sort               as it says: of the request, of a suffix, of a service tier, in this order
  *   `balance`            of the policy: by load
+ *   an account's sort    as it says
  *   tools                Exacto
  *   no fallbacks         the cheapest
  *   nothing              load balancing by price
@@ -41,10 +42,13 @@ export class Course {
   /** So that each list is split once. */
   private readonly known = new WeakMap<readonly number[], readonly Group[]>()
 
-  constructor(intent: Intent, { offers, choices }: Terms, balance: Resilience['balance'], hasTools: boolean) {
+  constructor(intent: Intent, { offers, choices, gateway }: Terms, balance: Resilience['balance'], hasTools: boolean) {
     const { wishes, order, partition, provider } = intent
     const hasOrder = order.length > 0
-    const sorts = wishes.map((wish) => (hasOrder && !choices.order_then_sort ? null : sortOf(intent, wish)))
+    const byDefault = hasOrder || balance !== undefined ? null : (gateway.account?.default_provider_sort ?? null)
+    const sorts = wishes.map((wish) =>
+      hasOrder && !choices.order_then_sort ? null : (sortOf(intent, wish) ?? byDefault),
+    )
     const isSorted = sorts.some((sort) => sort !== null)
     const unsorted = (): Strategy => {
       if (hasOrder) return SORTS.price

@@ -8,6 +8,7 @@ import {
   RESPONSE_CACHE_TTL_MAX,
   SERVICE_TIERS,
   SESSION_ID_MAX,
+  SORTS_BY,
   type RequestWishes,
 } from '../protocol/index.ts'
 
@@ -25,7 +26,7 @@ const price = (of: string, example: number) =>
     ])
     .nullish()
     .meta({ description: `USD per ${of}, at most.`, examples: [example] })
-const sortBy = z.enum(['price', 'throughput', 'latency', 'exacto'])
+const sortBy = z.enum(SORTS_BY)
 const percentile = (requests: string) =>
   z
     .number()

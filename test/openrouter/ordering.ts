@@ -408,12 +408,22 @@ describe('Auto Exacto', () => {
     expect(it.orders(200).map((order) => order.split(' ')[0])).toContain('bad')
   })
 
-  behaviour(60, '`sort: price` or `:floor` restores the order by price for requests with tools', () => {
-    for (const subject of [{ provider: { sort: 'price' } }, { models: ['m:floor'] }]) {
-      const it = judged(new Bench(FIVE, subject), KNOWN, { bad: [60, WRONG] })
-      expect(it.tags({ shape: TOOLS })).toEqual(['bad', 'unknown', 'a', 'b', 'c', 'd'])
-    }
-  })
+  behaviour(
+    60,
+    '`sort: price`, `:floor` or an account’s sort restores the order by price for requests with tools',
+    () => {
+      const account = { account: { default_provider_sort: 'price' } }
+      for (const [subject, gateway] of [
+        [{ provider: { sort: 'price' } }, {}],
+        [{ models: ['m:floor'] }, {}],
+        [{}, account],
+      ] as const) {
+        // prettier-ignore
+        const it = judged(new Bench(FIVE, subject, gateway), KNOWN, { bad: [60, WRONG] })
+        expect(it.tags({ shape: TOOLS })).toEqual(['bad', 'unknown', 'a', 'b', 'c', 'd'])
+      }
+    },
+  )
 
   behaviour(61, 'with fewer than 4 providers nobody is deprioritized', () => {
     const it = judged(new Bench(priced({ bad: 1, a: 3, b: 4 })), ['a', 'b', 'bad'], { bad: [150, WRONG] })

@@ -4,11 +4,20 @@
  */
 import { z } from 'zod'
 import { creditFields } from './credits.ts'
+import { SORTS_BY } from './constants.ts'
 import { restraintFields } from './restraint.ts'
 
 export const accountSchema = z.strictObject({
   ...creditFields,
   ...restraintFields,
+  default_provider_sort: z
+    .enum(SORTS_BY)
+    .optional()
+    .meta({
+      description:
+        'Order of endpoints for requests that ask for none; any but `exacto` also switches Auto Exacto off. Absent: load balancing by price.',
+      examples: ['throughput'],
+    }),
   harnesses: z
     .array(z.string().min(1).max(256))
     .max(1_000)

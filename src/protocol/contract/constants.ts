@@ -6,6 +6,8 @@ import { MINUTE, SECOND, type Millis } from '../../base/index.ts'
 
 const DAY: Millis = 1_440 * MINUTE
 
+/** What endpoints can be sorted by. */
+export const SORTS_BY = ['price', 'throughput', 'latency', 'exacto'] as const
 /** How far back the default order looks for a significant outage. */
 export const OUTAGE_WINDOW: Millis = 30 * SECOND
 /** Window of the percentiles that `preferred_min_throughput` and `preferred_max_latency` are held against. */
