@@ -72,7 +72,7 @@ export class AccountPages {
         byok_usage_daily: usd(sums.daily.byok),
         byok_usage_weekly: usd(sums.weekly.byok),
         byok_usage_monthly: usd(sums.monthly.byok),
-        is_free_tier: isNew,
+        is_free_tier: this.bought(now) === 0,
         is_management_key: spec?.management ?? false,
         is_provisioning_key: spec?.management ?? false,
         expires_at: spec?.expires_at === undefined ? null : isoOf(spec.expires_at),

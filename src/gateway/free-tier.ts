@@ -26,10 +26,10 @@ export class FreeTier {
     const isHigh = bought >= FREE_HIGH_FROM_USD * 1e9
     const perDay = isHigh ? FREE_PER_DAY_HIGH : FREE_PER_DAY
     if (this.inDay >= perDay) {
-      return freeSpent(isHigh ? 'day-high' : 'day', perDay, (this.day + 1) * DAY, unixMs)
+      return freeSpent(isHigh ? 'day-high' : 'day', perDay, (this.day + 1) * DAY)
     }
     if (this.inMinute < FREE_PER_MINUTE) return null
-    return freeSpent('min', FREE_PER_MINUTE, (this.minute + 1) * MINUTE, unixMs)
+    return freeSpent('min', FREE_PER_MINUTE, (this.minute + 1) * MINUTE)
   }
 
   count(unixMs: number): void {

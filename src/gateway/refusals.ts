@@ -149,27 +149,22 @@ function spentOf({ interval, amount, spent }: Limit, scope: string, unixMs: numb
   }
 }
 
-/** A free model has been asked often enough: `resetsAt` in Unix ms. */
-export function freeSpent(kind: 'min' | 'day' | 'day-high', limit: number, resetsAt: number, unixMs: number) {
+/** A free model has been asked often enough: `resetsAt` in Unix ms, and in headers; no `Retry-After` was ever recorded. */
+export function freeSpent(kind: 'min' | 'day' | 'day-high', limit: number, resetsAt: number) {
   const named = {
     min: 'free-models-per-min.',
     day: 'free-models-per-day. Add 10 credits to unlock 1000 free model requests per day',
     'day-high': 'free-models-per-day-high-balance.',
   }[kind]
-  return refusal(
-    'rate_limited',
-    `Rate limit exceeded: ${named}`,
-    {
-      limitSource: 'openrouter_free_tier_daily',
-      remedyHint: 'Wait until the limit begins anew, or use a paid model.',
-      headers: {
-        'X-RateLimit-Limit': String(limit),
-        'X-RateLimit-Remaining': '0',
-        'X-RateLimit-Reset': String(resetsAt),
-      },
+  return refusal('rate_limited', `Rate limit exceeded: ${named}`, {
+    limitSource: 'openrouter_free_tier_daily',
+    remedyHint: 'Wait until the limit begins anew, or use a paid model.',
+    headers: {
+      'X-RateLimit-Limit': String(limit),
+      'X-RateLimit-Remaining': '0',
+      'X-RateLimit-Reset': String(resetsAt),
     },
-    kind === 'min' ? resetsAt - unixMs : null,
-  )
+  })
 }
 
 export function affordableTokens(left: NanoDollars, nanoPerKTok: number): number {

@@ -103,7 +103,8 @@ describe('account', () => {
       expect(failureOf(hasty, late).failure).toMatchObject({
         status: 429,
         message: 'Rate limit exceeded: free-models-per-min.',
-        retryAfterMs: 1,
+        retryAfterMs: null,
+        detail: { headers: { 'X-RateLimit-Limit': '20', 'X-RateLimit-Reset': String(EPOCH + MINUTE) } },
       })
       expect(hasty.end(hasty.at(MINUTE).ask())).toBeNull()
       for (const [credits, perDay] of [
