@@ -336,6 +336,7 @@ export class Engine {
     // The router's books first, so that those of the applications can take them over.
     for (const call of this.atGateway.keys())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
+    this.router.handle({ type: 'run.ended' }, now, this.fromRouter)
     const wasStopped = now < this.spec.durationMs + this.spec.drainMs
     this.client.handle({ type: 'run.ended', wasStopped }, now, this.fromClient)
     this.outside.endAll(wasStopped ? 'cancelled' : 'unfinished', now)

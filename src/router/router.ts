@@ -103,6 +103,12 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
         if (life) this.settle(life)
         return
       }
+      case 'run.ended':
+        for (const life of this.lives.everybody()) {
+          life.cancel('cancelled', now, out)
+          this.settle(life)
+        }
+        return
       case 'wake':
         this.wake(now, out)
     }

@@ -197,6 +197,7 @@ export class World {
     for (const call of this.client.openCalls()) {
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, this.now, this.fromRouter)
     }
+    this.router.handle({ type: 'run.ended' }, this.now, this.fromRouter)
     const wasStopped = this.now < this.spec.durationMs + this.spec.drainMs
     this.client.handle({ type: 'run.ended', wasStopped }, this.now, this.fromClient)
     this.play(this.now, Infinity)

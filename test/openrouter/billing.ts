@@ -197,6 +197,12 @@ describe('bills', () => {
       .hear(call, failed('server_error'))
     expect(it.end(call)).toMatchObject({ outcome: 'cancelled', billed: 0 })
     expect(it.went(call)).toEqual(['a'])
+    // The run ends before the answer does: what there is of it is paid for.
+    const last = it.ask()
+    it.hear(last, ...OPEN, tokens(5)).cancel(last)
+    it.router.handle({ type: 'run.ended' }, it.now, { push: () => {}, record: (entry) => void it.entries.push(entry) })
+    expect(it.end(last)).toMatchObject({ outcome: 'cancelled', billed: 105_000 })
+    expect(it.router.inFlight).toBe(0)
   })
 
   behaviour(
