@@ -8,14 +8,14 @@
 import { SECOND, type Millis } from '../base/index.ts'
 import {
   requestName,
+  type AttemptEnded,
   type AttemptStarted,
   type BreakerState,
   type Directory,
-  type Entry,
-  type EntryKind,
-  type Fold,
   type HealthChanged,
   type RequestClosed,
+  type SortedFold,
+  type Steps,
 } from '../ledger/index.ts'
 import type { ErrorClass, RequestId } from '../protocol/index.ts'
 import type { Traces } from './traces.ts'
@@ -90,15 +90,15 @@ interface Slices {
 const STEPS = 384
 const UNITS = 16
 
-export class ChronicleFold implements Fold {
-  readonly on: readonly EntryKind[] = [
-    'request.arrived',
-    'attempt.started',
-    'attempt.ended',
-    'fleet.charged',
-    'request.closed',
-    'health.changed',
-  ]
+export class ChronicleFold implements SortedFold {
+  readonly steps: Steps = {
+    'request.arrived': ({ at }) => this.count('arrived', at, 1),
+    'attempt.started': (entry) => this.started(entry),
+    'attempt.ended': (entry) => this.ended(entry),
+    'fleet.charged': ({ at, cost }) => this.count('cost', at, cost),
+    'request.closed': (entry) => this.closed(entry),
+    'health.changed': (entry) => this.changed(entry),
+  }
   private readonly directory: Directory
   private readonly traces: Traces
   private sliceMs: Millis
@@ -121,30 +121,6 @@ export class ChronicleFold implements Fold {
     this.slices = empty(endpoints.length)
   }
 
-  step(entry: Entry): void {
-    switch (entry.kind) {
-      case 'request.arrived':
-        this.count('arrived', entry.at, 1)
-        return
-      case 'attempt.started':
-        return this.started(entry)
-      case 'attempt.ended':
-        if (entry.errorClass !== null && entry.outcome !== 'cancelled')
-          this.failed(entry.errorClass, entry.endpoint, entry.request)
-        return
-      case 'fleet.charged':
-        this.count('cost', entry.at, entry.cost)
-        return
-      case 'request.closed':
-        this.closed(entry)
-        return
-      case 'health.changed':
-        if (this.changes.length < STATES_MAX) this.changes.push({ ...entry })
-        return
-      default:
-    }
-  }
-
   private count(line: 'arrived' | 'cost', at: Millis, amount: number): void {
     const slice = this.sliceOf(at)
     const counts = this.slices[line]
@@ -158,6 +134,14 @@ export class ChronicleFold implements Fold {
     if (!this.traces.isSwitch) return
     const key = this.traces.switchedFrom * this.directory.endpoints.length + endpoint
     this.flows.set(key, (this.flows.get(key) ?? 0) + 1)
+  }
+
+  private ended({ errorClass, outcome, endpoint, request }: AttemptEnded): void {
+    if (errorClass !== null && outcome !== 'cancelled') this.failed(errorClass, endpoint, request)
+  }
+
+  private changed(entry: HealthChanged): void {
+    if (this.changes.length < STATES_MAX) this.changes.push({ ...entry })
   }
 
   private closed({ arrivedAt, outcome, servedBy, firstChoice, ttftMs, latencyMs }: RequestClosed): void {

@@ -50,12 +50,35 @@ export class Log {
     const shown = this.shown[place] as Step[]
     for (let index = 0; index < shown.length; index += 1) (shown[index] as Step)(entry)
     const given = this.given[place] as Step[]
-    if (given.length > 0) give(given, { ...entry })
+    if (given.length > 0) give(given, entry)
   }
 }
 
 function give(steps: readonly Step[], entry: Entry): void {
-  for (const step of steps) step(entry)
+  const own = copied(entry)
+  for (const step of steps) step(own)
+}
+
+/** Only what every request has is on forms. One line a kind: an engine copies what has one shape much faster. */
+function copied(entry: Entry): Entry {
+  switch (entry.kind) {
+    case 'request.arrived':
+      return { ...entry }
+    case 'call.routed':
+      return { ...entry }
+    case 'attempt.started':
+      return { ...entry }
+    case 'attempt.ended':
+      return { ...entry }
+    case 'fleet.charged':
+      return { ...entry }
+    case 'call.closed':
+      return { ...entry }
+    case 'request.closed':
+      return { ...entry }
+    default:
+      return entry
+  }
 }
 
 /** The place of a kind's folds. A comparison of names is faster than a table of them. */
