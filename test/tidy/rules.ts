@@ -84,6 +84,7 @@ const PURE_PACKAGES = [
   'eventsource-parser',
   'd3-scale',
   'd3-shape',
+  'jstat',
 ]
 
 const PACKAGES_OF: Readonly<Record<string, readonly string[]>> = {
