@@ -13,8 +13,9 @@ export function runDocument(result: RunResult, report: string | null): object {
     causes: verdict.causes,
     expect,
     partial,
-    gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause }) => {
-      return { id, metric, stat, where, unit, status, observed, threshold, n, cause }
+    gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause, level, interval }) => {
+      const told = { id, metric, stat, where, unit, status, observed, threshold, n, cause }
+      return { ...told, ...(level && { level }), ...(interval && { interval }) }
     }),
     metrics: Object.fromEntries(
       whole.map(({ metric, stat, value }) => [stat === 'value' ? metric : `${metric}.${stat}`, value]),

@@ -8,17 +8,20 @@
  *   | a lower bound only (it never happened)    | fail where the lower bound breaks `<`, else inconclusive |
  *   | a latency, and a loop that lagged         | inconclusive                                            |
  *   | a value                                   | pass or fail                                            |
+ *   | a value, and `evidence: { rule: bound }`  | pass where the worse end of its interval holds, fail     |
+ *   |                                           | where the better end does not, otherwise inconclusive    |
  */
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
-import { assert, count, lowerCase, type Millis } from '../base/index.ts'
+import { assert, count, lowerCase, ratio, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
 import { countOf, formatBeside } from './format.ts'
 import type { MetricFold } from './metric-fold.ts'
 import { BOOKS, STATS, type AnyMetric, type Stat } from './metric.ts'
 import { METRIC_KINDS, metricOf } from './metrics/index.ts'
-import type { GateResult, Observation, Selector, Status } from './result.ts'
+import { GATE_LEVELS, type GateResult, type Observation, type Selector, type Status } from './result.ts'
+import { wilson, type Interval } from './statistics.ts'
 
 /** Below these, a gate is inconclusive. A quantile needs five samples beyond it: 5 / (1 − q). */
 const MIN_SAMPLES: Readonly<Record<Stat, number>> = {
@@ -90,6 +93,35 @@ const shape = z.strictObject({
       description:
         'With fewer samples the gate is inconclusive. Default: 30 for shares, 100 for p95, 500 for p99, 1 for counts.',
       examples: [200],
+    }),
+  evidence: z
+    .strictObject({
+      rule: z.enum(['point', 'bound']).default('point').meta({
+        description:
+          '`point`: what was seen decides. `bound`: the interval around it does, and what it straddles is inconclusive. Shares have one within a run; everything has one over several seeds.',
+      }),
+      confidence: ratio()
+        .refine((value) => value >= 0.5 && value <= 0.9999, { error: 'a confidence is from 50% to 99.99%' })
+        .prefault('95%')
+        .meta({ examples: ['99%'] }),
+      min_seeds: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .optional()
+        .meta({ description: 'With fewer seeds the gate is inconclusive. Default: any number.', examples: [20] }),
+    })
+    .optional()
+    .meta({
+      description: 'How sure it must be. Absent: what was seen decides.',
+      examples: [{ rule: 'bound', confidence: '95%', min_seeds: 20 }],
+    }),
+  level: z
+    .enum(GATE_LEVELS)
+    .optional()
+    .meta({
+      description: '`block` decides the verdict; `warn` and `info` are told and decide nothing. Default: block.',
+      examples: ['warn'],
     }),
   book: z
     .enum(BOOKS)
@@ -174,13 +206,35 @@ export class Gate {
     const { spec, metric, stat, where, assertion } = this
     const { value, n } = observation
     const observed = value === null ? null : roundTo(value, metric.resolution)
-    const [status, cause] = this.decide(observation, observed, lagMs)
+    const interval = observed === null ? null : this.intervalOf(observation)
+    const [status, cause] = this.decide(observation, observed, interval, lagMs)
     const { operator, bound, threshold } = assertion
     const told = { id: spec.id, metric: metric.kind, stat, where, unit: metric.unit, status, observed }
-    return { ...told, bound, operator, threshold, n, cause }
+    return {
+      ...told,
+      bound,
+      operator,
+      threshold,
+      n,
+      cause,
+      ...(spec.level && { level: spec.level }),
+      ...(interval && { interval }),
+    }
   }
 
-  private decide({ n, censored, note }: Observation, observed: number | null, lagMs: Millis): [Status, string | null] {
+  /** A share of so many has an interval by itself; null for anything else, and where nobody asks for it. */
+  private intervalOf({ value, n }: Observation): Interval | null {
+    const { spec, metric } = this
+    if (spec.evidence?.rule !== 'bound' || value === null || n === 0 || !isShare(metric)) return null
+    return wilson(Math.round(value * n), n, spec.evidence.confidence)
+  }
+
+  private decide(
+    { n, censored, note }: Observation,
+    observed: number | null,
+    interval: Interval | null,
+    lagMs: Millis,
+  ): [Status, string | null] {
     const { metric, assertion, samplesMin } = this
     const why = note === undefined ? '' : `; ${note}`
     if (observed === null) return ['inconclusive', `${this.what()} has no value: ${note ?? 'nothing to measure'}`]
@@ -195,7 +249,22 @@ export class Gate {
       const lag = formatDuration(lagMs)
       return ['inconclusive', `${seen}, but the loop itself lagged by ${lag}, more than 5% of ${assertion.threshold}`]
     }
+    if (this.spec.evidence?.rule === 'bound')
+      return this.decideByBound(isHeld, interval, `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`)
     return isHeld ? ['pass', null] : ['fail', `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`]
+  }
+
+  /** By the interval around what was seen. Within one run only shares have one; a count is what it is. */
+  private decideByBound(isHeld: boolean, interval: Interval | null, sentence: string): [Status, string | null] {
+    const { metric, assertion } = this
+    if (metric.unit === 'count') return isHeld ? ['pass', null] : ['fail', sentence]
+    if (interval === null)
+      return ['inconclusive', `${sentence}; one run says nothing about how sure that is: play several, with --seeds`]
+    const ends = [interval.low, interval.high].map((end) => holds(assertion, end, metric.resolution))
+    if (ends.every((end) => end)) return ['pass', null]
+    if (ends.every((end) => !end)) return ['fail', sentence]
+    const [low, high] = [interval.low, interval.high].map((end) => formatBeside(end, assertion.bound, metric.unit))
+    return ['inconclusive', `${sentence}; it may be anything from ${low} to ${high}: play longer, or several seeds`]
   }
 
   /** The true value is at least the observed one: that can break an upper bound or keep a lower one, and no more. */
@@ -219,6 +288,11 @@ export function minSamplesOf(metric: Pick<AnyMetric, 'unit' | 'scope'>, stat: St
 /** A selector without the keys that the file left out. */
 export function selectorOf(where: GateSpec['where']): Selector {
   return Object.fromEntries(Object.entries(where ?? {}).filter(([, value]) => value !== undefined))
+}
+
+/** Whether a value is a share of so many that are alike. */
+function isShare({ unit, range: [min, max] }: AnyMetric): boolean {
+  return unit === 'ratio' && min === 0 && max === 1
 }
 
 function isTimeOfRequests({ unit, scope }: AnyMetric): boolean {

@@ -4,5 +4,6 @@ declare module 'jstat' {
     /** The quantile: the value below which a share of `p` lies. */
     inv(p: number, ...parameters: readonly number[]): number
   }
-  export const jStat: { readonly normal: Distribution; readonly studentt: Distribution }
+  const jstat: { readonly jStat: { readonly normal: Distribution; readonly studentt: Distribution } }
+  export default jstat
 }

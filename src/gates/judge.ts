@@ -136,7 +136,8 @@ export class Judge {
   private nothingToJudge(): string[] {
     const { requests, closed } = this.tally
     if (requests === 0) return ['no request arrived']
-    const causes = this.gates.length === 0 ? ['there are no gates: nothing was asserted'] : []
+    const hasSay = this.gates.some(({ spec: { level = 'block' } }) => level === 'block')
+    const causes = hasSay ? [] : ['there are no gates that decide: nothing was asserted']
     if (closed < requests)
       causes.push(`${requests - closed} of ${countOf(requests, 'requests')} never closed in the ledger`)
     return causes
@@ -198,8 +199,9 @@ function tableOf({ windows }: Directory): { readonly kind: string; readonly wher
 }
 
 function verdictOf(gates: readonly GateResult[], doubts: readonly string[]): Verdict {
+  const deciding = gates.filter(({ level = 'block' }) => level === 'block')
   const causesOf = (status: Status) =>
-    gates.filter((gate) => gate.status === status).map(({ id, cause }) => `gate ${id}: ${cause ?? status}`)
+    deciding.filter((gate) => gate.status === status).map(({ id, cause }) => `gate ${id}: ${cause ?? status}`)
   const failed = causesOf('fail')
   const unclear = causesOf('inconclusive')
   const causes = [...failed, ...doubts, ...unclear]

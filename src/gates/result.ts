@@ -35,6 +35,10 @@ export interface Observation {
   readonly note?: string
 }
 
+/** Whether a gate decides the verdict, or is told only. */
+export const GATE_LEVELS = ['block', 'warn', 'info'] as const
+export type GateLevel = (typeof GATE_LEVELS)[number]
+
 export interface GateResult {
   readonly id: string
   readonly metric: string
@@ -51,6 +55,10 @@ export interface GateResult {
   readonly n: number
   /** Why it failed or could not tell, as a sentence; null for a pass. */
   readonly cause: string | null
+  /** Absent: block. */
+  readonly level?: GateLevel
+  /** What the true value may be, where the gate asks how sure it is. */
+  readonly interval?: { readonly low: number; readonly high: number }
 }
 
 /** A metric's value over the whole run, or over one window, for the report. */

@@ -2,8 +2,10 @@
  * What may be said of a number that was seen a few times. Runs are the units: requests of one run depend on each other,
  * so what is resampled and paired is runs, by their seeds. Deterministic: resampling draws from a keyed stream.
  */
-import { jStat } from 'jstat'
+import jstat from 'jstat'
 import { assert, type Rng } from '../base/index.ts'
+
+const { normal, studentt } = jstat.jStat
 
 export interface Interval {
   readonly low: number
@@ -18,7 +20,7 @@ export const RUNS_MIN = 5
 /** Wilson's score interval for a share: within 0 to 1, and of some width even where all went well. */
 export function wilson(successes: number, n: number, confidence = 0.95): Interval {
   assert(n > 0 && successes >= 0 && successes <= n, `${successes} of ${n} is no share`)
-  const z = jStat.normal.inv(1 - (1 - confidence) / 2, 0, 1)
+  const z = normal.inv(1 - (1 - confidence) / 2, 0, 1)
   const share = successes / n
   const scale = 1 + (z * z) / n
   const middle = (share + (z * z) / (2 * n)) / scale
@@ -50,7 +52,7 @@ export function deviation(values: readonly number[]): number {
 export function meanInterval(values: readonly number[], confidence = 0.95): Interval {
   const n = values.length
   assert(n >= 2, 'an interval needs two values')
-  const reach = (jStat.studentt.inv(1 - (1 - confidence) / 2, n - 1) * deviation(values)) / Math.sqrt(n)
+  const reach = (studentt.inv(1 - (1 - confidence) / 2, n - 1) * deviation(values)) / Math.sqrt(n)
   const middle = mean(values)
   return { low: middle - reach, high: middle + reach }
 }
@@ -119,6 +121,6 @@ function runsNeeded(worse: readonly number[], tolerated: number, confidence: num
   const distance = Math.abs(tolerated - mean(worse))
   const spread = deviation(worse)
   if (distance === 0) return worse.length * 100
-  const reach = (jStat.normal.inv(confidence, 0, 1) * spread) / distance
+  const reach = (normal.inv(confidence, 0, 1) * spread) / distance
   return Math.max(worse.length + 1, Math.min(worse.length * 100, Math.ceil(reach * reach) + 2))
 }

@@ -23,8 +23,23 @@ export function metricName({ metric, stat }: { readonly metric: string; readonly
   return stat === 'value' ? metric : `${metric} ${stat}`
 }
 
-export function observedOf({ observed, bound, unit }: GateResult): string {
-  return observed === null ? 'no value' : formatBeside(observed, bound, unit)
+/** `99.12%`, and how sure that is where the gate asked. */
+export function observedOf({ observed, bound, unit, interval }: GateResult): string {
+  if (observed === null) return 'no value'
+  const seen = formatBeside(observed, bound, unit)
+  return interval
+    ? `${seen} (${formatBeside(interval.low, bound, unit)} to ${formatBeside(interval.high, bound, unit)})`
+    : seen
+}
+
+/** The name of a gate, and that it decides nothing where it does not. */
+export function gateName(gate: GateResult): string {
+  return isDeciding(gate) ? gate.id : `${gate.id} (${gate.level})`
+}
+
+/** Whether a gate has a say in the verdict. */
+export function isDeciding({ level }: Pick<GateResult, 'level'>): boolean {
+  return level === undefined || level === 'block'
 }
 
 /** `workflow chat, window storm`; empty for all of the traffic. */
@@ -47,7 +62,8 @@ export function markOf({ verdict, expect }: RunResult): string {
 }
 
 /** `2 of 5 gates failed`, `all 5 gates passed`, `inconclusive`. */
-function outcomeOf({ verdict, gates }: RunResult): string {
+function outcomeOf({ verdict, gates: all }: RunResult): string {
+  const gates = all.filter(isDeciding)
   const count = gates.filter(({ status }) => status === verdict.status).length
   const noun = gates.length === 1 ? 'gate' : 'gates'
   switch (verdict.status) {

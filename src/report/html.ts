@@ -6,7 +6,7 @@
 import { formatDuration, formatUsd } from '../base/quantities.ts'
 import type { GateResult, RunResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
-import { clockOf, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import { clockOf, gateName, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
 import { h, Markup, render, type Content } from './html/markup.ts'
 import { overTime, trafficOverTime } from './html/over-time.ts'
 import { fallbackFlow, latencyCurve } from './html/shapes.ts'
@@ -96,7 +96,7 @@ function gates({ gates: judged }: RunResult): Content {
     ['', 'gate', 'of', '>observed', '>asserted', '>n', 'why'],
     sorted.map((gate) => [
       h('span', { class: gate.status, title: gate.status }, MARKS[gate.status]),
-      gate.id,
+      gateName(gate),
       [metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', '),
       observedOf(gate),
       gate.threshold,

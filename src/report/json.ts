@@ -35,8 +35,15 @@ function documentOf(result: RunResult, { version }: Envelope): object {
     fingerprint,
     verdict: { status: verdict.status, causes: verdict.causes },
     expect,
-    gates: gates.map(({ id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause }) => {
-      return { id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause }
+    gates: gates.map((gate) => {
+      const { id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause } = gate
+      const { level, interval } = gate
+      const told = { id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause }
+      return {
+        ...told,
+        ...(level && { level }),
+        ...(interval && { interval: { low: interval.low, high: interval.high } }),
+      }
     }),
     metrics: metrics.map(({ metric, stat, unit, where, value, n }) => ({ metric, stat, unit, where, value, n })),
     faults: faults.map(({ id, label, at, until, hits, minHits }) => ({ id, label, at, until, hits, minHits })),

@@ -6,7 +6,7 @@
 import { safeForTerminal } from '../base/safe-text.ts'
 import { countOf, type FaultRow, type GateResult, type RunResult } from '../gates/index.ts'
 import type { ReportFormat } from './_format.ts'
-import { expectation, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
+import { expectation, isDeciding, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
 
 export const junit: ReportFormat = {
   id: 'junit',
@@ -69,6 +69,7 @@ function gateCase(gate: GateResult, { verdict, expect }: RunResult): TestCase {
   const told = `observed ${observedOf(gate)}, n ${gate.n}`
   if (gate.status === 'pass') return { name, outcome: null, told }
   const cause = safeForTerminal(gate.cause ?? told)
+  if (!isDeciding(gate)) return { name, outcome: null, told: `${VERDICTS[gate.status]}, and decides nothing: ${cause}` }
   if (verdict.status === expect) return { name, outcome: null, told: `${VERDICTS[gate.status]}, as expected: ${cause}` }
   return { name, outcome: { kind: gate.status === 'fail' ? 'failure' : 'error', message: cause }, told: null }
 }

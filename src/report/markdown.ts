@@ -9,7 +9,18 @@ import { formatDuration, formatUsd } from '../base/quantities.ts'
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
 import type { GateResult, ProviderRow, RunResult } from '../gates/index.ts'
 import type { ReportFormat } from './_format.ts'
-import { clockOf, headline, markOf, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import {
+  clockOf,
+  gateName,
+  headline,
+  markOf,
+  MARKS,
+  metricCell,
+  metricName,
+  observedOf,
+  spanOf,
+  whereOf,
+} from './_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
 const BUDGETS = {
@@ -66,7 +77,7 @@ function gatesTable({ gates }: RunResult): string[] {
   if (gates.length === 0) return []
   const sorted = [...gates].sort((left, right) => URGENCY[left.status] - URGENCY[right.status])
   const rows = sorted.map((gate) => [
-    `${MARKS[gate.status]} ${cell(gate.id)}`,
+    `${MARKS[gate.status]} ${cell(gateName(gate))}`,
     cell([metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', ')),
     gate.status === 'fail' ? `**${cell(observedOf(gate))}**` : cell(observedOf(gate)),
     cell(gate.threshold),

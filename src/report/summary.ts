@@ -5,7 +5,7 @@
 import { safeForTerminal } from '../base/safe-text.ts'
 import { formatDuration } from '../base/quantities.ts'
 import type { GateResult, RunResult, Status } from '../gates/index.ts'
-import { clockOf, headline, MARKS, metricName, observedOf, whereOf } from './_words.ts'
+import { clockOf, gateName, headline, MARKS, metricName, observedOf, whereOf } from './_words.ts'
 
 export interface SummaryOptions {
   /** ASCII only, for terminals and logs that cannot show more. Default false. */
@@ -55,13 +55,13 @@ export function renderSummary(
 /** One line per gate in columns, and the cause below it when it did not pass. */
 function gateLines(gates: readonly GateResult[], columns: number, mark: (status: Status) => string): string[] {
   const widest = (texts: readonly string[]) => Math.min(32, Math.max(0, ...texts.map((text) => text.length)))
-  const idWidth = widest(gates.map(({ id }) => plain(id)))
+  const idWidth = widest(gates.map((gate) => plain(gateName(gate))))
   const nameWidth = widest(gates.map(nameOf))
   return gates.flatMap((gate) => {
-    const { id, status, cause, n } = gate
+    const { status, cause, n } = gate
     const asserted = `${nameOf(gate).padEnd(nameWidth)}  got ${plain(observedOf(gate))} of ${n}`
     const where = whereOf(gate.where)
-    const words = `${plain(id).padEnd(idWidth)}  ${asserted}`
+    const words = `${plain(gateName(gate)).padEnd(idWidth)}  ${asserted}`
     const lines = where === '' ? [words] : beside(words, `(${plain(where)})`, columns - INDENT - GAP)
     const [first, ...rest] = lines.map((line, index) => (index === 0 ? `  ${mark(status)} ${line}` : `      ${line}`))
     return [first ?? '', ...rest, ...(status === 'pass' || cause === null ? [] : [`      ${plain(cause)}`])]

@@ -54,5 +54,5 @@ test('run: what proves nothing, is said, and the run goes on to say it again', a
   const { code, out, err } = await squall(folderWith({ 'x.yaml': story({ gates: '[]' }) }), ['run', 'x.yaml'])
   expect(code).toBe(3)
   expect(err).toMatch(/^x\.yaml:\d+:\d+ warning: gates: there are no gates/)
-  expect(out).toContain('there are no gates: nothing was asserted')
+  expect(out).toContain('there are no gates that decide: nothing was asserted')
 })

@@ -148,6 +148,33 @@ describe('Gate', () => {
   const success: Omit<GateSpec, 'id'> = { metric: 'success_rate', assert: '>= 99.5%' }
   const failover: Omit<GateSpec, 'id'> = { metric: 'time_to_failover', assert: '< 2s' }
 
+  const sure = { ...success, evidence: { rule: 'bound', confidence: 0.95 } } as const
+  test('gate by its bound: passes where the worse end holds, fails where the better does not, else nobody knows', () => {
+    expect(judge(sure, { value: 0.999, n: 10_000 })).toMatchObject({ status: 'pass', observed: 0.999 })
+    expect(judge(sure, { value: 0.98, n: 10_000 })).toMatchObject({ status: 'fail' })
+    const unclear = judge(sure, { value: 0.996, n: 1_000 })
+    expect(unclear).toMatchObject({ status: 'inconclusive', observed: 0.996 })
+    expect(unclear.interval?.low).toBeLessThan(0.995)
+    expect(unclear.interval?.high).toBeGreaterThan(0.995)
+    expect(unclear.cause).toContain('it may be anything from 98.98% to 99.84%')
+    // What was seen is above the bound, and would have passed by itself.
+    expect(judge(success, { value: 0.996, n: 1_000 })).toMatchObject({ status: 'pass' })
+  })
+  test('gate by its bound: a quantile of one run has no interval, and a count needs none', () => {
+    const slow = { metric: 'ttft', assert: '< 2s', evidence: { rule: 'bound', confidence: 0.95 } } as const
+    expect(judge(slow, { value: 900, n: 10_000 })).toMatchObject({ status: 'inconclusive' })
+    expect(judge(slow, { value: 900, n: 10_000 }).cause).toContain('--seeds')
+    const none = { metric: 'policy_violations', assert: '== 0', evidence: { rule: 'bound', confidence: 0.95 } } as const
+    expect(judge(none, { value: 0, n: 10 })).toMatchObject({ status: 'pass' })
+    expect(judge(none, { value: 1, n: 10 })).toMatchObject({ status: 'fail' })
+  })
+  test('gate: its level goes with its result', () => {
+    expect(judge({ ...success, level: 'warn' }, { value: 0.9, n: 1_000 })).toMatchObject({
+      status: 'fail',
+      level: 'warn',
+    })
+  })
+
   test('gate: above its bound, passes without a cause', () => {
     expect(judge(success, { value: 0.999, n: 1000 })).toEqual({
       id: 'gate',

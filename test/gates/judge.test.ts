@@ -72,6 +72,24 @@ describe('verdict', () => {
     ],
     ['stopped early, a gate fails', { partial: true, entries: failing }, 'fail', 'gate success'],
     ['no gates', { gates: [] }, 'inconclusive', 'there are no gates'],
+    [
+      'only gates that decide nothing',
+      { gates: [{ ...success, level: 'warn' }] },
+      'inconclusive',
+      'no gates that decide',
+    ],
+    [
+      'a gate fails that decides nothing, another passes',
+      {
+        entries: failing,
+        gates: [
+          { ...success, level: 'warn' },
+          { id: 'some', metric: 'success_rate', assert: '<= 50%' },
+        ],
+      },
+      'pass',
+      null,
+    ],
     ['no requests', { entries: [] }, 'inconclusive', 'no request arrived'],
     [
       'too few samples',
