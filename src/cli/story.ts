@@ -36,6 +36,14 @@ export interface Story {
   readonly billed: number
 }
 
+export interface FunnelRow {
+  readonly step: string
+  readonly left: number
+  readonly removed: readonly string[]
+  /** Which rule of an account or a guardrail removed them; null where the step says it. */
+  readonly reason: string | null
+}
+
 export interface CallStory {
   readonly number: number
   readonly routedAt: Millis | null
@@ -43,7 +51,7 @@ export interface CallStory {
   readonly rule: number | null
   /** Rungs of the degradation ladder it went down, counted from 1, each with its own order. */
   readonly rungs: readonly { readonly rung: string; readonly at: Millis; readonly order: readonly string[] }[]
-  readonly funnel: readonly { readonly step: string; readonly left: number; readonly removed: readonly string[] }[]
+  readonly funnel: readonly FunnelRow[]
   readonly order: readonly { readonly endpoint: string; readonly score: number; readonly reason: string }[]
   readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: SkipCause }[]
   readonly attempts: readonly AttemptStory[]
@@ -134,7 +142,9 @@ function callStory(directory: Directory, entries: readonly Entry[], call: number
         at,
         order: order.map(({ endpoint }) => name(endpoint)),
       })),
-    funnel: (routed?.funnel ?? []).map(({ step, left, removed }) => ({ step, left, removed: removed.map(name) })),
+    funnel: (routed?.funnel ?? []).map(({ step, left, removed, reason = null }) => {
+      return { step, left, removed: removed.map(name), reason }
+    }),
     order: (routed?.order ?? []).map(({ endpoint, score, reason }) => ({ endpoint: name(endpoint), score, reason })),
     skipped: of(entries, 'candidate.skipped')
       .filter((entry) => entry.call === call)

@@ -9,12 +9,13 @@ import { z } from 'zod'
 import type { Millis } from '../base/index.ts'
 import {
   DAY,
-  INPUT_MODALITIES,
+  MODALITIES,
   PLAIN_MODEL,
   TOOL_CHOICES,
   UPTIME_DEGRADED,
   UPTIME_NORMAL,
   type GatewaySpec,
+  type Modality,
   type ModelFacts,
   type Offer,
   type PriceBook,
@@ -293,8 +294,9 @@ function nameOf({ id, facts }: Pick<Listed, 'id' | 'facts'>): string {
 }
 
 /** What a prompt may hold: what is said of the model, or else what its endpoints take. */
-function inputsOf({ facts, offers }: Listed): readonly string[] {
-  return facts.input_modalities ?? INPUT_MODALITIES.filter((kind) => offers.some(({ inputs }) => inputs.has(kind)))
+function inputsOf({ facts, offers }: Listed): readonly Modality[] {
+  const isTaken = (kind: Modality): boolean => kind === 'text' || offers.some(({ inputs }) => inputs?.includes(kind))
+  return facts.input_modalities ?? MODALITIES.filter(isTaken)
 }
 
 function architectureOf(model: Listed): Row {

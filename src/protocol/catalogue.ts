@@ -8,7 +8,7 @@ import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
 import { capacity, limits } from './capacity.ts'
 import type { ByokCopy } from './contract/byok.ts'
-import { gatewaySchema } from './contract/index.ts'
+import { gatewaySchema, MODALITIES, type Modality } from './contract/index.ts'
 import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
 import { slug } from './slug.ts'
@@ -34,10 +34,6 @@ export type Tier = (typeof TIERS)[number]
 /** Benchmarks that Auto Exacto looks at (openrouter.md §1.8). */
 export const BENCHMARKS = ['gpqa_diamond', 'tau2_airline'] as const
 export type Benchmark = (typeof BENCHMARKS)[number]
-
-/** What besides text a prompt can hold; files are read by the gateway, whoever serves. */
-export const INPUT_MODALITIES = ['text', 'image', 'audio', 'video'] as const
-export type InputModality = (typeof INPUT_MODALITIES)[number]
 
 /** Values of `tool_choice`; `function` names one tool. */
 export const TOOL_CHOICES = ['auto', 'none', 'required', 'function'] as const
@@ -227,9 +223,13 @@ export const endpointSchema = z
       examples: [{ required: false, function: false }],
     }),
     input_modalities: z
-      .array(z.enum(INPUT_MODALITIES))
-      .default(['text'])
-      .meta({ description: 'What a prompt may hold.', examples: [['text', 'image']] }),
+      .array(z.enum(MODALITIES))
+      .min(1)
+      .optional()
+      .meta({
+        description: 'What a prompt may hold. Default: what `gateway.models` says of the model, or text alone.',
+        examples: [['text', 'image']],
+      }),
     key: z
       .string()
       .min(1)
@@ -374,7 +374,8 @@ export interface Offer {
   readonly region: string
   readonly hasRegionalSurcharge: boolean
   readonly isForHarnesses: boolean
-  readonly inputs: ReadonlySet<InputModality>
+  /** What a prompt may hold; null where only its model says. */
+  readonly inputs: readonly Modality[] | null
   readonly toolChoices: ReadonlySet<ToolChoice>
   readonly quantization: Quantization
   readonly tier: Tier
@@ -440,7 +441,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     region: spec.region,
     hasRegionalSurcharge: spec.regional_surcharge,
     isForHarnesses: spec.harness_only,
-    inputs: new Set(spec.input_modalities),
+    inputs: spec.input_modalities ?? null,
     toolChoices: new Set(TOOL_CHOICES.filter((choice) => spec.supports_tool_choice[choice])),
     quantization: spec.quantization,
     tier: spec.tier,

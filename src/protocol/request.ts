@@ -2,11 +2,15 @@
  * The chat request as the core sees it, the handle of one call at the gateway, and prompt size.
  */
 import { hashName, mix32, type Millis } from '../base/index.ts'
-import type { InputModality, ToolChoice } from './catalogue.ts'
+import type { ToolChoice } from './catalogue.ts'
+import type { Modality } from './contract/index.ts'
 import type { ErrorClass } from './error-class.ts'
 import type { FailureDetail } from './failure-detail.ts'
 import type { NanoDollars } from './price.ts'
 import type { ToolSpec } from './tool-call.ts'
+
+/** What besides text a prompt can hold that endpoints may not take. */
+export type InputModality = Exclude<Modality, 'text' | 'file'>
 
 /** What a request asks for beyond its text. Shared by all requests of one mix, so it can be compared by reference. */
 export interface RequestShape {
@@ -19,7 +23,7 @@ export interface RequestShape {
   /** Names of the parameters the request sets (see PARAMETERS), for `require_parameters`. */
   readonly parameters: readonly string[]
   /** What the prompt holds besides text. Absent: nothing. */
-  readonly inputs?: readonly Exclude<InputModality, 'text'>[]
+  readonly inputs?: readonly InputModality[]
 }
 
 export const PLAIN_CHAT: RequestShape = {

@@ -51,7 +51,7 @@ export type Cause =
   | 'parameters'
   | 'tools'
   | 'tool_choice'
-  | Exclude<InputModality, 'text'>
+  | InputModality
   | 'max_price'
   | 'quantization'
   | 'distillable'
@@ -135,7 +135,7 @@ export class Funnel {
     sieve.pass('Filter by Tool Compatibility', ...toolTests(shape, terms))
     for (const input of shape.inputs ?? []) {
       const step = `Filter by ${input[0]?.toUpperCase()}${input.slice(1)} Support`
-      sieve.pass(step, { cause: input, keeps: ({ inputs }) => inputs.has(input) })
+      sieve.pass(step, { cause: input, keeps: (offer) => takes(input, offer, terms) })
     }
     lateSteps(sieve, intent, terms)
     return sieve.result()
@@ -363,6 +363,10 @@ function parameterTests({ provider }: Intent, { parameters, responseFormat }: Re
   }
   const preferred = needed.filter((name) => PREFERRED.includes(name))
   return preferred.map((name) => ({ cause: 'parameters', isSoft: true, keeps: supports(name) }))
+}
+
+function takes(input: InputModality, { inputs, model }: Offer, { gateway }: Terms): boolean {
+  return (inputs ?? gateway.models[model]?.input_modalities ?? []).includes(input)
 }
 
 function toolTests({ tools, toolChoice }: RequestShape, { choices }: Terms): Test[] {

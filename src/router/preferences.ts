@@ -21,7 +21,7 @@ const price = (of: string, example: number) =>
       z.number().min(0),
       z
         .string()
-        .regex(/^\d+(\.\d+)?$/)
+        .regex(/^\d+(\.\d+)?$/, { error: 'a price is a number, or a number in quotes, like "0.5"' })
         .transform(Number),
     ])
     .nullish()

@@ -93,7 +93,7 @@ export function compile(parts: Parts): Compiled {
     policies,
     policyNames,
     scenario.workload.map(({ workflow }) => workflow),
-    endpoints,
+    fleet,
     misfits,
   )
   const windows = windowsOf(scenario, misfits)

@@ -5,6 +5,7 @@ import {
   endpointId,
   presetReference,
   readModelName,
+  tagOf,
   type EndpointSpec,
   type FleetSpec,
   type PresetsSpec,
@@ -29,6 +30,7 @@ export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[])
   })
   checkByok(endpoints, gateway, misfits)
   checkWorkspaces(gateway, misfits)
+  checkFacts(endpoints, gateway, misfits)
 }
 
 /** API keys belong to workspaces that the account must have. */
@@ -39,6 +41,33 @@ function checkWorkspaces({ keys = [], account }: FleetSpec['gateway'], misfits: 
     const stranger = unknown('workspace', workspace, names, '`gateway.account.workspaces`')
     misfits.push({ path: ['fleet', 'gateway', 'keys', index, 'workspace'], ...stranger })
   })
+}
+
+/** What the gateway says of providers and models. It may speak of some that this fleet has not. */
+function checkFacts(endpoints: readonly EndpointSpec[], gateway: FleetSpec['gateway'], misfits: Misfit[]): void {
+  const path = ['fleet', 'gateway']
+  const slips = slipFinder(endpoints, gateway)
+  for (const list of ['allowed_providers', 'ignored_providers'] as const) {
+    misfits.push(...slips(gateway.account?.[list], [...path, 'account', list]))
+  }
+  const models = [...new Set(endpoints.map(({ model }) => model))]
+  for (const model of Object.keys(gateway.models)) {
+    if (models.includes(model) || !didYouMean(model, models)) continue
+    misfits.push({ path: [...path, 'models', model], isKey: true, ...unknown('model', model, models, 'the fleet') })
+  }
+}
+
+/** Finds slugs that name nobody of the fleet, and all but name somebody: others may be meant for another fleet. */
+function slipFinder(endpoints: readonly EndpointSpec[], { choices }: FleetSpec['gateway']) {
+  const names = [...new Set(endpoints.flatMap((spec) => [spec.provider, tagOf(spec), spec.name].filter(isText)))]
+  const regions = endpoints.map(({ provider, region }) => `${provider}/${region}`)
+  const spelled = (slug: string): string => (choices.slug_case === 'any' ? slug.toLowerCase() : slug)
+  const known = new Set([...names, ...regions].map(spelled))
+  return (slugs: readonly string[] | null | undefined, path: readonly PropertyKey[]): Misfit[] =>
+    (slugs ?? []).flatMap((slug, number) => {
+      if (known.has(spelled(slug)) || !didYouMean(slug, names)) return []
+      return [{ path: [...path, number], ...unknown('provider', slug, names, 'the fleet') }]
+    })
 }
 
 /** Keys of one's own name providers and models that the fleet must have. */
@@ -102,12 +131,12 @@ export function checkPolicies(
   policies: readonly Policy[],
   names: readonly string[],
   workflows: readonly string[],
-  endpoints: readonly EndpointSpec[],
+  { endpoints, gateway }: FleetSpec,
   misfits: Misfit[],
 ): void {
+  const slips = slipFinder(endpoints, gateway)
   const models = [...new Set(endpoints.map(({ model }) => model))]
   const isOffered = (model: string): boolean => models.includes(model)
-  const providers = [...new Set(endpoints.flatMap(({ provider, tag, name }) => [provider, tag, name].filter(isText)))]
   policies.forEach((policy, index) => {
     const path = ['policies', at(names, index)]
     const uses: { path: PropertyKey[]; use: Chosen }[] = [
@@ -129,12 +158,7 @@ export function checkPolicies(
         }
       })
       for (const list of ['order', 'only', 'ignore'] as const) {
-        use.provider?.[list]?.forEach((slug, number) => {
-          // A policy may name providers that this fleet has not; one that is all but the name of one it has is a slip.
-          if (providers.includes(slug) || !didYouMean(slug, providers)) return
-          const slip = unknown('provider', slug, providers, 'the fleet')
-          misfits.push({ path: [...place, 'provider', list, number], ...slip })
-        })
+        misfits.push(...slips(use.provider?.[list], [...place, 'provider', list]))
       }
     }
     checkRungs(policy, endpoints, [...path, 'resilience', 'degrade'], misfits)

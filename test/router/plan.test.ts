@@ -1,5 +1,4 @@
 /** The funnel and the order: what the worked vectors leave out (those are in test/openrouter/). */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
 import { PLAIN_CHAT, type RequestShape } from '../../src/protocol/index.ts'
@@ -194,52 +193,4 @@ describe('funnel', () => {
       expect(names(fleet, plan)).toEqual(['able', 'alone'])
     },
   )
-
-  test('funnel: whatever is asked, its counts never rise, count what is left, and end in the order', () => {
-    const name = fc.constantFrom('a', 'b', 'c', 'd')
-    const list = fc.option(fc.array(name, { maxLength: 3 }), { nil: null })
-    const provider = fc.record({
-      order: list,
-      only: list,
-      ignore: list,
-      allow_fallbacks: fc.option(fc.boolean(), { nil: null }),
-      require_parameters: fc.boolean(),
-      data_collection: fc.constantFrom('allow', 'deny', null),
-      zdr: fc.option(fc.boolean(), { nil: null }),
-      sort: fc.constantFrom('price', 'latency', 'throughput', null, { by: 'price', partition: 'none' }),
-      max_price: fc.option(fc.record({ prompt: fc.double({ min: 0, max: 4, noNaN: true }) }), { nil: null }),
-      preferred_max_latency: fc.option(fc.double({ min: 0, max: 4, noNaN: true }), { nil: null }),
-    })
-    const one = fc.record({
-      provider: name,
-      model: fc.constantFrom('m', 'm2', 'm3'),
-      price: fc.record({ input: fc.integer({ min: 0, max: 4 }), output: fc.integer({ min: 0, max: 4 }) }),
-      zdr: fc.boolean(),
-      data_collection: fc.constantFrom('allow', 'deny'),
-      context_length: fc.constantFrom(50, 1_000),
-      parameters: fc.constantFrom(without(), without('tools')),
-    })
-    fc.assert(
-      fc.property(
-        fc.array(one, { minLength: 1, maxLength: 8 }),
-        provider,
-        fc.constantFrom(TOOLS, PLAIN_CHAT),
-        (inputs, asked, kind) => {
-          const fleet = offers(...inputs)
-          const { funnel, order } = planOf(fleet, asked, { models: ['m', 'm2'], shape: kind })
-          let left = funnel[0]!.left
-          expect(left).toBe(fleet.filter(({ model }) => model !== 'm3').length)
-          for (const step of funnel.slice(1)) {
-            expect(step.left).toBe(left - step.removed.length)
-            left = step.left
-          }
-          expect(order).toHaveLength(left)
-          const tried = order.map(({ endpoint }) => endpoint)
-          expect(new Set(tried).size).toBe(tried.length)
-          for (const step of funnel) for (const removed of step.removed) expect(tried).not.toContain(removed)
-        },
-      ),
-      { seed: 1, numRuns: 500 },
-    )
-  })
 })

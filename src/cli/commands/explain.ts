@@ -137,8 +137,9 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   const title = calls === 1 ? 'At the gateway' : `Call ${call.number + 1} of ${calls} at the gateway`
   const width = Math.max(0, ...call.funnel.map(({ step }) => step.length))
   const names = Math.max(0, ...call.order.map(({ endpoint }) => endpoint.length))
-  const steps = call.funnel.map(({ step, left, removed }) => {
-    const who = removed.length === 0 ? '' : `  removed ${removed.join(', ')}`
+  const steps = call.funnel.map(({ step, left, removed, reason }) => {
+    const why = reason === null ? '' : ` (${reason})`
+    const who = removed.length === 0 ? '' : `  removed ${removed.join(', ')}${why}`
     return `    ${step.padEnd(width)}  ${String(left).padStart(3)} left${who}`
   })
   const order = call.order.map(({ endpoint, score, reason }, index) => {

@@ -2,7 +2,11 @@
 import { z } from 'zod'
 import { utcInstant } from './calendar.ts'
 
-const MODALITIES = ['text', 'image', 'audio', 'file', 'video'] as const
+/** What a prompt or an answer can hold. Files are read by the gateway, whoever serves. */
+export const MODALITIES = ['text', 'image', 'audio', 'file', 'video'] as const
+export type Modality = (typeof MODALITIES)[number]
+
+const modalities = z.array(z.enum(MODALITIES)).min(1)
 
 const modelFacts = z.strictObject({
   distillable: z
@@ -19,14 +23,11 @@ const modelFacts = z.strictObject({
   created: utcInstant()
     .optional()
     .meta({ description: 'When it came into the catalogue. Default: the epoch.', examples: ['2025-08-07T00:00:00Z'] }),
-  input_modalities: z
-    .array(z.enum(MODALITIES))
-    .min(1)
-    .optional()
-    .meta({ description: 'What a prompt may hold. Default: what its endpoints take.', examples: [['text', 'image']] }),
-  output_modalities: z
-    .array(z.enum(MODALITIES))
-    .min(1)
+  input_modalities: modalities.optional().meta({
+    description: 'What a prompt may hold. Default: what any of its endpoints takes; text, if they do not say.',
+    examples: [['text', 'image']],
+  }),
+  output_modalities: modalities
     .default(['text'])
     .meta({ description: 'What an answer may hold.', examples: [['text']] }),
   tokenizer: z
