@@ -100,7 +100,7 @@ export class Outside {
     if (policy < 0) {
       return refusal(`There is no policy "${policyName}"; there are: ${policyNames.join(', ')}.`)
     }
-    const half = this.halfOf(wire, ask, at(policies, policy))
+    const half = this.halfOf(wire, ask, this.harnessOf(headers), at(policies, policy))
     if (half !== null && 'status' in half) return half
     const traits = this.traitsOf(headers)
     if ('status' in traits) return traits
@@ -112,7 +112,12 @@ export class Outside {
    * What the caller asks for; null where that is nothing but a model the policy routes: then all of the policy applies.
    * What he does not say is as the policy has it, unless he names other models.
    */
-  private halfOf(wire: WireRequest, ask: Ask | null, policy: Policy): RequestHalf | CallFailure | null {
+  private halfOf(
+    wire: WireRequest,
+    ask: Ask | null,
+    app: string | null,
+    policy: Policy,
+  ): RequestHalf | CallFailure | null {
     const { models } = wire
     const isOffered = (model: string): boolean => this.options.offers.some((offer) => offer.model === model)
     const strange = models.find((name) => !isOffered(readModelName(name, isOffered).model))
@@ -121,11 +126,18 @@ export class Outside {
     const problem = ask === null && wire.provider !== null ? providerProblem(wire.provider) : null
     if (problem !== null) return refusal(problem)
     const isRouted = models.length === 0 || (models.length === 1 && policy.models.includes(at(models, 0)))
-    const wishes = ask?.wishes ?? null
+    const wishes = app === null ? (ask?.wishes ?? null) : { ...ask?.wishes, app }
     if (isRouted && wire.provider === null && wishes === null) return null
     if (!isRouted) return { models, provider: wire.provider ?? {}, ...wishes }
     const provider = wire.provider ?? policy.provider
     return { models: wire.provider === null || models.length === 0 ? policy.models : models, provider, ...wishes }
+  }
+
+  /** The application, if it is an agentic harness: some free endpoints are for those alone. */
+  private harnessOf(headers: HeaderBag): string | null {
+    const app = headerOf(headers, 'http-referer')
+    const isHarness = app !== undefined && this.options.gateway.account?.harnesses.includes(app) === true
+    return isHarness ? app : null
   }
 
   /** Headers `x-squall-task`, `-complexity`, `-data-class`, `-tenant` and `-priority` say what a request is about. */

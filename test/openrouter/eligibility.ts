@@ -5,6 +5,7 @@ import type { Asked, LabFleet } from '../router/lab.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, Lab, offers, policy, TOOLS, type OfferInput } from './lab.ts'
 import { toldOf } from './telling.ts'
+import { onWire } from './wire.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 type Fleet = LabFleet | readonly Offer[]
@@ -344,6 +345,20 @@ describe('eligibility: what becomes of data', () => {
       metadata: { failed_routing_step: 'Gate Free Endpoints by Agentic Harness' },
     })
   })
+
+  test('harnesses: on the wire they say who they are by HTTP-Referer', () =>
+    onWire(
+      {
+        endpoints: [{ provider: 'alpha', model: 'acme/large:free', harness_only: true }],
+        gateway: { account: { harnesses: ['https://cline.bot'] } },
+        policy: { models: ['acme/large:free'] },
+      },
+      async (wire) => {
+        const from = (app: string) => wire.chat({ model: 'acme/large:free' }, { 'http-referer': app })
+        expect((await from('https://example.com')).status).toBe(403)
+        expect((await from('https://cline.bot')).status).toBe(200)
+      },
+    ))
 
   behaviour(30, '`enforce_distillable_text: true` removes whole models', () => {
     const of = fleet(
