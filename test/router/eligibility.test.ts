@@ -169,8 +169,8 @@ test('funnel: its counts never rise, and whom it leaves the oracle allows; whom 
     { seed: 1, numRuns: 1_000 },
   )
   // Not all of them end at once.
-  expect(seen.kept).toBeGreaterThan(500)
-  expect(seen.removed).toBeGreaterThan(500)
+  expect(seen.kept).toBeGreaterThan(300)
+  expect(seen.removed).toBeGreaterThan(300)
   expect(seen.empty).toBeGreaterThan(100)
 }, 30_000)
 
