@@ -119,6 +119,8 @@ export interface Quirk {
 export interface Finished {
   readonly type: 'finished'
   readonly reason: FinishReason
+  /** The provider's own word for it, where that is another. */
+  readonly native?: string
 }
 
 /** The attempt was answered with an error, or never connected. */

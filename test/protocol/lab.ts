@@ -103,8 +103,9 @@ export function labOf(id: DialectId) {
   return { dialect, render, parse, streamed, jsoned, answered }
 }
 
-/** An error without its code and body as they came: what is compared is what they mean. */
+/** Without a provider's own words for an error or an end: what is compared is what they mean. */
 function withoutQuotes(signal: Signal): Signal {
+  if (signal.type === 'finished') return finished(signal.reason)
   if (signal.type !== 'failed') return signal
   const { code: _code, raw: _raw, ...rest } = signal
   return rest

@@ -61,6 +61,8 @@ type Phase = 'waiting' | 'sniffing' | 'stream' | 'whole' | 'misfit' | 'error' | 
 
 export abstract class AnswerParser implements Parser {
   protected reason: FinishReason | null = null
+  /** The provider's own word for the reason. */
+  protected word: string | null = null
   /** Pieces of tool arguments are counted together. */
   protected readonly args = new TokenEstimate()
   private readonly isStreamAsked: boolean
@@ -192,7 +194,9 @@ export abstract class AnswerParser implements Parser {
   protected conclude(how: 'clean' | 'reset'): void {
     if (this.phase === 'over') return
     this.emitUsage()
-    this.emit(this.reason === null ? { type: 'closed', how } : { type: 'finished', reason: this.reason })
+    const { reason, word } = this
+    if (reason === null) this.emit({ type: 'closed', how })
+    else this.emit({ type: 'finished', reason, ...(word !== null && word !== reason && { native: word }) })
     this.phase = 'over'
   }
 

@@ -74,6 +74,8 @@ export abstract class AnswerRenderer implements Renderer {
   /** null: written as it should be. */
   private pen: QuirkPen | null = null
   protected usage: Usage | null = null
+  /** The provider's own word for the finish reason. */
+  protected nativeReason: string | null = null
   /** Text of an answer in one piece, until it is whole. */
   protected readonly whole = { text: '', reasoning: '' }
 
@@ -91,6 +93,10 @@ export abstract class AnswerRenderer implements Renderer {
     this.context = context
     this.style = style
     this.isStream = context.stream
+    if (context.isOpen === true) {
+      this.head = { status: 200, headers: {} }
+      this.isHeadSent = true
+    }
   }
 
   protected hasQuirk(name: QuirkName): boolean {
@@ -169,6 +175,7 @@ export abstract class AnswerRenderer implements Renderer {
         return this.garble(signal)
       case 'finished':
         this.open()
+        this.nativeReason = signal.native ?? signal.reason
         if (this.isStream) this.streamFinish(signal.reason)
         else this.write(this.wholeBody(signal.reason, null))
         this.end = 'clean'
@@ -216,7 +223,10 @@ export abstract class AnswerRenderer implements Renderer {
   private ownHeaders(failed: Failed | null): Readonly<Record<string, string>> {
     const { native, id } = this.context
     if (native) return native.headers(this.occasion(), failed)
-    return this.style.idHeader === null ? {} : { [this.style.idHeader]: `req_${id}` }
+    return {
+      ...(this.style.idHeader !== null && { [this.style.idHeader]: `req_${id}` }),
+      ...(this.context.routed && { 'x-generation-id': id }),
+    }
   }
 
   private limitHeaders(headers: Failed['headers'] | null, failed: Failed | null): Readonly<Record<string, string>> {

@@ -13,7 +13,15 @@
 import type { ErrorClass } from '../error-class.ts'
 import type { ErrorType } from '../error-type.ts'
 import { promptTokens, type RequestShape } from '../request.ts'
-import { coalesce, type Content, type Failed, type Garbled, type Signal, type ToolDelta } from '../signal.ts'
+import {
+  coalesce,
+  type Content,
+  type Failed,
+  type Garbled,
+  type Signal,
+  type ToolDelta,
+  type Usage,
+} from '../signal.ts'
 import type { ToolSpec } from '../tool-call.ts'
 import { PARAMETERS, type DialectId } from '../catalogue.ts'
 import type { Native } from '../natives/index.ts'
@@ -121,6 +129,34 @@ export interface RenderContext {
   told?(failed: Failed): ToldError
   /** Whether `[DONE]` follows an error inside a stream. Default: no. */
   readonly doneAfterError?: boolean
+  /** Whether the head is out already, with a sign of life. Default: no. */
+  readonly isOpen?: boolean
+  /** What OpenRouter's surface has of its own, of a request that was routed. Absent: nothing of it. */
+  readonly routed?: RoutedContext
+}
+
+/** What OpenRouter says of an answer beside the answer itself (openrouter.md §3.5, §4.3 to §4.5). */
+export interface RoutedContext {
+  /** The chunk with the usage: with a choice that repeats the finish reason, or with none. */
+  readonly usageChunk: 'repeats' | 'empty'
+  /** What was sent upstream by the time the answer begins, attempt by attempt: a stream begins with these. */
+  readonly echoes: readonly Echo[]
+  /** Asked once, with the end of the answer. */
+  closing(usage: Usage | null): Closing
+}
+
+/** A body as it went to a provider (`debug.echo_upstream_body`). */
+export interface Echo {
+  readonly providerName: string
+  readonly body: string
+}
+
+/** Further fields of an answer that are known with its end. */
+export interface Closing {
+  /** Of `usage`. */
+  readonly usage: object
+  /** Beside `choices`. */
+  readonly beside: object
 }
 
 /** A failure as OpenRouter tells it on any of its skins (openrouter.md §3). */
@@ -273,7 +309,7 @@ function inputsOf(messages: readonly WireMessage[]): Inputs {
 /**
  * What of a conversation survives the wire: both sides of the law go through this. Beyond `coalesce` it
  *
- *   forgets   `connected`, the words, an error's own code, body and reasons, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
+ *   forgets   `connected`, the words, a provider's own finish reason, an error's own code, body and reasons, which kind of broken JSON it was, everything after `garbled`, and a title's wording on an HTML error page;
  *   counts    content and tool calls in `usage`'s output tokens when there is one, else by the bytes of their text;
  *   rounds    a Retry-After to what its form can say (whole seconds, or whole milliseconds; inside a stream: nothing);
  *   and, for an answer in one JSON piece, which has no order of its own, puts reasoning before text before tool calls,
@@ -288,6 +324,7 @@ export function comparable(signals: readonly Signal[], form: 'stream' | 'json' =
   return joined.map((signal) => {
     if (signal.type === 'content') return comparableContent(signal, usage?.outputTokens)
     if (signal.type === 'toolDelta') return comparableTool(signal, usage?.outputTokens)
+    if (signal.type === 'finished') return { type: 'finished', reason: signal.reason }
     if (signal.type === 'garbled') return { ...signal, pattern: SEEN_AS[signal.pattern] ?? signal.pattern }
     return signal.type === 'failed' ? comparableFailed(signal) : signal
   })

@@ -3,7 +3,7 @@ import type { Dialect } from './_dialect.ts'
 import { classOfBody } from './_errors.ts'
 import { VOCABULARY } from './openai-chat/errors.ts'
 import { chatParser } from './openai-chat/parser.ts'
-import { chatRenderer } from './openai-chat/renderer.ts'
+import { chatRenderer } from './openai-chat/openrouter.ts'
 import { CHAT_PATH, decodeRequest, encodeRequest } from './openai-chat/request.ts'
 
 export const openaiChat: Dialect = {

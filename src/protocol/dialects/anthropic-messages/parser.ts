@@ -107,6 +107,7 @@ class MessagesParser extends AnswerParser {
     if (typeof reason !== 'string') return
     for (const block of this.open.keys()) this.stopBlock(block)
     this.reason = reasonOf(reason)
+    this.word = reason
   }
 
   /** Input tokens are told three ways: read from the cache, written to it, and the rest. */

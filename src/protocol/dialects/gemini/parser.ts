@@ -63,7 +63,10 @@ class GeminiParser extends AnswerParser {
     if (defect) {
       const { finishMessage } = candidate
       this.failWith(defect, null, typeof finishMessage === 'string' ? finishMessage : word)
-    } else this.reason = this.reasonOf(word)
+      return
+    }
+    this.reason = this.reasonOf(word)
+    this.word = word
   }
 
   private readPart(part: Fields): void {

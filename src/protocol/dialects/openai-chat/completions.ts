@@ -6,7 +6,7 @@ import type { Fields, HeaderBag } from '../_wire.ts'
 import type { Frame, RenderContext, Renderer, RequestProblem, WireRequest } from '../_dialect.ts'
 import { asName, fieldReader, isAbsent, Mistake, OPENAI_COMPLAINTS, reading } from '../_request.ts'
 import { listOf, objectOf, recordOf } from '../_wire.ts'
-import { chatRenderer } from './renderer.ts'
+import { chatRenderer } from './openrouter.ts'
 import { decodeRequest as decodeChat } from './request.ts'
 
 const { wrongType } = fieldReader(OPENAI_COMPLAINTS)

@@ -38,7 +38,10 @@ class ChatParser extends AnswerParser {
     const delta = recordOf(choice['delta'])
     if (delta) this.readMessage(delta)
     const reason = choice['finish_reason']
-    if (typeof reason === 'string' && reason !== '') this.reason = reasonOf(reason)
+    if (typeof reason === 'string' && reason !== '') {
+      this.reason = reasonOf(reason)
+      this.word = reason
+    }
     if (choice['error'] && !outerError) this.failInBand(choice['error'])
   }
 
@@ -52,8 +55,9 @@ class ChatParser extends AnswerParser {
     this.readMessage(message)
     if (choice['error']) return this.failInBand(choice['error'])
     const reason = choice['finish_reason']
-    this.reason =
-      typeof reason === 'string' && reason !== '' ? reasonOf(reason) : this.ids.size > 0 ? 'tool_calls' : 'stop'
+    const word = typeof reason === 'string' && reason !== '' ? reason : this.ids.size > 0 ? 'tool_calls' : 'stop'
+    this.reason = reasonOf(word)
+    this.word = word
     this.conclude(how)
   }
 

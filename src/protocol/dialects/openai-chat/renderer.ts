@@ -5,30 +5,24 @@
  */
 import type { Closed, Content, Failed, FinishReason, ToolDelta, Usage } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
-import type { RenderContext, Renderer, ToldError } from '../_dialect.ts'
+import type { RenderContext, ToldError } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
 import { errorBody, errorInBand, WORDING } from './errors.ts'
 import { CHAT_QUIRKS } from './quirks.ts'
 
-const OPENROUTER_PING = ': OPENROUTER PROCESSING\n\n'
 const OPENAI_PING = ': keep-alive\n\n'
-const DONE = 'data: [DONE]\n\n'
+export const DONE = 'data: [DONE]\n\n'
 
-export function chatRenderer(context: RenderContext): Renderer {
-  return new ChatRenderer(context)
-}
-
-class ChatRenderer extends AnswerRenderer {
-  private readonly surface: 'openai' | 'openrouter'
+export class ChatRenderer extends AnswerRenderer {
+  protected readonly surface: 'openai' | 'openrouter'
   /** Key of the reasoning text in a delta or message. */
-  private readonly reasoningKey: 'reasoning' | 'reasoning_content'
+  protected readonly reasoningKey: string = 'reasoning_content'
   /** A chunk up to its `choices`, and what follows them. */
-  private opening: string
-  private readonly closing: string
+  protected opening: string
+  protected readonly closing: string
   private hasRole = false
 
-  constructor(context: RenderContext) {
-    const surface = context.surface ?? (context.providerName === undefined ? 'openai' : 'openrouter')
+  constructor(context: RenderContext, surface: 'openai' | 'openrouter' = 'openai') {
     const opening = openingOf(context, surface, context.stream)
     super(context, {
       jsonType: 'application/json',
@@ -41,7 +35,6 @@ class ChatRenderer extends AnswerRenderer {
       cutWhole: `${opening},"choices":[{"index":0,"mess`,
     })
     this.surface = surface
-    this.reasoningKey = surface === 'openrouter' ? 'reasoning' : 'reasoning_content'
     this.opening = opening
     this.closing = surface === 'openai' && context.includeUsage ? ',"usage":null}\n\n' : '}\n\n'
   }
@@ -51,7 +44,7 @@ class ChatRenderer extends AnswerRenderer {
   }
 
   protected pingFrame(): string {
-    return this.surface === 'openrouter' ? OPENROUTER_PING : OPENAI_PING
+    return OPENAI_PING
   }
 
   protected override reform(): void {
@@ -75,11 +68,13 @@ class ChatRenderer extends AnswerRenderer {
     this.chunk(`{"role":"assistant","content":${content},"refusal":null}`)
   }
 
-  private chunk(delta: string, reason: string | null = null, error = ''): void {
+  protected chunk(delta: string, reason: FinishReason | null = null, error = ''): void {
+    this.write(`${this.opening}${error},"choices":[${this.choice(delta, reason)}]${this.closing}`)
+  }
+
+  protected choice(delta: string, reason: FinishReason | null): string {
     const quoted = reason === null ? 'null' : `"${reason}"`
-    const native = this.surface === 'openrouter' ? `,"native_finish_reason":${quoted}` : ''
-    const choice = `{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${quoted}${native}}`
-    this.write(`${this.opening}${error},"choices":[${choice}]${this.closing}`)
+    return `{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${quoted}}`
   }
 
   protected streamTool(delta: ToolDelta): void {
@@ -106,15 +101,15 @@ class ChatRenderer extends AnswerRenderer {
 
   protected streamFailed(failed: Failed): void {
     this.streamUsage()
-    const error = `,"error":${JSON.stringify(errorInBand(failed, this.told(failed)))}`
-    // Where nothing has been said yet, OpenRouter has no choice to end.
-    if (this.surface === 'openrouter' && !this.hasRole)
-      this.write(`${this.opening}${error},"choices":[]${this.closing}`)
-    else this.chunk('{"content":""}', 'error', error)
+    this.chunk('{"content":""}', 'error', this.errorField(failed))
     if (this.context.doneAfterError === true) this.write(DONE)
   }
 
-  private told(failed: Failed): ToldError | null {
+  protected errorField(failed: Failed): string {
+    return `,"error":${JSON.stringify(errorInBand(failed, this.told(failed)))}`
+  }
+
+  protected told(failed: Failed): ToldError | null {
     return this.context.told?.(failed) ?? null
   }
 
@@ -124,7 +119,7 @@ class ChatRenderer extends AnswerRenderer {
     if (how === 'clean' && this.hasQuirk('sse.missing_finish')) this.write(DONE)
   }
 
-  private streamUsage(): void {
+  protected streamUsage(): void {
     if (this.usage === null || (this.context.stream && !this.context.includeUsage)) return
     this.write(`${this.opening},"choices":[],"usage":${usageBody(this.usage)}}\n\n`)
     this.usage = null
@@ -149,11 +144,20 @@ class ChatRenderer extends AnswerRenderer {
       message,
       logprobs: null,
       finish_reason: reason,
-      ...(this.surface === 'openrouter' && { native_finish_reason: reason }),
+      ...this.ownOfChoice(reason),
       ...(failed && { error: errorInBand(failed, this.told(failed)) }),
     }
-    const usage = this.usage === null ? '' : `,"usage":${usageBody(this.usage)}`
-    return `${this.opening},"choices":[${JSON.stringify(choice)}]${usage}}`
+    return `${this.opening},"choices":[${JSON.stringify(choice)}]${this.wholeEnd()}}`
+  }
+
+  /** Further fields of a choice in one piece. */
+  protected ownOfChoice(_reason: FinishReason): object {
+    return {}
+  }
+
+  /** What follows the choices of an answer in one piece. */
+  protected wholeEnd(): string {
+    return this.usage === null ? '' : `,"usage":${usageBody(this.usage)}`
   }
 
   protected statusOf(failed: Failed): number {
@@ -175,7 +179,7 @@ function openingOf(context: RenderContext, surface: 'openai' | 'openrouter', isS
   return isStream ? `data: ${identity}` : identity
 }
 
-function usageBody({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): string {
+export function usageBody({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): string {
   const written = writtenInputTokens === undefined ? '' : `,"cache_write_tokens":${writtenInputTokens}`
   return (
     `{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens}` +
