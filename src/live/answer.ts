@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import { isWirePattern, type QuirkName, type Signal, type WirePattern } from '../protocol/index.ts'
-import type { Renderer, ResponseHead } from '../protocol/dialects/index.ts'
+import type { Frame, Renderer, ResponseHead } from '../protocol/dialects/index.ts'
 import { isByHand, NodeWire, OddWire, type AnswerWire } from './answer-wire.ts'
 
 export interface AnswerEvents {
@@ -84,6 +84,16 @@ export class Answer {
       }
     }
     if (end === 'reset') this.reset()
+  }
+
+  /** Something goes out before it is known who speaks; whoever does then must not send the head again. */
+  open({ head, body }: Frame): void {
+    if (this.isOver) return
+    if (head && !this.hasHead) {
+      this.hasHead = true
+      this.wire.head(head, null)
+    }
+    this.wire.write(body)
   }
 
   /** Break the connection. */

@@ -9,7 +9,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { NEVER, Rng, type Millis } from '../base/index.ts'
 import { Generations, type Entry, type Log, type Out } from '../ledger/index.ts'
-import { AccountPages, Catalogue, gatewayOf, Statistics, type GatewayMachine } from '../gateway/index.ts'
+import {
+  AccountPages,
+  Catalogue,
+  gatewayOf,
+  receiptOf,
+  routingOf,
+  Statistics,
+  type GatewayMachine,
+} from '../gateway/index.ts'
 import type {
   AttemptHandle,
   Call,
@@ -21,8 +29,8 @@ import type {
   Offer,
   Signal,
 } from '../protocol/index.ts'
-import { ACCEPTED, generationId, isFreeModel, promptTokens } from '../protocol/index.ts'
-import type { WireRequest } from '../protocol/dialects/index.ts'
+import { ACCEPTED, generationId, isFreeModel, PING, promptTokens } from '../protocol/index.ts'
+import type { Echo, WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
 import type { Policy, RouterCommand } from '../router/index.ts'
 import {
@@ -40,9 +48,11 @@ import type { Control } from './control.ts'
 import { ExternalBooks, isExternal, type Surroundings } from './external.ts'
 import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
+import { KeepAlive, type Pulse } from './keep-alive.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
 import { endsExchange, Upstream } from './upstream.ts'
+import type { Speaker } from './voice.ts'
 import { degraded, wireRequestOf } from './wire.ts'
 
 export interface EngineSpec {
@@ -80,6 +90,11 @@ interface AtGateway {
   /** Endpoint whose answer it is; -1 until it is known. */
   servedBy: number
   hasBegun: boolean
+  /** Its head is out, with a sign of life. */
+  isOpen: boolean
+  /** null where nobody waits for signs of life. */
+  pulse: Pulse | null
+  readonly echoes: Echo[] | null
   readonly takesPartial: boolean
 }
 
@@ -106,6 +121,9 @@ export class Engine {
   private readonly outside: Outside
   private readonly external: ExternalBooks
   private readonly record: (entry: Entry) => void
+  private readonly keepAlive: KeepAlive
+  /** Requests whose callers want to see what is sent upstream. */
+  private readonly echoing = new WeakMap<ChatRequest, Echo[]>()
   private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
   private readonly wires = new WeakMap<ChatRequest, WireRequest>()
   private readonly failures = new WeakMap<Call, CallFailure>()
@@ -154,6 +172,7 @@ export class Engine {
       workflows: this.workflows.map(({ name }) => name),
       measuresSpeed: true, // Outside clients bring their own request half, and may ask for the fastest.
     })
+    this.keepAlive = new KeepAlive(spec.gateway.choices.keep_alive)
     this.client = new Client(this.workflows, root.named('client'))
     this.workload = options.playsWorkload
       ? new Workload({ workflows: this.workflows, rng: root.named('workload'), untilMs: spec.durationMs })
@@ -219,7 +238,7 @@ export class Engine {
         // Nobody may have anything left to do when the run is over; somebody must look.
         { wakeAt: () => this.nextEnd(), wake: () => {} },
       ],
-      deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter)],
+      deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter), this.keepAlive],
       onTurn: (at) => this.lookForTheEnd(at),
       onLag: (lagMs, at) => record({ kind: 'loop.lagged', at, lagMs }),
       onBroken: (error) => this.break(error),
@@ -433,9 +452,20 @@ export class Engine {
 
   private admit(call: Call, visitor: Visitor, now: Millis): void {
     this.wires.set(call.request, this.wires.get(call.request) ?? visitor.wire)
-    const { takesPartial } = visitor
-    const place: AtGateway = { answer: this.answerTo(call, visitor), servedBy: -1, hasBegun: false, takesPartial }
+    const { takesPartial, echoes } = visitor
+    const answer = this.answerTo(call, visitor)
+    const place: AtGateway = {
+      answer,
+      servedBy: -1,
+      hasBegun: false,
+      isOpen: false,
+      pulse: null,
+      echoes,
+      takesPartial,
+    }
     this.atGateway.set(call, place)
+    if (echoes !== null) this.echoing.set(call.request, echoes)
+    if (visitor.ask !== null && visitor.wire.stream) this.watch(place, call, visitor, now)
     const refusal =
       this.turnedAway.get(call) ?? (this.outside.has(call) ? this.weather.gateway(call, now, this.fromWeather) : null)
     if (refusal === null) {
@@ -443,21 +473,38 @@ export class Engine {
       return
     }
     if (refusal.length > 0) {
-      this.atGateway.delete(call)
+      this.leaveGateway(call)
       this.outside.failed(call, GATEWAY_DOWN, false, now)
     }
     place.answer.send(refusal)
   }
 
+  /** A stream at OpenRouter's surface shows that it lives, even before anybody has said a word. */
+  private watch(place: AtGateway, call: Call, visitor: Visitor, now: Millis): void {
+    const beat = (): void => {
+      if (place.hasBegun) {
+        place.answer.send(ONLY_PING)
+        return
+      }
+      const renderer = visitor.renderer(this.speaker(call, visitor, undefined))
+      place.answer.open(renderer.render(place.isOpen ? ONLY_PING : FIRST_PING))
+      place.isOpen = true
+    }
+    place.pulse = { lastAt: now, beat }
+    this.keepAlive.watch(place.pulse)
+  }
+
+  /** The gateway has nothing more to say to a call. */
+  private leaveGateway(call: Call): void {
+    const pulse = this.atGateway.get(call)?.pulse ?? null
+    if (pulse !== null) this.keepAlive.leave(pulse)
+    this.atGateway.delete(call)
+  }
+
   private answerTo(call: Call, visitor: Visitor): Answer {
     const renderer = () => {
       const offer = this.spec.offers[this.atGateway.get(call)?.servedBy ?? -1]
-      return visitor.renderer({
-        model: offer?.model ?? visitor.wire.models[0] ?? '',
-        providerName: offer?.providerName ?? '',
-        generation: generationId(call.request.id, call.number),
-        failure: () => this.failures.get(call),
-      })
+      return visitor.renderer(this.speaker(call, visitor, offer))
     }
     return new Answer(
       visitor.reply.raw,
@@ -473,6 +520,26 @@ export class Engine {
     )
   }
 
+  private speaker(call: Call, { wire, ask }: Visitor, offer: Offer | undefined): Speaker {
+    const { offers } = this.spec
+    const routing = () => (ask?.tellsRouting === true ? routingOf(call, wire.models, offers) : null)
+    return {
+      model: offer?.model ?? wire.models[0] ?? '',
+      providerName: offer?.providerName ?? '',
+      generation: generationId(call.request.id, call.number),
+      isOpen: this.atGateway.get(call)?.isOpen ?? false,
+      failure: () => this.failures.get(call),
+      routing,
+      closing: (usage) => {
+        const told = routing()
+        return {
+          usage: receiptOf(call, offer, usage),
+          beside: { service_tier: offer?.tier ?? null, ...(told && { openrouter_metadata: told }) },
+        }
+      },
+    }
+  }
+
   private callFromOutside(visitor: Visitor, now: Millis): Call | null {
     const { speed } = this.clock
     const received =
@@ -486,7 +553,7 @@ export class Engine {
   }
 
   private callerLeft(call: Call, now: Millis): void {
-    this.atGateway.delete(call)
+    this.leaveGateway(call)
     this.router.handle({ type: 'call.cancelled', call, class: 'client_timeout' }, now, this.fromRouter)
     this.outside.left(call, now)
   }
@@ -494,7 +561,7 @@ export class Engine {
   private pushedByRouter(command: RouterCommand): void {
     switch (command.type) {
       case 'attempt.dispatch':
-        this.upstream.dispatch(command.attempt, this.wireOf(command.attempt.request))
+        this.dispatch(command.attempt)
         return
       case 'attempt.cancel':
         this.cancelAttempt(command.attempt)
@@ -511,7 +578,7 @@ export class Engine {
         return
       case 'client.end':
         this.answer(command.call, command.attempt, command.signals)
-        this.atGateway.delete(command.call)
+        this.leaveGateway(command.call)
         this.outside.ended(command.call, command.signals, this.loop.now)
         return
       case 'client.fail':
@@ -522,6 +589,13 @@ export class Engine {
     }
   }
 
+  private dispatch(attempt: AttemptHandle): void {
+    const { request, endpoint } = attempt
+    const body = this.upstream.dispatch(attempt, this.wireOf(request))
+    const providerName = this.spec.offers[endpoint]?.providerName ?? ''
+    this.echoing.get(request.original ?? request)?.push({ providerName, body })
+  }
+
   /** The router hands over content; the head of the answer is the gateway's own. */
   private answer(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[]): void {
     const place = this.atGateway.get(call)
@@ -529,6 +603,7 @@ export class Engine {
     place.servedBy = attempt?.endpoint ?? -1
     place.answer.send(place.hasBegun ? signals : [ACCEPTED, ...signals], this.headersOf(call, attempt))
     place.hasBegun = true
+    if (place.pulse !== null) place.pulse.lastAt = this.loop.now
   }
 
   private failCall(call: Call, failure: CallFailure, committed: boolean): void {
@@ -553,7 +628,7 @@ export class Engine {
       ...(attempts > 1 && { 'x-should-retry': 'false' }),
       ...inLowerCase(detail?.headers ?? {}),
     })
-    this.atGateway.delete(call)
+    this.leaveGateway(call)
     this.outside.failed(call, failure, committed, this.loop.now)
   }
 
@@ -602,7 +677,7 @@ export class Engine {
     for (const [call, { answer }] of this.atGateway) {
       const consequence = this.weather.breaksCall(fault, call, now, this.fromWeather)
       if (consequence === null) continue
-      this.atGateway.delete(call)
+      this.leaveGateway(call)
       this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
       if (consequence === 'silence') continue // Nothing more is heard, until the caller hangs up.
       this.outside.failed(call, GATEWAY_DOWN, false, now)
@@ -625,6 +700,9 @@ const GATEWAY_DOWN: CallFailure = {
   retryAfterMs: null,
   message: 'the gateway went down',
 }
+
+const ONLY_PING: readonly Signal[] = [PING]
+const FIRST_PING: readonly Signal[] = [ACCEPTED, PING]
 
 function tooFast(speed: number): CallFailure {
   const message = `This run plays at ${speed} times real time; outside clients need --speed 1.`

@@ -5,32 +5,16 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import {
-  errorAnswer,
-  errorPart,
-  typeOf,
-  type AccountPages,
-  type Ask,
-  type Catalogue,
-  type Telling,
-} from '../gateway/index.ts'
+import type { AccountPages, Ask, Catalogue } from '../gateway/index.ts'
 import {
   classOfStatus,
-  promptTokens,
-  STATUS_OF,
   type CallFailure,
   type Choices,
   type Failed,
   type GatewaySpec,
   type Offer,
 } from '../protocol/index.ts'
-import {
-  SKINS,
-  type RenderContext,
-  type Renderer,
-  type ToldError,
-  type WireRequest,
-} from '../protocol/dialects/index.ts'
+import { SKINS, type Echo, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addAccount } from './account-routes.ts'
 import { addCatalogue } from './catalogue-routes.ts'
@@ -38,6 +22,7 @@ import { addControl, type Control } from './control.ts'
 import { enter, isTurnedAway, SURFACES, type Door } from './door.ts'
 import { BODY_BYTES_MAX, HOST } from './fleet-servers.ts'
 import { secretOf } from './outside.ts'
+import { refusalRenderer, rendererOf, type Speaker } from './voice.ts'
 
 /** A decoded request at the gateway's door, and how to answer it. */
 export interface Visitor {
@@ -50,20 +35,12 @@ export interface Visitor {
   readonly reply: FastifyReply
   /** Whether a completion that broke off is handed over as far as it came, its error on the choice (openrouter.md §3.4). */
   readonly takesPartial: boolean
+  /** What is sent upstream for it; null where he does not want to see that. */
+  readonly echoes: Echo[] | null
   /** How the answer is written, once it is known who speaks. */
   renderer(speaker: Speaker): Renderer
   /** Answer that he is not let in. */
   refuse(failure: CallFailure): void
-}
-
-/** Who answers a call. */
-export interface Speaker {
-  readonly model: string
-  readonly providerName: string
-  /** What the answer is called at OpenRouter's surface; null: it was never a call. */
-  readonly generation: string | null
-  /** What the gateway knows of the call's failure by then. */
-  failure(): CallFailure | undefined
 }
 
 export interface GatewayServerOptions {
@@ -150,6 +127,8 @@ export class GatewayServer {
     }
     const { wire, ask, echo } = entered
     const mark = headers[CALL_MARK]
+    const id = this.nextId(door)
+    const echoes: Echo[] | null = ask?.echoesUpstream === true ? [] : null
     reply.hijack()
     this.options.onVisitor({
       wire,
@@ -158,52 +137,25 @@ export class GatewayServer {
       headers,
       reply,
       takesPartial: door.surface === 'openrouter' && door.skin.path === CHAT_PATH && !wire.stream,
-      renderer: (speaker) => this.renderer(door, wire, speaker, echo),
-      refuse: (failure) => this.refuse(door, failure, reply),
+      echoes,
+      renderer: (speaker) => rendererOf({ door, wire, id, echo, echoes, speaker }, this.options),
+      refuse: (failure) => this.refuse(door, failure, reply, wire),
     })
   }
 
-  /** The answer to a request that is not let in. */
-  private refuse(door: Door, failure: CallFailure, reply: FastifyReply): void {
+  private nextId({ skin, surface }: Door): string {
+    this.answers += 1
+    return `${surface === 'openrouter' ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
+  }
+
+  /** The answer to a request that is not let in. `wire`: what it says, where it could be read. */
+  private refuse(door: Door, failure: CallFailure, reply: FastifyReply, wire: WireRequest | null = null): void {
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
-    const { head, body } = this.renderer(door, null, {
-      model: '',
-      providerName: '',
-      generation: null,
-      failure: () => failure,
-    }).render([failed])
+    const renderer = refusalRenderer({ door, wire, id: this.nextId(door), failure }, this.options)
+    const { head, body } = renderer.render([failed])
     if (!reply.sent) reply.hijack()
     if (failure.status === 413) reply.raw.shouldKeepAlive = false // What is still to come is not read.
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
-  }
-
-  private renderer(
-    { skin, surface }: Door,
-    wire: WireRequest | null,
-    speaker: Speaker,
-    echo: RenderContext['echo'] | null = null,
-  ): Renderer {
-    this.answers += 1
-    const isOpenRouter = surface === 'openrouter'
-    const counted = `${isOpenRouter ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
-    const id = isOpenRouter ? (speaker.generation ?? counted) : counted
-    const context: RenderContext = {
-      id,
-      model: speaker.model,
-      createdAtSeconds: Math.floor((this.options.epochMs + this.options.now()) / 1_000),
-      stream: wire?.stream ?? false,
-      ...(wire && { inputTokens: promptTokens(wire.promptBytes) }),
-      ...(echo && { echo }),
-      includeUsage: isOpenRouter || (wire?.streamOptionsIncludeUsage ?? false),
-      textOf: (_channel, _from, tokens) => ' '.repeat(tokens * 4),
-      surface,
-      ...(isOpenRouter && {
-        providerName: speaker.providerName,
-        doneAfterError: this.options.choices.done_after_error,
-        told: (failed: Failed) => this.tell(failed, wire, speaker, id),
-      }),
-    }
-    return skin.renderer(context)
   }
 
   /** Whether a request comes from somebody with a key; from anybody, where the gateway has none. */
@@ -211,26 +163,6 @@ export class GatewayServer {
     const { keys } = this.options.gateway
     const secret = secretOf(headers)
     return keys === undefined || keys.some((key) => key.secret === secret)
-  }
-
-  /** A failure as OpenRouter tells it. One that has never been to the gateway's Machine is what its Signal says. */
-  private tell(failed: Failed, wire: WireRequest | null, speaker: Speaker, id: string): ToldError {
-    const { offers, choices } = this.options
-    const failure = speaker.failure() ?? asFailure(failed)
-    const telling: Telling = { offers, choices, requested: wire?.models ?? [], input: () => lastWords(wire) }
-    const { error, ...beside } =
-      failed.where === 'stream' ? { error: errorPart(failure, telling) } : errorAnswer(failure, telling).body
-    const { code, message, metadata, ...more } = error
-    return {
-      code,
-      message,
-      metadata,
-      more,
-      beside,
-      errorType: typeOf(failure),
-      generation: wire === null ? null : id,
-      codes: choices.responses_code,
-    }
   }
 
   private models(): object {
@@ -255,14 +187,4 @@ export class GatewayServer {
 function elsewhere({ url }: FastifyRequest, status: number, message: string, word: string | null): object {
   if (url.startsWith('/api/')) return { error: { code: status, message } }
   return { error: { message, type: 'invalid_request_error', param: null, code: word } }
-}
-
-function asFailure({ class: errorClass, status, retryAfterMs, message }: Failed): CallFailure {
-  return { class: errorClass, status: status ?? STATUS_OF[errorClass], retryAfterMs, message }
-}
-
-/** The text of a request's last message: what a moderation looks at. */
-function lastWords(wire: WireRequest | null): string {
-  const content = wire?.messages.at(-1)?.content ?? ''
-  return typeof content === 'string' ? content : JSON.stringify(content)
 }

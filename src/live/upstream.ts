@@ -55,7 +55,8 @@ export class Upstream {
     await Promise.all([...this.pools, this.deadEnd, this.nameless].map((each) => each.destroy()))
   }
 
-  dispatch(attempt: AttemptHandle, wire: WireRequest): void {
+  /** Send an attempt on its way. Returns the body that went out. */
+  dispatch(attempt: AttemptHandle, wire: WireRequest): string {
     const { endpoints, surroundings = NO_SURROUNDINGS } = this.options
     const spec = at(endpoints, attempt.endpoint)
     const dialect = dialectOf(spec.dialect)
@@ -69,15 +70,17 @@ export class Upstream {
     const model = spec.upstream_model ?? spec.model
     const fit = wire.isAdaptable ? fitted(wire, at(this.supported, attempt.endpoint)) : wire
     const asked = { ...fit, models: [model], provider: null, stream, streamOptionsIncludeUsage: stream }
+    const request = dialect.encodeRequest(asked)
     if (isExternal(spec)) {
       this.exchanges.set(attempt, { exchange, mark: null })
-      exchange.send(at(this.pools, attempt.endpoint), addressed(spec, dialect.encodeRequest(asked), surroundings), {})
-      return
+      exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings), {})
+      return request.body
     }
     const mark = this.options.servers.announce(attempt)
     this.exchanges.set(attempt, { exchange, mark })
     this.options.arrive(attempt)
-    exchange.send(this.wayTo(attempt), dialect.encodeRequest(asked), { [ATTEMPT_MARK]: mark })
+    exchange.send(this.wayTo(attempt), request, { [ATTEMPT_MARK]: mark })
+    return request.body
   }
 
   /** The pool of a mock endpoint; where its fault is one of the connection, a way that leads nowhere. */

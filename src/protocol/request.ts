@@ -229,6 +229,16 @@ export interface CallSummary {
   readonly asked: ChatRequest
   /** What the caller got: an answer, one that broke off and was closed where it stood, or a sentence of the policy. */
   readonly delivery: 'answer' | 'partial' | 'canned' | 'none'
+  /** How it was routed; absent where it never was. */
+  readonly story?: CallStory
+}
+
+/** How a call was routed, for whoever asks. */
+export interface CallStory {
+  /** Endpoints of the plan that it ended with, in order. */
+  planned(): readonly number[]
+  /** The attempts made, in order; status 0 for one that was given up. */
+  tried(): readonly { readonly endpoint: number; readonly status: number }[]
 }
 
 /**

@@ -35,6 +35,7 @@ import {
   promptTokens,
   STATUS_OF,
   type Call,
+  type CallStory,
   type CallSummary,
   type ChatRequest,
   type ErrorClass,
@@ -46,7 +47,7 @@ import type { Tab } from './billing.ts'
 import { Chooser } from './chooser.ts'
 import type { Desk } from './desk.ts'
 import type { LoadCause, Turn } from './door.ts'
-import { answerOf, breachOf, failure, OUT_OF_TIME, SHED, type Failure } from './failures.ts'
+import { answerOf, breachOf, statusOf, failure, OUT_OF_TIME, SHED, type Failure } from './failures.ts'
 import { Descent, endOf, type Landing } from './ladder.ts'
 import type { RouterCommand } from './messages.ts'
 import { PLAN_STREAM, type Plan } from './plan.ts'
@@ -69,7 +70,7 @@ type Pause =
 
 const RETRY_STREAM = 0x7265
 
-export class RequestLife {
+export class RequestLife implements CallStory {
   phase: Phase = 'queued'
   readonly call: Call
   readonly desk: Desk
@@ -161,6 +162,19 @@ export class RequestLife {
   /** Say something to the caller, if he is still there. */
   tell(command: RouterCommand, out: RouterOut): void {
     if (this.leftAs === null) out.push(command)
+  }
+
+  planned(): readonly number[] {
+    return this.chooser.plan.order.map(({ endpoint }) => endpoint)
+  }
+
+  tried(): readonly { readonly endpoint: number; readonly status: number }[] {
+    const { attempts, committed } = this.race
+    return attempts.map((attempt) => {
+      const { endpoint, why } = attempt
+      if (attempt === committed && why === null) return { endpoint, status: 200 }
+      return { endpoint, status: why === null || why.class === 'cancelled' ? 0 : statusOf(why) }
+    })
   }
 
   private isOpen(): boolean {
@@ -441,7 +455,16 @@ export class RequestLife {
     // Of an evaluation, the winner is the choice.
     const firstChoice = contest === null || committed === null ? this.firstChoice : servedBy
     const delivery = DELIVERIES[outcome]
-    return { attempts: attempts.length, firstChoice, servedBy, billed, rung: this.rung, asked: this.request, delivery }
+    return {
+      attempts: attempts.length,
+      firstChoice,
+      servedBy,
+      billed,
+      rung: this.rung,
+      asked: this.request,
+      delivery,
+      story: this,
+    }
   }
 
   private close(

@@ -1,5 +1,6 @@
 /** Behaviours 1–15: what a request may say, and what is refused. Those of keys and skins are in files of their own. */
 import { describe, expect } from 'vitest'
+import { envelopeShape } from '../../src/gateway/error-shapes.ts'
 import { behaviour } from './card.ts'
 import { Lab, failed, fleet, offers, policy } from './lab.ts'
 import { CHAT, HELLO, MODEL, onWire, type Wire } from './wire.ts'
@@ -83,6 +84,46 @@ describe('requests', () => {
     }),
   )
 
+  behaviour(
+    13,
+    'a parameter goes to an endpoint that supports it, not to one that does not; absent ones to nobody',
+    () =>
+      onWire(
+        {
+          endpoints: [
+            { provider: 'alpha', parameters: ['temperature', 'max_tokens'] },
+            { provider: 'beta', parameters: ['temperature', 'top_k', 'seed', 'stop', 'max_completion_tokens'] },
+          ],
+          faults: { alpha: { fault: 'outage', mode: 'status', status: 503 } },
+        },
+        async (wire) => {
+          const sent = async (more: object): Promise<Record<string, unknown>[]> => {
+            const answer = await wire.chat({ stream: true, debug: { echo_upstream_body: true }, ...more })
+            expect(answer.status, answer.text).toBe(200)
+            return answer
+              .chunks()
+              .filter((chunk) => 'debug' in chunk)
+              .map((chunk) => chunk.debug.echo_upstream_body)
+          }
+          const always = { model: MODEL, messages: HELLO, stream: true, stream_options: { include_usage: true } }
+          expect(await sent({})).toEqual([always, always])
+          expect(
+            await sent({ temperature: 0.25, top_k: 40, seed: 7, stop: ['\n'], max_tokens: 99, top_p: null }),
+          ).toEqual([
+            { ...always, temperature: 0.25, max_tokens: 99 },
+            { ...always, temperature: 0.25, top_k: 40, seed: 7, stop: ['\n'] },
+          ])
+          const own = { user: 'a@b.c', metadata: { a: 'b' }, trace: { a: 1 }, session_id: 's', service_tier: 'default' }
+          const [first] = await sent({ ...own, plugins: [], route: 'fallback', safe_prompt: true })
+          expect(first).toEqual({
+            ...always,
+            safe_prompt: true,
+            user: expect.stringMatching(/^user_[0-9a-f]+$/) as string,
+          })
+        },
+      ),
+  )
+
   behaviour(14, '`route: fallback` is `sort.partition: model`, `route: sort` is `none`', () => {
     const two = offers(
       { provider: 'a', model: 'm', price: { input: 3, output: 3 } },
@@ -106,4 +147,14 @@ describe('requests', () => {
     expect(went({ route: 'sort', provider: { sort: { by: 'price', partition: 'model' } } })).toEqual(byModel)
     expect(went({ route: null, provider: { sort: 'price' } })).toEqual(byModel)
   })
+
+  behaviour(15, 'error envelopes may carry `user_id`: here whoever is known by then, and nobody needs it', () =>
+    onWire({}, async (wire) => {
+      const unknown = await wire.chat({ model: 'acme/none' })
+      expect(unknown.json()).toMatchObject({ user_id: expect.any(String) as string })
+      const unread = await wire.chat({ messages: [] })
+      expect(unread.json()).not.toHaveProperty('user_id')
+      for (const { json } of [unknown, unread]) expect(envelopeShape.safeParse(json()).success).toBe(true)
+    }),
+  )
 })

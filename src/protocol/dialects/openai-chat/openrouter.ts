@@ -84,6 +84,7 @@ class OpenRouterRenderer extends ChatRenderer {
   protected override streamFailed(failed: Failed): void {
     const wasSaid = this.hasBegun
     this.begin()
+    this.streamUsage()
     if (wasSaid) this.chunk('{"content":""}', 'error', this.errorField(failed))
     else this.write(`${this.opening}${this.errorField(failed)},"choices":[]}\n\n`)
     if (this.context.doneAfterError === true) this.write(DONE)
