@@ -151,7 +151,7 @@ export function withoutOwn(parameters: Fields): Fields {
   if (isClean) return parameters
   const kept = Object.entries(parameters).filter(([name, value]) => !OWN.has(name) && value !== null)
   const user = textOf(parameters['user'])
-  return Object.fromEntries(user === null ? kept : [...kept, ['user', `user_${hashName(user).toString(16)}`]])
+  return Object.fromEntries(user === null ? kept : [...kept, ['user', `user_${(hashName(user) >>> 0).toString(16)}`]])
 }
 
 const METADATA_HEADERS = ['x-openrouter-metadata', 'x-openrouter-experimental-metadata']
