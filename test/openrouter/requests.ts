@@ -154,7 +154,7 @@ describe('requests', () => {
       expect(unknown.json()).toMatchObject({ user_id: expect.any(String) as string })
       const unread = await wire.chat({ messages: [] })
       expect(unread.json()).not.toHaveProperty('user_id')
-      for (const { json } of [unknown, unread]) expect(envelopeShape.safeParse(json()).success).toBe(true)
+      for (const answer of [unknown, unread]) expect(envelopeShape.safeParse(answer.json()).success).toBe(true)
     }),
   )
 })
