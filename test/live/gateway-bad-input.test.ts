@@ -36,16 +36,6 @@ function head(length: number, path = CHAT): string {
   return `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`
 }
 
-async function until<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>> {
-  const deadline = performance.now() + 5_000
-  while (performance.now() < deadline) {
-    const [entry] = wire.of(kind)
-    if (entry) return entry
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error(`no ${kind} came: ${wire.entries.map((entry) => entry.kind).join(' ')}`)
-}
-
 const deep = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
 
 describe('bodies', () => {
@@ -235,7 +225,7 @@ describe('half a request', () => {
 
 /** Nothing is under way any more, and what is in the ledger of the one request that came adds up. */
 async function settled(): Promise<void> {
-  await until('request.closed')
+  await wire.until('request.closed')
   const started = wire.of('attempt.started')
   const ended = wire.of('attempt.ended')
   expect(ended).toHaveLength(started.length)
@@ -281,7 +271,7 @@ describe('a client that leaves', () => {
 
   test.each(LEAVERS)('%s: the attempt is aborted, and the books are closed', async (_when, setup, stream, phase) => {
     wire = await Wire.open(setup)
-    await leaves(stream, () => until(phase))
+    await leaves(stream, () => wire.until(phase))
     await settled()
     expect(wire.of('attempt.ended')).toMatchObject([{ outcome: 'cancelled' }])
     expect(wire.of('call.closed')).toMatchObject([{ billed: 0 }])
@@ -293,13 +283,13 @@ describe('a client that leaves', () => {
       policy: { resilience: { concurrency: { kind: 'fixed', limit: 1, queue: 10, wait: '20s' } } },
     })
     const first = wire.chat({ stream: true })
-    await until('attempt.started')
+    await wire.until('attempt.started')
     const before = wire.entries.length
     await leaves(true, async () => {
       while (wire.of('request.arrived').length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
       await new Promise((resolve) => setTimeout(resolve, 20))
     })
-    const closed = await until('request.closed')
+    const closed = await wire.until('request.closed')
     expect(closed).toMatchObject({ outcome: 'cancelled', attempts: 0 })
     expect(wire.entries.slice(before).filter(({ kind }) => kind === 'attempt.started')).toEqual([])
     expect((await first).status).toBe(200)

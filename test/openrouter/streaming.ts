@@ -124,6 +124,36 @@ describe('streaming', () => {
     }
   })
 
+  behaviour(
+    104,
+    'who leaves stops the provider and the bill where that can be done; else he pays for the whole answer',
+    async () => {
+      for (const [abandoned, isStopped] of [
+        ['drop', true],
+        ['finish', false],
+      ] as const) {
+        const slow = { ttft_p50: '10ms', ttft_p95: '10ms', tokens_per_second: 200, speed_jitter: '0%' }
+        await onWire(
+          {
+            endpoints: [{ provider: 'alpha', latency: slow, capacity: { abandoned } }],
+            gateway: { account: { credits: '$100' } },
+          },
+          async (wire) => {
+            await wire.leave({ stream: true, max_tokens: 60 })
+            const [closed, charged] = [await wire.until('call.closed'), await wire.until('fleet.charged')]
+            expect(closed.outcome).toBe('cancelled')
+            expect(closed.billed).toBeGreaterThan(0)
+            if (!isStopped) {
+              expect(closed.billed).toBe(charged.cost)
+              expect(charged.outputTokens).toBeGreaterThanOrEqual(20)
+            }
+            expect(wire.of('attempt.ended')).toMatchObject([{ outcome: isStopped ? 'cancelled' : 'ok' }])
+          },
+        )
+      }
+    },
+  )
+
   behaviour(111, '`openrouter_metadata` with its header alone: which attempt succeeded, and all of them', async () => {
     const on = { 'X-OpenRouter-Metadata': 'Enabled' }
     const broken = { fault: 'outage', mode: 'status', status: 503 }

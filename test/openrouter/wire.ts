@@ -118,6 +118,33 @@ export class Wire {
     return this.ask('GET', path, headers, null)
   }
 
+  /** Ask on `/api/v1`, and hang up with the first bytes of the answer. */
+  leave(body: Fields): Promise<void> {
+    const bytes = JSON.stringify({ model: MODEL, messages: HELLO, ...body })
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json' }
+      const asked = httpRequest(`${this.origin}${CHAT}`, { method: 'POST', headers, agent: false }, (response) => {
+        response.on('error', () => {})
+        response.once('data', () => {
+          asked.destroy()
+          resolve()
+        })
+      })
+      asked.on('error', reject)
+      asked.end(bytes)
+    })
+  }
+
+  /** The first entry of a kind, as soon as it is there. Fails after five seconds. */
+  async until<Kind extends Entry['kind']>(kind: Kind): Promise<Extract<Entry, { kind: Kind }>> {
+    for (const deadline = performance.now() + 5_000; performance.now() < deadline;) {
+      const [entry] = this.of(kind)
+      if (entry) return entry
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    throw new Error(`no ${kind} came: ${this.entries.map((entry) => entry.kind).join(' ')}`)
+  }
+
   private ask(
     method: string,
     path: string,
