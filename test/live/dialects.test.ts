@@ -1,5 +1,5 @@
 /**
- * A fleet that speaks three dialects behind one gateway, for the official openai client: whoever serves, the caller
+ * A fleet that speaks all four dialects behind one gateway, for the official openai client: whoever serves, the caller
  * cannot tell; and whoever fails, another dialect takes over.
  */
 import OpenAI from 'openai'
@@ -15,6 +15,7 @@ const PROVIDERS = [
   ['openai', 'openai-chat'],
   ['anthropic', 'anthropic-messages'],
   ['google', 'gemini'],
+  ['acme', 'openai-responses'],
 ] as const
 
 const LATENCY = '{ ttft_p50: 20ms, ttft_p95: 20ms, tokens_per_second: 2000, speed_jitter: 0% }'
@@ -30,11 +31,11 @@ function scenarioWith(timeline: string, resilience: string): string {
     return `  ${provider}: { name: ${provider}, models: ['acme/large:beta'], provider: { order: [${order.join(', ')}] }, resilience: ${resilience} }`
   })
   return `
-name: three-dialects
-summary: One model at three providers, each with its own way of writing.
+name: four-dialects
+summary: One model at four providers, each with its own way of writing.
 duration: 1h
 fleet:
-  name: three
+  name: four
   endpoints:
 ${endpoints.join('\n')}
 policies:

@@ -21,6 +21,7 @@ const PROVIDERS = [
   ['openai', 'openai-chat'],
   ['anthropic', 'anthropic-messages'],
   ['google', 'gemini'],
+  ['acme', 'openai-responses'],
 ] as const
 const SPEED = 20
 const LATENCY = { ttft_p50: '200ms', ttft_p95: '200ms', prefill: '0ms', speed_jitter: 0, tokens_per_second: 100 }
