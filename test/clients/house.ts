@@ -2,6 +2,8 @@
 import { openScenario, type House } from '../live/lab.ts'
 
 export const KEY = 'sk-or-v1-default'
+/** Keys that the gateway itself turns away, by the status it does so with. */
+export const BAD_KEYS: Readonly<Record<number, string>> = { 401: 'sk-or-v1-nobody', 403: 'sk-or-v1-spent' }
 export const MODEL = 'acme/large'
 /** Its stream breaks off in the middle. */
 export const BROKEN = 'fault/cut'
@@ -40,7 +42,12 @@ export async function openHouse(): Promise<{ origin: string; close: () => Promis
           },
           ...FAILING,
         ],
-        gateway: { keys: [{ name: 'default', secret: KEY }] },
+        gateway: {
+          keys: [
+            { name: 'default', secret: KEY },
+            { name: 'spent', limit: '$0' },
+          ],
+        },
       },
       policies: { clients: { name: 'clients', models: [MODEL] } },
       workload: [

@@ -10,7 +10,7 @@ import { langchainOpenai, langchainOpenrouter } from './clients/langchain.ts'
 import { openaiAgents } from './clients/openai-agents.ts'
 import { openaiAt } from './clients/openai.ts'
 import { openrouterResponses, openrouterSdk } from './clients/openrouter-sdk.ts'
-import { failing, KEY, MODEL, openHouse } from './house.ts'
+import { BAD_KEYS, failing, KEY, MODEL, openHouse, STATUSES } from './house.ts'
 
 const CLIENTS: readonly Client[] = [
   openaiAt('/v1'),
@@ -46,20 +46,30 @@ async function cell(title: string, use: () => Promise<unknown>): Promise<string>
 }
 
 async function errors(client: Client, title: string, door: Door): Promise<string> {
-  const statuses = Object.entries(client.raises)
-  let good = 0
-  for (const [status, raised] of statuses) {
-    const stranger = { ...door, key: 'sk-or-v1-nobody' }
-    const asked = () => (status === '401' ? client.ask(stranger, MODEL) : client.ask(door, failing(Number(status))))
-    const result = await cell(`${title}, ${status}`, async () => {
-      const error = await errorOf(asked())
-      if (raised?.is(error)) return
-      const name = error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error)
-      throw new Error(`not ${raised?.name ?? 'known'}, but ${name}`)
-    })
-    if (result === 'ok') good += 1
+  let [good, all] = [0, 0]
+  for (const [text, raised] of Object.entries(client.raises)) {
+    const status = Number(text)
+    const key = BAD_KEYS[status]
+    const ways = [
+      ...(key === undefined ? [] : [{ from: 'the gateway', ask: () => client.ask({ ...door, key }, MODEL) }]),
+      ...(isStatus(status) ? [{ from: 'a provider', ask: () => client.ask(door, failing(status)) }] : []),
+    ]
+    for (const { from, ask } of ways) {
+      all += 1
+      const result = await cell(`${title}, ${status} of ${from}`, async () => {
+        const error = await errorOf(ask())
+        if (raised?.is(error)) return
+        const name = error instanceof Error ? `${error.constructor.name}: ${error.message}` : String(error)
+        throw new Error(`not ${raised?.name ?? 'known'}, but ${name}`)
+      })
+      if (result === 'ok') good += 1
+    }
   }
-  return `${good}/${statuses.length}`
+  return `${good}/${all}`
+}
+
+function isStatus(status: number): boolean {
+  return (STATUSES as readonly number[]).includes(status)
 }
 
 async function row(client: Client, door: Door): Promise<string[]> {
