@@ -121,6 +121,36 @@ test('without a model, those of the policy are meant', () =>
     }
   }))
 
+test('what it cost and how it was routed: where each skin has its place for it', () =>
+  onWire({}, async (wire) => {
+    const wanted = { 'x-openrouter-metadata': 'enabled' }
+    const message = { model: MODEL, max_tokens: 300, messages: HELLO }
+    const metadata = { requested: MODEL, attempt: 1, attempts: [{ provider: 'Alpha', model: MODEL, status: 200 }] }
+    const money = { cost: expect.any(Number) as number, is_byok: false }
+    const whole = await wire.post('/api/v1/messages', message, wanted)
+    expect(whole.json()).toMatchObject({ usage: { ...money, service_tier: 'standard' }, openrouter_metadata: metadata })
+    const streamed = dataOf((await wire.post('/api/v1/messages', { ...message, stream: true }, wanted)).text)
+    expect(streamed.at(-2)).toMatchObject({ type: 'message_delta', usage: money })
+    expect(streamed.at(-1)).toMatchObject({ type: 'message_stop', openrouter_metadata: metadata })
+
+    const asked = { model: MODEL, input: HELLO }
+    const response = {
+      service_tier: 'default',
+      openrouter_metadata: metadata,
+      usage: {
+        ...money,
+        cost_details: {
+          upstream_inference_input_cost: expect.any(Number) as number,
+          upstream_inference_output_cost: expect.any(Number) as number,
+        },
+      },
+    }
+    expect((await wire.post('/api/v1/responses', asked, wanted)).json()).toMatchObject(response)
+    const events = dataOf((await wire.post('/api/v1/responses', { ...asked, stream: true }, wanted)).text)
+    expect(events[0]).not.toHaveProperty('response.openrouter_metadata')
+    expect(events.at(-1)).toMatchObject({ type: 'response.completed', response })
+  }))
+
 test('conversations of all skins: one request to those who serve it', () =>
   onWire({}, async (wire) => {
     const asked: [path: string, body: object][] = [
@@ -139,3 +169,11 @@ test('conversations of all skins: one request to those who serve it', () =>
     )
     expect(new Set(wire.of('request.arrived').map(({ inputTokens }) => inputTokens)).size).toBe(1)
   }))
+
+/** The data of each event of a stream. */
+function dataOf(stream: string): unknown[] {
+  return stream
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice('data: '.length)) as unknown)
+}

@@ -33,13 +33,14 @@ import {
 import type { EdgeId } from '../edge.ts'
 import type { QuirkName } from '../quirk.ts'
 import { QuirkPen, type RewritingTable } from './_quirks.ts'
-import type { Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
+import type { Closing, Frame, RenderContext, Renderer, ResponseHead } from './_dialect.ts'
 import { edgeBody, edgeHeaders, isProviderClass, type Native, type Occasion } from '../natives/index.ts'
 import { retryAfterHeaders } from '../retry-after.ts'
 import { limitsIn } from './_limits.ts'
 import { EVENT_LENGTH_MAX, PORTAL_PAGE, PROXY_TEXT } from './_wire.ts'
 
 const NOTHING: Frame = { body: '', end: null }
+const NOTHING_MORE: Closing = { usage: {}, beside: {} }
 const JSON_PING = '\n' // White space before a JSON body keeps the connection alive, as DeepSeek does it.
 
 /** What a dialect's answers are made of, beyond their events. */
@@ -97,6 +98,13 @@ export abstract class AnswerRenderer implements Renderer {
       this.head = { status: 200, headers: {} }
       this.isHeadSent = true
     }
+  }
+
+  private ended: Closing | null = null
+
+  /** What OpenRouter says of an answer with its end. */
+  protected ending(): Closing {
+    return (this.ended ??= this.context.routed?.closing(this.usage) ?? NOTHING_MORE)
   }
 
   protected hasQuirk(name: QuirkName): boolean {

@@ -136,7 +136,7 @@ class MessagesRenderer extends AnswerRenderer {
     this.start()
     this.closeBlock()
     this.messageDelta(STOP_REASONS[reason])
-    this.event('message_stop', {})
+    this.event('message_stop', this.routing())
   }
 
   protected streamFailed(failed: Failed): void {
@@ -163,7 +163,17 @@ class MessagesRenderer extends AnswerRenderer {
   }
 
   private counts(): object {
-    return this.usage === null ? {} : usageFields(this.usage)
+    if (this.usage === null) return {}
+    const { usage, beside } = this.ending()
+    const { service_tier: tier } = beside as { service_tier?: unknown }
+    const served = tier === undefined ? {} : { service_tier: tier === 'default' ? 'standard' : tier }
+    return { ...usageFields(this.usage), ...usage, ...served }
+  }
+
+  /** How OpenRouter has routed it, where the caller wants to know. */
+  private routing(): object {
+    const { service_tier: _inUsage, ...rest } = this.ending().beside as { service_tier?: unknown }
+    return rest
   }
 
   protected wholeBody(reason: FinishReason, failed: Failed | null): string {
@@ -174,7 +184,13 @@ class MessagesRenderer extends AnswerRenderer {
       ...(text === '' ? [] : [{ type: 'text', text }]),
       ...this.collected().map(({ id, name, args }) => ({ type: 'tool_use', id, name, input: inputOf(args) })),
     ]
-    return JSON.stringify({ ...this.identity(), content, ...stopped(STOP_REASONS[reason]), usage: this.counts() })
+    return JSON.stringify({
+      ...this.identity(),
+      content,
+      ...stopped(STOP_REASONS[reason]),
+      usage: this.counts(),
+      ...this.routing(),
+    })
   }
 
   protected statusOf(failed: Failed): number {

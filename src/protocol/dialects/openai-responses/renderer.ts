@@ -11,8 +11,9 @@
  */
 import type { Closed, Content, Failed, FinishReason, Signal, ToolDelta, Usage } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
-import type { Frame, RenderContext, Renderer, ToldError } from '../_dialect.ts'
+import type { Closing, Frame, RenderContext, Renderer, ToldError } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
+import { recordOf } from '../_wire.ts'
 import { ENDED_BADLY, errorBody, errorInResponse, isLength, WORDING } from './errors.ts'
 import { RESPONSES_QUIRKS } from './quirks.ts'
 
@@ -109,6 +110,7 @@ class ResponsesRenderer extends AnswerRenderer {
   private response(status: Status, output: readonly object[] = [], more: object = {}): object {
     const { id, model, createdAtSeconds, providerName } = this.context
     const createdAt = Math.floor(createdAtSeconds)
+    const closing = status === 'in_progress' ? BEGUN : this.ending()
     return {
       id,
       object: 'response',
@@ -140,10 +142,14 @@ class ResponsesRenderer extends AnswerRenderer {
       frequency_penalty: null,
       presence_penalty: null,
       truncation: 'disabled',
-      usage: this.usage === null ? null : usageFields(this.usage),
+      usage:
+        this.usage === null
+          ? null
+          : { ...usageFields(this.usage), ...costFields(closing.usage as Readonly<Record<string, unknown>>) },
       user: null,
       metadata: {},
       ...this.context.echo,
+      ...closing.beside,
       ...more,
     }
   }
@@ -266,6 +272,7 @@ class ResponsesRenderer extends AnswerRenderer {
   }
 }
 
+const BEGUN: Closing = { usage: {}, beside: {} }
 const CUT_SHORT: Signal = { type: 'finished', reason: 'length' }
 
 const ID_PREFIX = { reasoning: 'rs', message: 'msg', function_call: 'fc' } as const
@@ -301,4 +308,14 @@ function usageFields({ inputTokens, outputTokens, cachedInputTokens = 0, written
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: inputTokens + outputTokens,
   }
+}
+
+/** What it cost, in the words that this API has for input and output. */
+function costFields(usage: Readonly<Record<string, unknown>>): object {
+  const { cost_details: details, ...rest } = usage
+  const known = recordOf(details)
+  if (!known) return rest
+  const { upstream_inference_prompt_cost: input, upstream_inference_completions_cost: output, ...others } = known
+  const renamed = { ...others, upstream_inference_input_cost: input, upstream_inference_output_cost: output }
+  return { ...rest, cost_details: renamed }
 }
