@@ -200,6 +200,7 @@ export class Engine {
     })
     this.upstream = new Upstream({
       endpoints: spec.endpoints,
+      models: spec.gateway.models,
       servers: this.servers,
       ...(options.surroundings && { surroundings: options.surroundings }),
       arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, this.fromFleet),

@@ -6,6 +6,7 @@
 import { at, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
+  isRouterModel,
   PLAIN_TRAITS,
   readModelName,
   requestId,
@@ -16,6 +17,7 @@ import {
   type Caller,
   type CallFailure,
   type Conversation,
+  type Effort,
   type ErrorClass,
   type FinishReason,
   type GatewaySpec,
@@ -46,6 +48,7 @@ interface About {
   readonly traits: RequestTraits
   readonly caller: Caller | null
   readonly conversation: Conversation | null
+  readonly effort: Effort | null
 }
 
 interface Guest {
@@ -105,7 +108,14 @@ export class Outside {
     const traits = this.traitsOf(headers)
     if ('status' in traits) return traits
     const caller = this.callerOf(headers)
-    return this.admit(wire, half, policy, named, { traits, caller, conversation: ask?.conversation ?? null }, now)
+    return this.admit(
+      wire,
+      half,
+      policy,
+      named,
+      { traits, caller, conversation: ask?.conversation ?? null, effort: ask?.effort ?? null },
+      now,
+    )
   }
 
   /**
@@ -120,7 +130,10 @@ export class Outside {
   ): RequestHalf | CallFailure | null {
     const { models } = wire
     const isOffered = (model: string): boolean => this.options.offers.some((offer) => offer.model === model)
-    const strange = models.find((name) => !isOffered(readModelName(name, isOffered).model))
+    const strange = models.find((name) => {
+      const { model } = readModelName(name, isOffered)
+      return !isOffered(model) && (ask === null || !isRouterModel(model))
+    })
     if (strange !== undefined)
       return ask === null ? unknownToOpenAi(strange) : refusal(`${strange} is not a valid model ID`)
     const problem = ask === null && wire.provider !== null ? providerProblem(wire.provider) : null
@@ -170,7 +183,7 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller, conversation }: About,
+    { traits, caller, conversation, effort }: About,
     now: Millis,
   ): Call {
     const { workflows, record, rng } = this.options
@@ -181,6 +194,7 @@ export class Outside {
     const asked = requestFromOutside(wire, traits, workflow, id, ordinal, rng)
     const request = conversation === null ? asked : { ...asked, conversation }
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
+    if (effort !== null) call.effort = effort
     this.guests.set(call, {
       arrivedAt: now,
       workflow,

@@ -6,15 +6,17 @@
 import type { LookupFunction } from 'node:net'
 import type { Pool } from 'undici'
 import { at } from '../base/index.ts'
-import type { AttemptHandle, EndpointSpec, Signal } from '../protocol/index.ts'
+import type { AttemptHandle, EndpointSpec, ModelsSpec, Signal } from '../protocol/index.ts'
 import { dialectOf, type WireRequest } from '../protocol/dialects/index.ts'
 import { Exchange } from './exchange.ts'
 import { addressed, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
 import { pool } from './upstream-pool.ts'
-import { fitted } from './wire.ts'
+import { fitted, withEffort } from './wire.ts'
 
 export interface UpstreamOptions {
+  /** What is known of models: reasoning is asked of them as they take it. */
+  readonly models: ModelsSpec
   readonly endpoints: readonly EndpointSpec[]
   readonly servers: FleetServers
   /** What real endpoints need. Default: no keys, and nobody beyond this machine. */
@@ -57,7 +59,7 @@ export class Upstream {
 
   /** Send an attempt on its way. Returns the body that went out. */
   dispatch(attempt: AttemptHandle, wire: WireRequest): string {
-    const { endpoints, surroundings = NO_SURROUNDINGS } = this.options
+    const { endpoints, models, surroundings = NO_SURROUNDINGS } = this.options
     const spec = at(endpoints, attempt.endpoint)
     const dialect = dialectOf(spec.dialect)
     const { stream } = attempt.request
@@ -69,7 +71,13 @@ export class Upstream {
     })
     const model = spec.upstream_model ?? spec.model
     const fit = wire.isAdaptable ? fitted(wire, at(this.supported, attempt.endpoint)) : wire
-    const asked = { ...fit, models: [model], provider: null, stream, streamOptionsIncludeUsage: stream }
+    const asked = {
+      ...withEffort(fit, models[spec.model]),
+      models: [model],
+      provider: null,
+      stream,
+      streamOptionsIncludeUsage: stream,
+    }
     const request = dialect.encodeRequest(asked)
     if (isExternal(spec)) {
       this.exchanges.set(attempt, { exchange, mark: null })

@@ -3,10 +3,14 @@
  */
 import { hashName, type Rng } from '../base/index.ts'
 import {
+  effortProblem,
+  EFFORTS,
+  nearestEffort,
   promptBytes,
   promptTokens,
   weatherOf,
   type ChatRequest,
+  type ModelFacts,
   type RequestHalf,
   type RequestShape,
   type RequestTraits,
@@ -74,6 +78,19 @@ export function fitted(wire: WireRequest, supported: ReadonlySet<string>): WireR
     toolChoice: hasTools && supported.has('tool_choice') ? wire.toolChoice : 'auto',
     ...(!hasFormat && { responseFormat: 'text', responseSchema: null }),
   }
+}
+
+/** A request with the effort of reasoning that comes nearest to what was asked, where the model does not take that. */
+export function withEffort(wire: WireRequest, facts: ModelFacts | undefined): WireRequest {
+  const { reasoning, reasoning_effort: short } = wire.parameters
+  const long = (reasoning as { readonly effort?: unknown } | null | undefined)?.effort
+  const effort = EFFORTS.find((known) => known === (long ?? short))
+  if (effort === undefined || effortProblem(effort, facts) === null) return wire
+  const nearest = nearestEffort(effort, facts?.reasoning?.efforts ?? [])
+  const { reasoning: _, reasoning_effort: __, ...parameters } = wire.parameters
+  if (nearest === null) return { ...wire, parameters }
+  if (long === undefined) return { ...wire, parameters: { ...parameters, reasoning_effort: nearest } }
+  return { ...wire, parameters: { ...parameters, reasoning: { ...(reasoning as object), effort: nearest } } }
 }
 
 /** The longest text gives, from its end: what is compressed is the document, not the question about it. */

@@ -32,3 +32,22 @@ export function readModelName(name: string, isOffered: (model: string) => boolea
   }
   return { model, suffixes }
 }
+
+/** Names that stand for a choice among models, made for each request (openrouter.md §2.5). */
+export const ROUTER_MODEL_NAMES = [
+  'openrouter/auto', 'openrouter/auto-beta', 'openrouter/free', 'openrouter/pareto-code',
+] as const // prettier-ignore
+
+const LATEST = /^~([^/]+)\/(.+)-latest$/
+
+/** The family that `~author/family-latest` names; null for any other name. */
+export function readLatest(name: string): { readonly author: string; readonly family: string } | null {
+  const [, author, family] = LATEST.exec(name) ?? []
+  return author === undefined || family === undefined ? null : { author, family }
+}
+
+/** Whether a name, its dynamic suffixes apart, stands for a choice. */
+export function isRouterModel(name: string): boolean {
+  const { model } = readModelName(name)
+  return (ROUTER_MODEL_NAMES as readonly string[]).includes(model) || readLatest(model) !== null
+}

@@ -4,6 +4,7 @@
 import { hashName, mix32, type Millis } from '../base/index.ts'
 import type { ToolChoice } from './catalogue.ts'
 import type { Modality } from './contract/index.ts'
+import type { Effort } from './contract/model-facts.ts'
 import type { ErrorClass } from './error-class.ts'
 import type { FailureDetail } from './failure-detail.ts'
 import type { NanoDollars } from './price.ts'
@@ -166,6 +167,10 @@ export interface Call {
   half: RequestHalf | null
   /** What stages of the gateway did to it, in order. Absent: nothing. */
   pipeline?: readonly PipelineStep[]
+  /** The effort of reasoning that it asks for; null where that was taken back. Absent: it does not say. */
+  effort?: Effort | null
+  /** The router model that chose its models, and what its choice is called. Absent: nobody did. */
+  chosenBy?: { readonly name: string; readonly strategy: 'auto' | 'free' | 'pareto' | 'latest' }
   /** Filled in by the router. */
   summary: CallSummary | null
   /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */
@@ -199,6 +204,8 @@ export interface RequestWishes {
   readonly cache_ttl_seconds?: number | null | undefined
   /** What the application calls itself: its `HTTP-Referer`. */
   readonly app?: string | null | undefined
+  /** Settings of reasoning; what stands here beside the effort is passed on unread. */
+  readonly reasoning?: { readonly effort?: Effort | null | undefined } | null | undefined
 }
 
 /** What a stage of the gateway did to a call; only those that did something are told. */

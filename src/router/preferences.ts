@@ -3,6 +3,7 @@
  */
 import { z } from 'zod'
 import {
+  EFFORTS,
   MODELS_MAX,
   QUANTIZATIONS,
   RESPONSE_CACHE_TTL_MAX,
@@ -170,6 +171,10 @@ export const wishFields = {
       description: 'What the application calls itself: `HTTP-Referer` on the wire. Some free endpoints look at it.',
       examples: ['https://cline.bot'],
     }),
+  reasoning: z
+    .looseObject({ effort: z.enum(EFFORTS).nullish().meta({ description: 'How much it may think.' }) })
+    .nullish()
+    .meta({ description: 'Settings of reasoning.', examples: [{ effort: 'high' }] }),
 }
 
 /** The request half alone: what crosses the wire with each request, and what the router plans by. */

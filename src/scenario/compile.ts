@@ -8,6 +8,7 @@ import type { GateSpec, IsLegal, SourceText, Status } from '../gates/index.ts'
 import type { Directory, WindowName } from '../ledger/index.ts'
 import {
   endpointId,
+  isRouterModel,
   offerOf,
   withByok,
   type EndpointSpec,
@@ -105,6 +106,10 @@ export function compile(parts: Parts): Compiled {
 
   const ladders = drafts.map(({ policy }) => (policies[policy]?.resilience.degrade ?? []).map(({ rung }) => rung))
 
+  // A router model may choose any.
+  const models = [...new Set(endpoints.map(({ model }) => model))]
+  const reach = policies.map((policy) => (policy.models.some(isRouterModel) ? { ...policy, models } : policy))
+
   const compiled: CompiledScenario = {
     file,
     sources,
@@ -128,11 +133,11 @@ export function compile(parts: Parts): Compiled {
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),
-    isLegal: legality(policies, workflowPolicies, endpoints, fleet.gateway),
+    isLegal: legality(reach, workflowPolicies, endpoints, fleet.gateway),
   }
   const warnings = () => {
     const foresight = new Foresight(scenario.seed, scenario.duration, workflows)
-    const named = { policies, policyNames, workflowPolicies, windows, timeline }
+    const named = { policies: reach, policyNames, workflowPolicies, windows, timeline }
     return emptiness({ scenario, endpoints, gateway: fleet.gateway, ...named, foresight })
   }
   return { compiled, misfits, warnings }

@@ -3,6 +3,7 @@ import { at, didYouMean } from '../base/index.ts'
 import {
   DEFAULT_WORKSPACE,
   endpointId,
+  isRouterModel,
   presetReference,
   readModelName,
   tagOf,
@@ -153,6 +154,10 @@ export function checkPolicies(
         if (use.models.findIndex((other) => readModelName(other, isOffered).model === id) < number) {
           const message = `"${id}" is in the list already: a fallback goes on to another model, and never back`
           misfits.push({ path: where, message, fix: 'remove it' })
+        } else if (isRouterModel(model)) {
+          if (policy.rules.length === 0 && policy.resilience.degrade === undefined) return
+          const message = `"${model}" chooses models, and so do the rules and the ladder of this policy`
+          misfits.push({ path: where, message, fix: 'keep the one or the other' })
         } else if (!models.includes(id)) {
           misfits.push({ path: where, ...unknown('model', model, models, 'the fleet') })
         }

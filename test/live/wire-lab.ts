@@ -94,6 +94,7 @@ export class WireLab {
       onLeft: cancel,
     })
     this.upstream = new Upstream({
+      models: {},
       endpoints,
       servers: this.servers,
       arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, fromFleet),

@@ -11,6 +11,7 @@ import './failover.ts'
 import './plugins.ts'
 import './presets.ts'
 import './requests.ts'
+import './routers.ts'
 import './skins.ts'
 import './streaming.ts'
 

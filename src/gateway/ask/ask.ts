@@ -4,11 +4,13 @@
  */
 import { hashName } from '../../base/index.ts'
 import {
+  EFFORTS,
   MODELS_MAX,
   SESSION_ID_MAX,
   type CallFailure,
   type Choices,
   type Conversation,
+  type Effort,
   type RequestWishes,
 } from '../../protocol/index.ts'
 import { providerPreferencesSchema } from '../../router/index.ts'
@@ -19,6 +21,8 @@ export interface Ask {
   /** null: nothing. */
   readonly wishes: RequestWishes | null
   readonly conversation: Conversation | null
+  /** The effort of reasoning; null where it does not say. */
+  readonly effort: Effort | null
   /** `debug.echo_upstream_body`, of a stream. */
   readonly echoesUpstream: boolean
   /** Whether the answer is to tell how it was routed (openrouter.md §4.10). */
@@ -136,6 +140,7 @@ export function askOf(parameters: Fields, stream: boolean, headers: Headers): As
   return {
     wishes: wishesOf(parameters),
     conversation: conversationOf(parameters, headers),
+    effort: effortOf(parameters),
     echoesUpstream: stream && fieldsOf(debug)?.['echo_upstream_body'] === true,
     tellsRouting: METADATA_HEADERS.some((name) => textOf(headers[name])?.toLowerCase() === 'enabled'),
   }
@@ -160,6 +165,11 @@ function wishesOf(fields: Fields): RequestWishes | null {
   let wishes: Record<string, unknown> | null = null
   for (const name of WISHES) if (fields[name] != null) (wishes ??= {})[name] = fields[name]
   return wishes
+}
+
+function effortOf(fields: Fields): Effort | null {
+  const effort = fieldsOf(fields['reasoning'])?.['effort'] ?? fields['reasoning_effort']
+  return EFFORTS.find((known) => known === effort) ?? null
 }
 
 /** The body's `session_id` goes before the header's, and `prompt_cache_key` comes last (openrouter.md §6.2). */

@@ -2,7 +2,7 @@
  * What the fields of a request at `/api/v1` may be (openrouter.md §4.1). Checked by hand and not by a schema: every
  * request comes through here, and most have three fields. Null counts as absent; names that are not here may be anything.
  */
-import { SERVICE_TIERS, SESSION_ID_MAX } from '../../protocol/index.ts'
+import { EFFORTS, SERVICE_TIERS, SESSION_ID_MAX } from '../../protocol/index.ts'
 
 /** What a value should have been; null where it is. */
 export type Check = (value: unknown) => string | null
@@ -14,7 +14,6 @@ const STOPS_MAX = 4
 const TOOLS_MAX = 128
 const NAME_MAX = 256
 const BIAS_MAX = 100
-const EFFORTS = ['max', 'xhigh', 'high', 'medium', 'low', 'minimal', 'none'] as const
 
 export type Fields = Readonly<Record<string, unknown>>
 

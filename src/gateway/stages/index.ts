@@ -3,5 +3,6 @@ import type { StageMaker } from '../stage.ts'
 import { account } from './account.ts'
 import { keys } from './keys.ts'
 import { responseHealing } from './response-healing.ts'
+import { routerModels } from './router-models.ts'
 
-export const STAGES: readonly StageMaker[] = [keys, account, responseHealing]
+export const STAGES: readonly StageMaker[] = [keys, account, routerModels, responseHealing]

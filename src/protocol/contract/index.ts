@@ -19,6 +19,7 @@ export * from './choices.ts'
 export * from './constants.ts'
 export * from './credits.ts'
 export * from './keys.ts'
+export * from './model-facts.ts'
 export * from './models.ts'
 export * from './plugins.ts'
 export * from './presets.ts'
@@ -43,6 +44,10 @@ export const gatewaySchema = z.strictObject({
     description: 'API keys of the gateway. Absent: anybody may call.',
     examples: [[{ name: 'support', limit: '$5', limit_reset: 'monthly' }]],
   }),
+  models: modelsSchema.default({}).meta({
+    description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',
+    examples: [{ 'meta-llama/llama-3.3-70b': { distillable: true } }],
+  }),
   plugins: pluginsSchema.prefault({}).meta({
     description: 'Plugins that are on for every request. Absent: those that requests ask for.',
     examples: [{ defaults: [{ id: 'response-healing' }] }],
@@ -54,10 +59,6 @@ export const gatewaySchema = z.strictObject({
   account: accountSchema.optional().meta({
     description: 'The account that requests belong to. Absent: nobody’s, without credits or settings.',
     examples: [{ credits: '$10', allowed_providers: ['openai', 'azure'], zdr: true }],
-  }),
-  models: modelsSchema.default({}).meta({
-    description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',
-    examples: [{ 'meta-llama/llama-3.3-70b': { distillable: true } }],
   }),
 })
 

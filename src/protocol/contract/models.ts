@@ -1,6 +1,7 @@
 /** Facts about models that hold wherever they are served: `gateway: { models: { <id>: … } }`. */
 import { z } from 'zod'
 import { utcInstant } from './calendar.ts'
+import { routerFacts } from './model-facts.ts'
 
 /** What a prompt or an answer can hold. Files are read by the gateway, whoever serves. */
 export const MODALITIES = ['text', 'image', 'audio', 'file', 'video'] as const
@@ -47,6 +48,7 @@ const modelFacts = z.strictObject({
     .optional()
     .meta({ description: 'The day it leaves the catalogue.', examples: ['2027-01-31'] }),
   hugging_face_id: z.string().min(1).max(128).optional().meta({ description: 'Where its weights are.' }),
+  ...routerFacts,
 })
 
 export const modelsSchema = z.record(z.string().min(1).max(128), modelFacts)
