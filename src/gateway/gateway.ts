@@ -10,10 +10,18 @@
  */
 import type { Machine, Millis } from '../base/index.ts'
 import type { CallClosed, CallOutcome, Out } from '../ledger/index.ts'
-import type { Call, CallFailure, GatewaySpec } from '../protocol/index.ts'
+import {
+  STATUS_OF,
+  type Call,
+  type CallFailure,
+  type CallSummary,
+  type ErrorClass,
+  type GatewaySpec,
+} from '../protocol/index.ts'
 import { Router, type RouterCommand, type RouterEvent, type RouterOptions } from '../router/index.ts'
 import type { Accounts } from './accounts.ts'
-import type { CallerCommand, Halt, Stage } from './stage.ts'
+import { Errand, WAITING } from './errand.ts'
+import type { CallerCommand, Ending, Stage } from './stage.ts'
 import { STAGES } from './stages/index.ts'
 
 export interface GatewayOptions extends RouterOptions {
@@ -44,6 +52,8 @@ export class Gateway implements GatewayMachine {
   /** Where the event under way wants its commands and entries, and its instant. */
   private outer: Out<RouterCommand> = NOWHERE
   private now: Millis = 0
+  /** What is being fetched for calls that wait; by the attempt, which is the errand itself. */
+  private readonly errands = new Set<Errand>()
   private readonly inner: Out<RouterCommand> = {
     push: (command) => this.pushed(command),
     record: (entry) => this.outer.record(entry),
@@ -59,28 +69,89 @@ export class Gateway implements GatewayMachine {
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
     this.outer = out
     this.now = now
-    if (event.type === 'call.arrived') this.arrive(event.call, now)
-    else this.router.handle(event, now, this.inner)
+    if (event.type === 'call.arrived') this.arrive(event.call, 0, now)
+    else if (this.errands.size === 0 || !this.isOfErrand(event, now)) this.router.handle(event, now, this.inner)
     this.outer = NOWHERE
   }
 
   wakeAt(): Millis {
-    return this.router.wakeAt()
+    let next = this.router.wakeAt()
+    for (const { until } of this.errands) next = Math.min(next, until)
+    return next
   }
 
   get inFlight(): number {
-    return this.router.inFlight
+    return this.router.inFlight + this.errands.size
   }
 
-  private arrive(call: Call, now: Millis): void {
-    for (let passed = 0; passed < this.stages.length; passed += 1) {
+  private arrive(call: Call, from: number, now: Millis): void {
+    for (let passed = from; passed < this.stages.length; passed += 1) {
       const halt = this.stages[passed]?.admit?.(call, now) ?? null
       if (halt === null) continue
-      this.close(call, halt, passed, now)
+      if (halt.do === 'fetch') this.send(new Errand(call, halt.errand, passed, now))
+      else this.close(call, halt, passed, now)
       return
     }
     this.router.handle({ type: 'call.arrived', call }, now, this.inner)
   }
+
+  // ── errands ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private send(errand: Errand): void {
+    errand.owner.slot = WAITING
+    this.errands.add(errand)
+    this.outer.push({ type: 'attempt.dispatch', attempt: errand })
+  }
+
+  /** Whether an event is about an errand alone. */
+  private isOfErrand(event: RouterEvent, now: Millis): boolean {
+    switch (event.type) {
+      case 'attempt.signalled':
+        if (!(event.attempt instanceof Errand)) return false
+        if (this.errands.has(event.attempt) && event.attempt.hear(event.signals)) this.goOn(event.attempt, now)
+        return true
+      case 'wake':
+        for (const errand of this.errands) {
+          if (errand.until > now) continue
+          this.outer.push({ type: 'attempt.cancel', attempt: errand })
+          this.goOn(errand, now)
+        }
+        return false
+      case 'call.cancelled': {
+        const errand = [...this.errands].find(({ owner }) => owner === event.call)
+        if (errand === undefined) return false
+        this.errands.delete(errand)
+        this.outer.push({ type: 'attempt.cancel', attempt: errand })
+        this.leave(event.call, event.class, errand.passed, now)
+        return true
+      }
+      default:
+        return 'call' in event && event.call.slot === WAITING
+    }
+  }
+
+  /** The errand is over, and the call passes the stages that are left. */
+  private goOn(errand: Errand, now: Millis): void {
+    const { owner, passed } = errand
+    this.errands.delete(errand)
+    owner.slot = -1
+    const halt = errand.finish(now)
+    if (halt === null) this.arrive(owner, passed + 1, now)
+    else if (halt.do === 'fetch') this.send(new Errand(owner, halt.errand, passed, now))
+    else this.close(owner, halt, passed, now)
+  }
+
+  /** The caller has left, or the gateway went down under it, while it waited. */
+  private leave(call: Call, errorClass: ErrorClass, passed: number, now: Millis): void {
+    call.slot = -1
+    call.summary = { ...NOTHING_DONE, asked: call.request }
+    const failure = { class: errorClass, status: STATUS_OF[errorClass] }
+    this.outer.record(closedEntry(call, 'cancelled', failure, -1, now))
+    this.relay({ type: 'client.left', call }, passed, now)
+    this.settle(call, passed, now)
+  }
+
+  // ── what is for a caller ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** What the router wants done; what is for a caller passes the stages. */
   private pushed(command: RouterCommand): void {
@@ -114,18 +185,11 @@ export class Gateway implements GatewayMachine {
   }
 
   /** A call that a stage has stopped is over. */
-  private close(call: Call, halt: Halt, passed: number, now: Millis): void {
+  private close(call: Call, halt: Ending, passed: number, now: Millis): void {
     const isAnswered = halt.do === 'answer'
     const servedBy = isAnswered ? halt.servedBy : -1
-    call.summary = {
-      attempts: 0,
-      firstChoice: -1,
-      servedBy,
-      billed: 0,
-      rung: 0,
-      asked: call.request,
-      delivery: isAnswered ? 'answer' : 'none',
-    }
+    const delivery = isAnswered ? 'answer' : 'none'
+    call.summary = { ...NOTHING_DONE, servedBy, asked: call.request, delivery }
     const { failure, outcome } = isAnswered ? ANSWERED : { failure: halt.failure, outcome: 'failed' as const }
     this.outer.record(closedEntry(call, outcome, failure, servedBy, now))
     const command: CallerCommand = isAnswered
@@ -136,12 +200,22 @@ export class Gateway implements GatewayMachine {
   }
 }
 
+/** What comes of a call that never reached the router. */
+const NOTHING_DONE: Omit<CallSummary, 'asked'> = {
+  attempts: 0,
+  firstChoice: -1,
+  servedBy: -1,
+  billed: 0,
+  rung: 0,
+  delivery: 'none',
+}
+
 const ANSWERED = { failure: null, outcome: 'ok' } as const
 
 function closedEntry(
   { request, number }: Call,
   outcome: CallOutcome,
-  failure: CallFailure | null,
+  failure: Pick<CallFailure, 'class' | 'status'> | null,
   servedBy: number,
   now: Millis,
 ): CallClosed {

@@ -6,10 +6,12 @@
  * It imports base, protocol, the entry types of ledger, and the router. It never sees a socket, a clock or a dialect.
  */
 export * from './catalogue.ts'
+export * from './content-filters.ts'
 export * from './error-shapes.ts'
 export * from './errors.ts'
 export * from './account-pages.ts'
 export * from './gateway.ts'
+export * from './guardrails.ts'
 export * from './presets.ts'
 export * from './receipt.ts'
 export * from './routing.ts'

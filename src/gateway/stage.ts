@@ -10,6 +10,7 @@
  */
 import type { Millis, Rng } from '../base/index.ts'
 import type { Call, CallFailure, GatewaySpec, Offer, Signal } from '../protocol/index.ts'
+import type { Errands } from './errand.ts'
 import type { Policy, RouterCommand } from '../router/index.ts'
 import type { Accounts } from './accounts.ts'
 
@@ -19,8 +20,10 @@ export type CallerCommand = Extract<
   { readonly type: 'client.write' | 'client.end' | 'client.fail' | 'client.left' }
 >
 
-/** Where a call stops, short of the router. */
-export type Halt =
+/** Where a call stops, short of the router: for good, or until something is fetched. */
+export type Halt = Ending | { readonly do: 'fetch'; readonly errand: Errands }
+
+export type Ending =
   | { readonly do: 'refuse'; readonly failure: CallFailure }
   /** A whole answer, its end included. `servedBy`: the endpoint whose words they are; -1 for nobody's. */
   | { readonly do: 'answer'; readonly signals: readonly Signal[]; readonly servedBy: number }

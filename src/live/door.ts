@@ -2,6 +2,7 @@
  * A door of the gateway: what is asked there (a skin), and in whose way (a surface). Under `/v1` a body is what the
  * maker of the skin says it is; under `/api/v1` it is OpenRouter's, checked before a dialect reads it.
  */
+import { createHash } from 'node:crypto'
 import { askOf, askProblem, chatProblem, presetBody, refusal, withoutOwn, type Ask } from '../gateway/index.ts'
 import type { CallFailure, GatewaySpec } from '../protocol/index.ts'
 import {
@@ -57,7 +58,15 @@ export function enter(
   if (problem !== null) return problem
   const fields = value as Fields
   const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : named(fields), headers, url)
-  return isRequestProblem(wire) ? refusal(wire.problem) : entry(skin, wire, fields, headers)
+  return isRequestProblem(wire) ? refusal(wire.problem) : hashed(entry(skin, wire, fields, headers), skin, fields)
+}
+
+/** What asks for the response cache is known by its body, as it was written, and by what it was asked at. */
+function hashed(entered: Entry, { path }: Skin, body: Fields): Entry {
+  const { ask } = entered
+  if (ask?.cache == null) return entered
+  const hash = createHash('sha256').update(path).update(JSON.stringify(body)).digest('hex')
+  return { ...entered, ask: { ...ask, cache: { ...ask.cache, body: hash } } }
 }
 
 export function isTurnedAway(entered: Entry | CallFailure): entered is CallFailure {

@@ -13,6 +13,7 @@ import {
   AccountPages,
   Catalogue,
   gatewayOf,
+  Guardrails,
   receiptOf,
   routingOf,
   Statistics,
@@ -51,6 +52,7 @@ import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { KeepAlive, type Pulse } from './keep-alive.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
+import { screenRequest, type ScreenedRequest } from './screening.ts'
 import { endsExchange, Upstream } from './upstream.ts'
 import type { Speaker } from './voice.ts'
 import { degraded, wireRequestOf } from './wire.ts'
@@ -126,6 +128,7 @@ export class Engine {
   private readonly echoing = new WeakMap<ChatRequest, Echo[]>()
   private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
   private readonly wires = new WeakMap<ChatRequest, WireRequest>()
+  private readonly guardrails: Guardrails
   private readonly failures = new WeakMap<Call, CallFailure>()
   private readonly atGateway = new Map<Call, AtGateway>()
   /** Calls that a gateway fault turns away, with what they are to be answered. */
@@ -164,6 +167,7 @@ export class Engine {
       grain: 'chunk',
       epoch: spec.gateway.epoch,
     })
+    this.guardrails = new Guardrails(spec.gateway)
     this.router = gatewayOf({
       gateway: spec.gateway,
       offers: spec.offers,
@@ -442,13 +446,22 @@ export class Engine {
       return
     }
     this.loop.enter((now) => {
-      const call = known ?? this.callFromOutside(visitor, now)
+      const { wire, labels } = known ? { wire: visitor.wire, labels: [] } : this.screened(visitor)
+      const screened = wire === visitor.wire ? visitor : { ...visitor, wire }
+      const call = known ?? this.callFromOutside(screened, now)
       if (call === null) return
+      if (labels.length > 0) call.contains = labels
       if (known && promptTokens(visitor.wire.promptBytes) !== known.request.inputTokens) {
         this.note('the size of a prompt on the wire was not what the workload meant')
       }
-      this.admit(call, visitor, now)
+      this.admit(call, screened, now)
     })
+  }
+
+  /** What of a stranger's text its guardrails let through. */
+  private screened({ wire, headers }: Visitor): ScreenedRequest {
+    const filters = this.guardrails.filtersFor(this.outside.callerOf(headers))
+    return filters.length === 0 ? { wire, labels: [] } : screenRequest(wire, filters)
   }
 
   private admit(call: Call, visitor: Visitor, now: Millis): void {
@@ -639,6 +652,17 @@ export class Engine {
       'x-squall-attempts': String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1),
       'x-squall-endpoint': offer?.id ?? '',
       'x-squall-call': String(call.number),
+      ...this.cacheHeadersOf(call),
+    }
+  }
+
+  private cacheHeadersOf({ cached }: Call): Record<string, string> {
+    if (cached === undefined) return {}
+    const { status, ageMs, ttlMs } = cached
+    return {
+      'x-openrouter-cache-status': status,
+      'x-openrouter-cache-ttl': String(Math.floor(ttlMs / 1_000)),
+      ...(status === 'HIT' && { 'x-openrouter-cache-age': String(Math.floor(ageMs / 1_000)) }),
     }
   }
 

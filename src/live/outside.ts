@@ -13,6 +13,7 @@ import {
   saysSomething,
   UNKNOWN_KEY,
   usabilityOf,
+  type CacheWish,
   type Call,
   type Caller,
   type CallFailure,
@@ -49,6 +50,7 @@ interface About {
   readonly caller: Caller | null
   readonly conversation: Conversation | null
   readonly effort: Effort | null
+  readonly cache: CacheWish | null | undefined
 }
 
 interface Guest {
@@ -113,7 +115,7 @@ export class Outside {
       half,
       policy,
       named,
-      { traits, caller, conversation: ask?.conversation ?? null, effort: ask?.effort ?? null },
+      { traits, caller, conversation: ask?.conversation ?? null, effort: ask?.effort ?? null, cache: ask?.cache },
       now,
     )
   }
@@ -170,7 +172,7 @@ export class Outside {
   }
 
   /** Whose key came with it, where the gateway has keys. */
-  private callerOf(headers: HeaderBag): Caller | null {
+  callerOf(headers: HeaderBag): Caller | null {
     const { keys } = this.options.gateway
     const secret = secretOf(headers)
     if (keys === undefined || secret === undefined) return null
@@ -183,7 +185,7 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller, conversation, effort }: About,
+    { traits, caller, conversation, effort, cache }: About,
     now: Millis,
   ): Call {
     const { workflows, record, rng } = this.options
@@ -195,6 +197,7 @@ export class Outside {
     const request = conversation === null ? asked : { ...asked, conversation }
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     if (effort !== null) call.effort = effort
+    if (cache !== undefined) call.cache = cache
     this.guests.set(call, {
       arrivedAt: now,
       workflow,

@@ -46,6 +46,8 @@ export interface RequestTraits {
   readonly tenant: string
   /** 0 is the most important; load is shed from the highest number down. */
   readonly priority: number
+  /** What its text holds that filters of guardrails look for, by label. Absent: nothing. */
+  readonly contains?: readonly string[]
 }
 
 export const PLAIN_TRAITS: RequestTraits = {
@@ -93,6 +95,8 @@ export interface ChatRequest {
   readonly session: SessionTurn | null
   /** How a caller names the conversation. Absent: not at all. */
   readonly conversation?: Conversation
+  /** Number of the question, where the same is asked again and again. Absent: it is asked once. */
+  readonly question?: number
   /** The request as it was asked, where a rung of a degradation ladder has changed it since. */
   readonly original?: ChatRequest
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
@@ -153,7 +157,8 @@ export const UNKNOWN_KEY = -1
  * The router fills in the summary when it closes the call, so that whoever holds the handle can tell the story.
  */
 export interface Call {
-  readonly request: ChatRequest
+  /** The gateway may put another in its place, before the router sees it. */
+  request: ChatRequest
   /** 0 for the first call of a request, then counting. */
   readonly number: number
   /** Index of the policy that applies. */
@@ -169,12 +174,48 @@ export interface Call {
   pipeline?: readonly PipelineStep[]
   /** The effort of reasoning that it asks for; null where that was taken back. Absent: it does not say. */
   effort?: Effort | null
+  /** What filters of guardrails found in its text. Absent: what the workload declares. */
+  contains?: readonly string[]
+  /** What it wants of the response cache; null to leave it alone. Absent: what its policy says. */
+  cache?: CacheWish | null
+  /** What the response cache made of it. Absent: it was not asked. */
+  cached?: CacheNote
+  /** What a search has found, for the answer to cite. Absent: nothing was searched, or found. */
+  citations?: readonly Citation[]
+  /** What server tools have cost, which is paid with the answer, even where that is free. Absent: nothing. */
+  toolCost?: NanoDollars
   /** The router model that chose its models, and what its choice is called. Absent: nobody did. */
   chosenBy?: { readonly name: string; readonly strategy: 'auto' | 'free' | 'pareto' | 'latest' }
   /** Filled in by the router. */
   summary: CallSummary | null
   /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */
   slot: number
+}
+
+/** A page that an answer cites (`annotations` of type `url_citation`). */
+export interface Citation {
+  readonly url: string
+  readonly title: string
+  readonly content: string
+}
+
+/** What a call wants of the response cache. */
+export interface CacheWish {
+  /** How long its answer is kept; null for the default. */
+  readonly ttlMs: Millis | null
+  /** Whether an answer that is kept is forgotten first. */
+  readonly clear: boolean
+  /** Hash of the body, in which the order of properties counts. Absent: what is asked stands for it. */
+  readonly body?: string
+}
+
+/** What came of that: an answer from the cache, or none yet. */
+export interface CacheNote {
+  readonly status: 'HIT' | 'MISS'
+  readonly ageMs: Millis
+  readonly ttlMs: Millis
+  /** Whose answer it is; null for a miss. */
+  readonly source: { readonly request: RequestId; readonly call: number } | null
 }
 
 /** Service tiers that a request may ask for (openrouter.md §1.11). `fast` is `priority`. */

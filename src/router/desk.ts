@@ -16,11 +16,12 @@ import type { Policy, Resilience } from './policy.ts'
 import { reactionsOf, type Reaction } from './reactions.ts'
 import { halfOfRule } from './rules.ts'
 import type { Belief } from './strategy.ts'
-import type { Terms } from './terms.ts'
+import type { Terms, TermsByCaller } from './terms.ts'
 
 /** What all desks share. */
 export interface House {
   readonly terms: Terms
+  readonly callers: TermsByCaller
   readonly health: Health
   readonly rng: Rng
   /** Who pays; null: nobody is asked. */
@@ -32,6 +33,8 @@ export class Desk {
   readonly policy: number
   readonly resilience: Resilience
   readonly offers: readonly Offer[]
+  /** What whoever calls is held to. */
+  readonly callers: TermsByCaller
   /** How the contract is read where it is open. */
   readonly choices: Choices
   /** Unix time of instant 0, in ms: prices may go by the clock. */
@@ -54,7 +57,7 @@ export class Desk {
   /** Its calls under way, where they are limited. */
   readonly intake: Intake | null
 
-  constructor(policy: Policy, index: number, { terms, health, rng, billing }: House) {
+  constructor(policy: Policy, index: number, { terms, callers, health, rng, billing }: House) {
     const { resilience } = policy
     const { budget, degrade, shedding } = resilience
     this.policy = index
@@ -63,6 +66,7 @@ export class Desk {
     this.offers = offers
     this.choices = choices
     this.epoch = terms.gateway.epoch
+    this.callers = callers
     this.health = health
     this.rng = rng
     this.billing = billing
@@ -71,7 +75,7 @@ export class Desk {
     this.reactions = reactionsOf(resilience.reactions, choices)
     this.allowance = new Allowance(policy, offers.length)
     const halves = [policy, ...policy.rules.map((rule) => halfOfRule(rule, policy))]
-    this.ladder = degrade ? new Ladder(degrade, halves, terms, resilience) : null
+    this.ladder = degrade ? new Ladder(degrade, halves, resilience) : null
     this.budget = budget ? new BudgetBook(budget, offers, this.epoch) : null
     this.intake = shedding ? new Intake(shedding) : null
   }

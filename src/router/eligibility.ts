@@ -43,6 +43,7 @@ export type Cause =
   | 'training'
   | 'zdr'
   | 'data_region'
+  | 'guardrail_model'
   | 'only'
   | 'allowed_providers'
   | 'ignore'
@@ -320,7 +321,15 @@ function guardrailTests(restraint: NamedRestraint): Test[] {
     ...test(restraint.allowed_data_regions !== undefined, 'data_region', 'Data region', ({ region }) =>
       isRegionAllowed(region, restraint),
     ),
+    ...modelTests(restraint),
   ]
+}
+
+function modelTests({ by, allowed_models: allowed, ignored_models: ignored = [] }: NamedRestraint): readonly Test[] {
+  const keeps = ({ model }: Offer): boolean =>
+    (allowed === undefined || allowed.includes(model)) && !ignored.includes(model)
+  const reason = `Model blocked by guardrail (${by})`
+  return where(allowed !== undefined || ignored.length > 0, { cause: 'guardrail_model', reason, keeps })
 }
 
 /** Allowlists intersect, denylists add up. An empty list of a request restricts nothing, as if it were not there. */

@@ -77,16 +77,14 @@ export interface Landing {
 export class Ladder {
   private readonly rungs: readonly Rung[]
   private readonly halves: readonly RequestHalf[]
-  private readonly terms: Terms
   private readonly arrangement: Arrangement
-  /** By rule and rung, made when first asked for. */
-  private readonly planners = new Map<number, Planner>()
+  /** By the caller's terms, then by rule and rung; made when first asked for. */
+  private readonly planners = new WeakMap<Terms, Map<number, Planner>>()
 
   /** `halves`: the policy's own, then those of its rules. */
-  constructor(lines: readonly RungLine[], halves: readonly RequestHalf[], terms: Terms, arrangement: Arrangement = {}) {
+  constructor(lines: readonly RungLine[], halves: readonly RequestHalf[], arrangement: Arrangement = {}) {
     this.arrangement = arrangement
     this.halves = halves
-    this.terms = terms
     this.rungs = lines.map((line) => {
       const kind = RUNGS.find((candidate) => candidate.kind === line.rung) as unknown as RungKind
       return { line, kind, after: line.after ?? kind.after }
@@ -104,12 +102,14 @@ export class Ladder {
   }
 
   /** Who plans for a rung, for a request whose rule is known. */
-  planner(rule: number, { rung, step }: Landing): Planner {
+  planner(rule: number, { rung, step }: Landing, terms: Terms): Planner {
     const key = rung * this.halves.length + rule - NO_RULE
-    let planner = this.planners.get(key)
+    let planners = this.planners.get(terms)
+    if (!planners) this.planners.set(terms, (planners = new Map()))
+    let planner = planners.get(key)
     if (!planner) {
-      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), this.terms, rule, this.arrangement)
-      this.planners.set(key, planner)
+      planner = new Planner(halfOf(at(this.halves, rule - NO_RULE), step), terms, rule, this.arrangement)
+      planners.set(key, planner)
     }
     return planner
   }

@@ -3,15 +3,37 @@
  * of the policy's own request half.
  */
 import { at, type Millis } from '../base/index.ts'
-import type { Call } from '../protocol/index.ts'
+import type { Call, Caller } from '../protocol/index.ts'
 import { Planner } from './plan.ts'
 import type { BudgetBook } from './policies/budget.ts'
 import { providerPreferencesSchema, type Policy } from './policy.ts'
 import { halfOfRule, NO_RULE, RuleBook } from './rules.ts'
-import type { Terms } from './terms.ts'
+import type { Terms, TermsByCaller } from './terms.ts'
 
 /** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
 const FOREIGN_MAX = 256
+
+/** Who plans for the calls of one policy, by what their callers are held to. */
+export class PlannersByCaller {
+  /** For callers that no guardrail is about. */
+  readonly everybody: Planners
+  private readonly callers: TermsByCaller
+  private readonly make: (terms: Terms) => Planners
+  private readonly known = new Map<Terms, Planners>()
+
+  constructor(policy: Policy, terms: Terms, callers: TermsByCaller, workflows: readonly string[]) {
+    this.callers = callers
+    this.make = (restrained) => new Planners(policy, restrained, workflows)
+    this.known.set(terms, (this.everybody = this.make(terms)))
+  }
+
+  of(caller: Caller | null): Planners {
+    const terms = this.callers.of(caller)
+    let planners = this.known.get(terms)
+    if (!planners) this.known.set(terms, (planners = this.make(terms)))
+    return planners
+  }
+}
 
 export class Planners {
   private readonly policy: Policy

@@ -426,7 +426,7 @@ export class RequestLife implements CallStory {
   private planAgain(landing: Landing, now: Millis, out: RouterOut): void {
     const { call, desk, chooser, race, request } = this
     const dice = desk.rng.fork(PLAN_STREAM, request.weather, call.number, 1 + race.attempts.length)
-    const planner = desk.ladder!.planner(chooser.plan.rule, landing)
+    const planner = desk.ladder!.planner(chooser.plan.rule, landing, desk.callers.of(call.caller))
     chooser.follow(planner.plan(request, desk.belief, dice, now, call.caller), landing.attempts)
     this.follow(now, out)
   }
@@ -471,19 +471,20 @@ export class RequestLife implements CallStory {
     outcome: CallOutcome,
     errorClass: ErrorClass | null,
     status: number,
-    listCost: NanoDollars,
+    completion: NanoDollars,
     now: Millis,
     out: RouterOut,
   ): void {
     assert(this.isOpen(), 'a call is closed once')
     if (this.leftAs !== null && outcome !== 'cancelled') {
-      this.close('cancelled', this.leftAs, STATUS_OF[this.leftAs], listCost, now, out)
+      this.close('cancelled', this.leftAs, STATUS_OF[this.leftAs], completion, now, out)
       return
     }
     this.phase = 'closed'
     const { call, desk, rung, tab } = this
     const { committed } = this.race
-    const isServed = outcome === 'ok' || listCost > 0
+    const isServed = outcome === 'ok' || completion > 0
+    const listCost = isServed ? completion + (call.toolCost ?? 0) : 0
     const billed = tab === null ? listCost : tab.close(isServed ? committed : null, listCost, isServed, now, out)
     const summary = this.summaryOf(outcome, billed)
     const { attempts, firstChoice, servedBy } = summary

@@ -11,11 +11,11 @@ import { Desk } from './desk.ts'
 import { Health } from './health.ts'
 import type { RouterCommand, RouterEvent } from './messages.ts'
 import { PLAN_STREAM } from './plan.ts'
-import { Planners } from './planners.ts'
+import { PlannersByCaller } from './planners.ts'
 import { needsMeasuring } from './policies/hedge.ts'
 import type { Policy } from './policy.ts'
 import { RequestLife } from './request.ts'
-import { termsOf } from './terms.ts'
+import { TermsByCaller, termsOf } from './terms.ts'
 
 export type { RouterCommand, RouterEvent } from './messages.ts'
 
@@ -37,7 +37,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private readonly health: Health
   private readonly rng: Rng
   private readonly dice = Rng.blank()
-  private readonly planners: readonly Planners[]
+  private readonly planners: readonly PlannersByCaller[]
   private readonly desks: readonly Desk[]
   private readonly lives = new Roster<RequestLife>()
 
@@ -52,13 +52,15 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   }: RouterOptions) {
     this.rng = rng
     const terms = termsOf(offers, gateway)
-    this.planners = policies.map((policy) => new Planners(policy, terms, workflows))
+    const callers = new TermsByCaller(terms)
+    this.planners = policies.map((policy) => new PlannersByCaller(policy, terms, callers, workflows))
     const isMeasured =
       measuresSpeed ||
-      this.planners.some((planners) => planners.needStatistics) ||
+      this.planners.some(({ everybody }) => everybody.needStatistics) ||
       policies.some(({ resilience }) => needsMeasuring(resilience.hedge))
     this.health = new Health(terms, policies, isMeasured)
-    this.desks = policies.map((policy, index) => new Desk(policy, index, { terms, health: this.health, rng, billing }))
+    const house = { terms, callers, health: this.health, rng, billing }
+    this.desks = policies.map((policy, index) => new Desk(policy, index, house))
   }
 
   handle(event: RouterEvent, now: Millis, out: Out<RouterCommand>): void {
@@ -126,7 +128,7 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
   private arrive(call: Call, now: Millis, out: Out<RouterCommand>): void {
     this.health.sweep(now, out)
     const desk = at(this.desks, call.policy)
-    const planner = at(this.planners, call.policy).of(call, desk.budget, now)
+    const planner = at(this.planners, call.policy).of(call.caller).of(call, desk.budget, now)
     const rng = this.rng.forkInto(this.dice, PLAN_STREAM, call.request.weather, call.number)
     const life = new RequestLife(call, planner.plan(call.request, desk.belief, rng, now, call.caller), desk, now)
     call.slot = this.lives.add(life)

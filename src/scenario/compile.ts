@@ -10,6 +10,7 @@ import {
   endpointId,
   isRouterModel,
   offerOf,
+  searchEndpoint,
   withByok,
   type EndpointSpec,
   type FleetSpec,
@@ -86,8 +87,10 @@ export function compile(parts: Parts): Compiled {
     presets === undefined ? parts.policies : parts.policies.map((policy) => presetPolicy(policy, presets))
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
-  const endpoints = withByok(fleet.endpoints, fleet.gateway.byok)
-  const offers = endpoints.map(offerOf)
+  const { byok, search } = fleet.gateway
+  const offered = withByok(fleet.endpoints, byok)
+  const offers = offered.map(offerOf)
+  const endpoints = search === undefined ? offered : [...offered, searchEndpoint(search)]
   checkFleet(fleet, misfits)
   checkPresets(parts.policies, policyNames, presets ?? {}, misfits)
   checkPolicies(

@@ -21,6 +21,7 @@ import {
   ARRIVALS,
   clientSchema,
   MIXES,
+  repeatsSchema,
   sessionSchema,
   streamShare,
   traitsSchema,
@@ -188,6 +189,11 @@ export const workflowSchema = z.strictObject({
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),
   mix: z.enum(mixKinds).meta({ description: 'What requests look like.', examples: ['short-chat'] }),
   stream: streamShare,
+  repeats: repeatsSchema.optional().meta({
+    description:
+      'Some requests ask what others ask too, word for word: what a response cache answers. Absent: none do.',
+    examples: [{ share: '20%', questions: 100 }],
+  }),
   session: sessionSchema.optional().meta({
     description: 'Every arrival is a conversation: the next question follows from the answer, and the prompt grows.',
     examples: [{ turns: 5, think: '20s' }],

@@ -79,6 +79,7 @@ export function workflowDrafts(
         client: line.client,
         emergencyEndpoint,
         talk,
+        repeats: line.repeats ?? null,
         caller,
       }),
     }

@@ -113,7 +113,7 @@ class Errand {
 
 /** A call that knows whose it is. */
 class ErrandCall implements Call {
-  readonly request: ChatRequest
+  request: ChatRequest
   readonly number: number
   readonly policy: number
   readonly caller: Caller | null

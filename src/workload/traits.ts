@@ -64,6 +64,11 @@ export const traitsSchema = z.strictObject({
   priority: count({ min: 0, max: 9 })
     .optional()
     .meta({ description: '0 is the most important. Default: 1.', examples: [0] }),
+  contains: z
+    .array(z.string().min(1).max(64))
+    .max(32)
+    .optional()
+    .meta({ description: 'What the text holds that filters of guardrails look for, by label.', examples: [['email']] }),
 })
 
 export type TraitsSpec = z.infer<typeof traitsSchema>
@@ -88,6 +93,7 @@ export class TraitsSource {
   private readonly dataClasses: Choice<string>
   private readonly tenants: Choice<string>
   private readonly priority: number
+  private readonly contains: readonly string[] | undefined
   private readonly key: number
   private readonly known = new Map<number, RequestTraits>()
   private readonly isOne: boolean
@@ -99,6 +105,7 @@ export class TraitsSource {
     this.dataClasses = choiceOf(spec.data_class, PLAIN_TRAITS.dataClass)
     this.tenants = choiceOf(spec.tenant, PLAIN_TRAITS.tenant)
     this.priority = spec.priority ?? PLAIN_TRAITS.priority
+    this.contains = spec.contains
     this.key = hashName(workflowName)
     const choices = [this.tasks, this.complexities, this.dataClasses, this.tenants]
     this.isOne = choices.every(({ values }) => values.length === 1)
@@ -124,6 +131,7 @@ export class TraitsSource {
         dataClass: at(this.dataClasses.values, dataClass),
         tenant: at(this.tenants.values, tenant),
         priority: this.priority,
+        ...(this.contains && { contains: this.contains }),
       }
       this.known.set(place, traits)
     }

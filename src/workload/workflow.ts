@@ -37,6 +37,15 @@ export const streamShare = ratio()
   .default(0)
   .meta({ description: 'Share of requests that stream.', examples: ['80%'] })
 
+export const repeatsSchema = z.strictObject({
+  share: ratio().meta({ description: 'Share of requests that ask what others ask too.', examples: ['20%'] }),
+  questions: count({ min: 1, max: 1_000_000 })
+    .default(100)
+    .meta({ description: 'How many such questions there are.', examples: [100] }),
+})
+
+export type Repeats = z.infer<typeof repeatsSchema>
+
 /** A workflow, ready to run. */
 export interface Workflow {
   readonly index: number
@@ -51,6 +60,8 @@ export interface Workflow {
   readonly emergencyEndpoint: number
   /** null: every request is a question of its own. */
   readonly talk: Talk | null
+  /** null: nobody asks the same again. */
+  readonly repeats: Repeats | null
   /** Whose key it calls with: one for all, or one by tenant; null for no key. */
   readonly caller: Caller | ReadonlyMap<string, Caller> | null
 }
@@ -70,13 +81,14 @@ const NOWHERE: readonly number[] = []
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
   if (workflow.talk !== null) return turnOf(workflow, workflow.talk, ordinal, rng)
   const weather = weatherOf(workflow.name, ordinal)
-  rng.forkInto(dice, QUESTION_STREAM, hashName(workflow.name), ordinal)
+  const repeated = workflow.repeats === null ? null : repeatedQuestion(workflow.repeats, workflow.name, ordinal, rng)
+  rng.forkInto(dice, QUESTION_STREAM, hashName(workflow.name), repeated === null ? ordinal : -1 - repeated)
   const question = workflow.mix.draw(dice)
-  const { inputTokens, outputTokens } = workflow.arrivals.lengths?.(ordinal) ?? question
+  const { inputTokens, outputTokens } = (repeated === null && workflow.arrivals.lengths?.(ordinal)) || question
   const { callsTool } = question
   // An answer that is known to have been that long was not capped below it.
   const maxTokens = question.maxTokens === null ? null : Math.max(question.maxTokens, outputTokens)
-  return {
+  const request: ChatRequest = {
     id: requestId(workflow.index, ordinal),
     workflow: workflow.index,
     weather,
@@ -90,4 +102,13 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     session: null,
     visited: NOWHERE,
   }
+  return repeated === null ? request : { ...request, question: repeated }
+}
+
+const REPEATS_STREAM = 0x7270
+
+/** Which of the questions that many ask it is; null: one of its own. */
+function repeatedQuestion({ share, questions }: Repeats, name: string, ordinal: number, rng: Rng): number | null {
+  rng.forkInto(dice, REPEATS_STREAM, hashName(name), ordinal)
+  return dice.chance(share) ? dice.below(questions) : null
 }

@@ -2,7 +2,19 @@
 import { endpointSchema, gatewaySchema, offerOf, withByok, type Offer } from '../../src/protocol/index.ts'
 import type { LabFleet, OfferInput } from '../router/lab.ts'
 
-export { DONE, failed, Lab, offers, OPEN, policy, request, TOOLS, tokens, type OfferInput } from '../router/lab.ts'
+export {
+  DONE,
+  failed,
+  Lab,
+  offers,
+  OPEN,
+  policy,
+  request,
+  TOOLS,
+  tokens,
+  type Asked,
+  type OfferInput,
+} from '../router/lab.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 

@@ -68,6 +68,8 @@ export interface Asked {
   readonly conversation?: ChatRequest['conversation']
   readonly traits?: RequestTraits
   readonly workflow?: number
+  /** Number of a question that is asked more than once. */
+  readonly question?: number
   /** Index of the key it calls with; null for none. Default: none. */
   readonly key?: number | null
 }
@@ -83,6 +85,7 @@ export function request({
   workflow = 0,
   session = null,
   conversation,
+  question,
 }: Asked = {}) {
   ordinals += 1
   return {
@@ -98,6 +101,7 @@ export function request({
     traits,
     session,
     ...(conversation !== undefined && { conversation }),
+    ...(question !== undefined && { question }),
     visited: [],
   } satisfies ChatRequest
 }

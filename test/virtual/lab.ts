@@ -9,6 +9,7 @@ import {
   agentSchema,
   agentTalk,
   ARRIVALS,
+  repeatsSchema,
   sessionSchema,
   sessionTalk,
   clientSchema,
@@ -74,6 +75,7 @@ export interface WorkflowInput {
   readonly agent?: Fields
   /** Index of the key it calls with. */
   readonly key?: number
+  readonly repeats?: Fields
 }
 
 export interface WorldInput {
@@ -124,6 +126,7 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
         ? agentTalk(agentSchema.parse(input.agent))
         : null,
     caller: input.key === undefined ? null : { key: input.key },
+    repeats: input.repeats ? repeatsSchema.parse(input.repeats) : null,
   }
 }
 

@@ -6,7 +6,9 @@ import { hashName } from '../../base/index.ts'
 import {
   EFFORTS,
   MODELS_MAX,
+  RESPONSE_CACHE_TTL_MAX,
   SESSION_ID_MAX,
+  type CacheWish,
   type CallFailure,
   type Choices,
   type Conversation,
@@ -21,6 +23,8 @@ export interface Ask {
   /** null: nothing. */
   readonly wishes: RequestWishes | null
   readonly conversation: Conversation | null
+  /** What it wants of the response cache; null to leave it alone, undefined where it does not say. */
+  readonly cache: CacheWish | null | undefined
   /** The effort of reasoning; null where it does not say. */
   readonly effort: Effort | null
   /** `debug.echo_upstream_body`, of a stream. */
@@ -140,6 +144,7 @@ export function askOf(parameters: Fields, stream: boolean, headers: Headers): As
   return {
     wishes: wishesOf(parameters),
     conversation: conversationOf(parameters, headers),
+    cache: cacheOf(parameters, headers),
     effort: effortOf(parameters),
     echoesUpstream: stream && fieldsOf(debug)?.['echo_upstream_body'] === true,
     tellsRouting: METADATA_HEADERS.some((name) => textOf(headers[name])?.toLowerCase() === 'enabled'),
@@ -165,6 +170,23 @@ function wishesOf(fields: Fields): RequestWishes | null {
   let wishes: Record<string, unknown> | null = null
   for (const name of WISHES) if (fields[name] != null) (wishes ??= {})[name] = fields[name]
   return wishes
+}
+
+/**
+ * `X-OpenRouter-Cache`, `-TTL` and `-Clear` (openrouter.md §4.9), and the fields that a preset has put into the body. A
+ * header that says no beats a preset that says yes, and the other way round.
+ */
+function cacheOf(fields: Fields, headers: Headers): CacheWish | null | undefined {
+  const { cache_enabled: isPreset, cache_ttl_seconds: presetSeconds } = fields
+  const asked = textOf(headers['x-openrouter-cache'])?.toLowerCase()
+  if (asked === 'false' || isPreset === false) return null
+  if (asked !== 'true' && isPreset !== true) return undefined
+  const digits = /^\d+/.exec(textOf(headers['x-openrouter-cache-ttl']) ?? '')?.[0]
+  const seconds = digits === undefined ? presetSeconds : Number(digits)
+  return {
+    ttlMs: typeof seconds === 'number' ? Math.min(Math.max(seconds * 1_000, 1_000), RESPONSE_CACHE_TTL_MAX) : null,
+    clear: textOf(headers['x-openrouter-cache-clear'])?.toLowerCase() === 'true',
+  }
 }
 
 function effortOf(fields: Fields): Effort | null {

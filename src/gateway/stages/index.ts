@@ -1,8 +1,19 @@
 /** All stages, in the order in which a call passes them on its way in. One line each. */
 import type { StageMaker } from '../stage.ts'
 import { account } from './account.ts'
+import { guardrails } from './guardrails.ts'
 import { keys } from './keys.ts'
+import { responseCache } from './response-cache.ts'
 import { responseHealing } from './response-healing.ts'
 import { routerModels } from './router-models.ts'
+import { webSearch } from './web-search.ts'
 
-export const STAGES: readonly StageMaker[] = [keys, account, routerModels, responseHealing]
+export const STAGES: readonly StageMaker[] = [
+  keys,
+  guardrails,
+  responseCache,
+  account,
+  routerModels,
+  webSearch,
+  responseHealing,
+]

@@ -7,10 +7,12 @@ import { accountSchema } from './account.ts'
 import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
+import { guardrailsSchema } from './guardrails.ts'
 import { keysSchema } from './keys.ts'
 import { modelsSchema } from './models.ts'
 import { pluginsSchema } from './plugins.ts'
 import { presetsSchema } from './presets.ts'
+import { searchSchema } from './search.ts'
 
 export * from './account.ts'
 export * from './byok.ts'
@@ -18,12 +20,14 @@ export * from './calendar.ts'
 export * from './choices.ts'
 export * from './constants.ts'
 export * from './credits.ts'
+export * from './guardrails.ts'
 export * from './keys.ts'
 export * from './model-facts.ts'
 export * from './models.ts'
 export * from './plugins.ts'
 export * from './presets.ts'
 export * from './restraint.ts'
+export * from './search.ts'
 
 export const gatewaySchema = z.strictObject({
   choices: choicesSchema.prefault({}).meta({
@@ -48,9 +52,17 @@ export const gatewaySchema = z.strictObject({
     description: 'Facts about models, by id. Absent: nothing is known but what endpoints say.',
     examples: [{ 'meta-llama/llama-3.3-70b': { distillable: true } }],
   }),
+  guardrails: guardrailsSchema.optional().meta({
+    description: 'What keys and users may ask, and spend. Absent: nothing is forbidden.',
+    examples: [[{ name: 'interns', keys: ['support'], allowed_models: ['openai/gpt-5-mini'] }]],
+  }),
   plugins: pluginsSchema.prefault({}).meta({
     description: 'Plugins that are on for every request. Absent: those that requests ask for.',
     examples: [{ defaults: [{ id: 'response-healing' }] }],
+  }),
+  search: searchSchema.optional().meta({
+    description: 'The engine behind web search. Absent: there is none, and nothing is searched.',
+    examples: [{ engine: 'exa', price: '$0.007' }],
   }),
   presets: presetsSchema.optional().meta({
     description: 'Requests that are kept under a name. Absent: none.',
