@@ -12,7 +12,7 @@
  */
 import { at, type Millis } from '../base/index.ts'
 import type { AttemptReason, Out, SkipCause } from '../ledger/index.ts'
-import { STATUS_OF } from '../protocol/index.ts'
+import { STATUS_OF, type ErrorClass } from '../protocol/index.ts'
 import { NO_SIGNALS, type Attempt, type Start } from './attempt.ts'
 import type { Desk } from './desk.ts'
 import type { Door, LoadCause, Turn } from './door.ts'
@@ -45,6 +45,8 @@ export class Chooser {
   /** What has failed last in this plan, and of which model that was. */
   private failed: Failure | null = null
   private failedModel = ''
+  /** Whether it was called with a key of the caller's own. */
+  private failedOwnKey = false
   /** What the caller is told if nothing but our own limits stood in the way; null while they did not. */
   private refusal: Failure | null = null
   /** Why somebody could not be paid for, if nothing has failed since; null for nobody. */
@@ -73,6 +75,7 @@ export class Chooser {
     this.failed = why
     this.objection = null
     this.failedModel = this.modelOf(attempt.endpoint)
+    this.failedOwnKey = at(this.desk.offers, attempt.endpoint).byok !== null
   }
 
   /** Whether another candidate stands behind this position of the plan. */
@@ -231,6 +234,8 @@ export class Chooser {
   /** Whether what has failed says not to go on there. */
   private isRuledOut(endpoint: number): boolean {
     if (this.failed === null) return false
+    // A key of one's own that is refused says nothing about the next key, or the shared one.
+    if (this.failedOwnKey && isAboutAccount(this.failed.class)) return false
     const { nextProvider, nextModel } = this.desk.reactionTo(this.failed)
     return !(this.isOfFailedModel(endpoint) ? nextProvider : nextModel)
   }
@@ -359,4 +364,8 @@ export class Chooser {
   private guard(endpoint: number): Guard {
     return at(this.desk.guards, endpoint)
   }
+}
+
+function isAboutAccount(errorClass: ErrorClass): boolean {
+  return errorClass === 'authentication' || errorClass === 'payment_required' || errorClass === 'permission_denied'
 }

@@ -146,3 +146,18 @@ describe('keys of one’s own', () => {
     ])
   })
 })
+
+describe('a key that fails', () => {
+  it('goes on to the next key and to shared capacity, even where account errors of shared keys do not', () => {
+    const keys = [
+      { name: 'first', provider: 'a' },
+      { name: 'second', provider: 'a', sort_order: 1 },
+    ]
+    const lab = new Lab(keyed(['a', 'b'], keys, { choices: { account_errors_cascade: false } }), policy())
+    const call = lab.ask()
+    lab.hear(call, failed('authentication')).hear(call, failed('rate_limited')).hear(call, failed('authentication'))
+    expect(lab.attempts(call).map(({ endpoint }) => nameOf(lab.offers[endpoint] as Offer))).toHaveLength(3)
+    const told = lab.sent('client.fail')[0]?.failure.detail?.attempts
+    expect(told?.map(({ isByok = false }) => isByok)).toEqual([true, true, false])
+  })
+})
