@@ -3,7 +3,16 @@
  * maker of the skin says it is; under `/api/v1` it is OpenRouter's, checked before a dialect reads it.
  */
 import { createHash } from 'node:crypto'
-import { askOf, askProblem, chatProblem, presetBody, refusal, withoutOwn, type Ask } from '../gateway/index.ts'
+import {
+  askOf,
+  askProblem,
+  chatProblem,
+  presetBody,
+  refusal,
+  withoutOwn,
+  withoutServerTools,
+  type Ask,
+} from '../gateway/index.ts'
 import type { CallFailure, GatewaySpec } from '../protocol/index.ts'
 import {
   isRequestProblem,
@@ -43,7 +52,7 @@ export function enter(
   body: unknown,
   headers: HeaderBag,
   url: string,
-  { choices, presets }: GatewaySpec,
+  { choices, presets, search }: GatewaySpec,
 ): Entry | CallFailure {
   const parsed = parseBody(body)
   if ('wrong' in parsed && parsed.wrong === 'too_deep') return TOO_DEEP
@@ -56,7 +65,7 @@ export function enter(
   }
   const problem = (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices)
   if (problem !== null) return problem
-  const fields = value as Fields
+  const fields = search === undefined ? (value as Fields) : withoutServerTools(value as Fields)
   const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : named(fields), headers, url)
   return isRequestProblem(wire) ? refusal(wire.problem) : hashed(entry(skin, wire, fields, headers), skin, fields)
 }

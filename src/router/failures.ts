@@ -117,7 +117,7 @@ function detailOf(why: Failure, failed: readonly Lost[], offers: readonly Offer[
   const told = failed[place]
   const availability = told === undefined ? ownAvailability(why) : availabilityOf(failed)
   return {
-    ...(failed.length > 0 && { attempts: failed.map((lost) => attemptOf(lost, offers)) }),
+    ...(failed.length > 0 && { attempts: failed.map(attemptOf) }),
     ...(told && { told: place }),
     ...(told && isModeration(told, offers) && { moderation: { reasons: why.reasons ?? NO_REASON } }),
     ...(told && why.where === 'stream' && told.held.some(isContent) && { partial: told.held }),
@@ -137,7 +137,7 @@ function isModeration({ why, endpoint }: Lost, offers: readonly Offer[]): boolea
 
 const NO_REASON: readonly string[] = ['flagged']
 
-function attemptOf({ endpoint, why }: Lost, offers: readonly Offer[]): FailedAttempt {
+function attemptOf({ endpoint, why }: Lost): FailedAttempt {
   const { class: errorClass, message, retryAfterMs, code, raw } = why
   return {
     endpoint,
@@ -147,7 +147,6 @@ function attemptOf({ endpoint, why }: Lost, offers: readonly Offer[]): FailedAtt
     retryAfterMs,
     ...(raw !== undefined && { raw }),
     ...(code !== undefined && { providerCode: code }),
-    ...(at(offers, endpoint).byok !== null && { isByok: true }),
   }
 }
 

@@ -157,7 +157,5 @@ describe('a key that fails', () => {
     const call = lab.ask()
     lab.hear(call, failed('authentication')).hear(call, failed('rate_limited')).hear(call, failed('authentication'))
     expect(lab.attempts(call).map(({ endpoint }) => nameOf(lab.offers[endpoint] as Offer))).toHaveLength(3)
-    const told = lab.sent('client.fail')[0]?.failure.detail?.attempts
-    expect(told?.map(({ isByok = false }) => isByok)).toEqual([true, true, false])
   })
 })

@@ -114,7 +114,8 @@ describe('web search', () => {
         faults: { exa: { fault: 'outage', mode: 'status' } },
       },
       async (wire) => {
-        const answer = await wire.chat({ plugins: [{ id: 'web' }] })
+        const tool = { type: 'openrouter:web_search', parameters: { max_results: 2 } }
+        const answer = await wire.chat({ tools: [tool] })
         expect(answer.status).toBe(200)
         expect(wire.of('fault.fired')).toHaveLength(1)
       },
