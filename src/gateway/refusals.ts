@@ -139,6 +139,15 @@ export function workspaceSpent(limit: Limit, unixMs: number) {
   )
 }
 
+/** A guardrail has let as much be spent as it does. */
+export function guardrailSpent(limit: Limit, unixMs: number) {
+  return refusal('permission_denied', 'Budget limit exceeded', {
+    limitSource: 'openrouter_guardrail_budget',
+    remedyHint: 'Ask whoever administers the guardrail to raise its limit, or wait until it begins anew.',
+    metadata: spentOf(limit, 'guardrail', unixMs),
+  })
+}
+
 function spentOf({ interval, amount, spent }: Limit, scope: string, unixMs: number): Record<string, unknown> {
   const resetsAt = nextInterval(interval, unixMs)
   return {

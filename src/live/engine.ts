@@ -658,11 +658,12 @@ export class Engine {
 
   private cacheHeadersOf({ cached }: Call): Record<string, string> {
     if (cached === undefined) return {}
-    const { status, ageMs, ttlMs } = cached
+    const { status, ageMs, ttlMs, source } = cached
     return {
       'x-openrouter-cache-status': status,
       'x-openrouter-cache-ttl': String(Math.floor(ttlMs / 1_000)),
       ...(status === 'HIT' && { 'x-openrouter-cache-age': String(Math.floor(ageMs / 1_000)) }),
+      ...(source !== null && { 'x-openrouter-cache-source-id': generationId(source.request, source.call) }),
     }
   }
 

@@ -486,6 +486,7 @@ export class RequestLife implements CallStory {
     const isServed = outcome === 'ok' || completion > 0
     const listCost = isServed ? completion + (call.toolCost ?? 0) : 0
     const billed = tab === null ? listCost : tab.close(isServed ? committed : null, listCost, isServed, now, out)
+    if (isServed && committed !== null && at(desk.offers, committed.endpoint).byok !== null) call.ownKeyCost = listCost
     const summary = this.summaryOf(outcome, billed)
     const { attempts, firstChoice, servedBy } = summary
     if (this.firstChoice >= 0) desk.allowance.closed(this.firstChoice)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Call, Signal } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { DONE, failed, Lab, offers, OPEN, policy, tokens, type Asked } from './lab.ts'
+import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens, type Asked } from './lab.ts'
 import { HELLO, MODEL, onWire } from './wire.ts'
 
 const ANSWER: readonly Signal[] = [...OPEN, tokens(5), { type: 'usage', inputTokens: 100, outputTokens: 5 }, DONE]
@@ -20,6 +20,7 @@ describe('response cache', () => {
         const hit = await wire.chat(body, on)
         expect(hit.headers).toMatchObject({ 'x-openrouter-cache-status': 'HIT', 'x-openrouter-cache-ttl': '300' })
         expect(Number(hit.headers['x-openrouter-cache-age'])).toBeGreaterThanOrEqual(0)
+        expect(hit.headers['x-openrouter-cache-source-id']).toBe(miss.json().id)
         expect(hit.json().choices).toEqual(miss.json().choices)
         expect(hit.json().id).not.toBe(miss.json().id)
         expect(hit.json().usage).toMatchObject({ prompt_tokens: 0, completion_tokens: 0 })
@@ -72,6 +73,15 @@ describe('response cache', () => {
       .filter(({ attempt }) => attempt === null)
       .at(-1)
     expect(end?.signals).toEqual([tokens(5), { type: 'usage', inputTokens: 0, outputTokens: 0 }, DONE])
+  })
+
+  it('off for an account whose data nobody may keep; the zdr of a request does not matter', () => {
+    const on = { cache_enabled: true, provider: { zdr: true } }
+    const endpoint = offers({ provider: 'a', zdr: true })
+    const request = new Lab(endpoint, policy(on))
+    expect([asked(request, 1), asked(request, 1)]).toEqual(['MISS', 'HIT'])
+    const account = new Lab(fleet(endpoint, { account: { zdr: true } }), policy(on))
+    expect([asked(account, 1), asked(account, 1)]).toEqual([undefined, undefined])
   })
 
   it('an error is not kept, and nobody waits for a call that is under way', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { filtersOf, screen } from '../../src/gateway/index.ts'
 import { gatewaySchema, PLAIN_TRAITS } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { fleet, Lab, offers, policy } from './lab.ts'
+import { DONE, fleet, Lab, offers, OPEN, policy, tokens } from './lab.ts'
 import { onWire } from './wire.ts'
 
 const blocking = {
@@ -106,5 +106,31 @@ describe('guardrails', () => {
       { step: 'Filter by Guardrails', removed: [1, 3] },
       { step: 'Filter by Allowed Providers', removed: [2] },
     ])
+  })
+
+  it('a budget is kept by key and by user; the call under way ends, the next one gets 403', () => {
+    const keys = [
+      { name: 'one', creator_user_id: 'ada' },
+      { name: 'two', creator_user_id: 'ada' },
+      { name: 'three', creator_user_id: 'bob' },
+    ]
+    const guardrails = [{ name: 'g', default: true, limit_usd: '$0.0002', reset_interval: 'daily' }]
+    const lab = new Lab(fleet(offers('a'), { keys, guardrails }), policy())
+    const spend = (key: number) => {
+      const call = lab.ask({ key })
+      if (lab.end(call) !== null) return lab.end(call)?.status
+      lab.hear(call, ...OPEN, tokens(100), { type: 'usage', inputTokens: 100, outputTokens: 100 }, DONE)
+      return lab.end(call)?.status
+    }
+    expect(spend(0)).toBe(200) // 200 tokens at 1 USD per million: all of it.
+    expect(spend(0)).toBe(403)
+    expect(spend(1)).toBe(403) // Another key of the same user.
+    expect(spend(2)).toBe(200)
+    expect(lab.sent('client.fail')[0]?.failure).toMatchObject({
+      message: 'Budget limit exceeded',
+      detail: { limitSource: 'openrouter_guardrail_budget', metadata: { scope: 'guardrail', limit_usd: 0.0002 } },
+    })
+    lab.at(86_400_000)
+    expect(spend(0)).toBe(200)
   })
 })

@@ -33,9 +33,9 @@ interface Miss {
   readonly signals: Signal[]
 }
 
-export function responseCache({ policies, isOpen }: StageOptions): Stage | null {
+export function responseCache({ gateway, policies, isOpen }: StageOptions): Stage | null {
   const isAsked = policies.some(({ cache_enabled: isOn }) => isOn === true)
-  if (!isOpen && !isAsked) return null
+  if ((!isOpen && !isAsked) || gateway.account?.zdr === true) return null
   const answers = new Map<string, Kept>()
   const misses = new Map<Call, Miss>()
 
