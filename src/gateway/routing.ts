@@ -3,7 +3,7 @@ import type { Call, Offer } from '../protocol/index.ts'
 
 export interface RoutingMetadata {
   readonly requested: string
-  readonly strategy: 'direct' | 'fallback'
+  readonly strategy: 'direct' | 'fallback' | NonNullable<Call['chosenBy']>['strategy']
   readonly region: null
   readonly summary: string
   /** The attempt that succeeded, from 1; if none did, how many there were. */
@@ -23,7 +23,7 @@ interface EndpointTold {
 
 /** null where the call was never routed. `requested`: the models as the caller named them, none for the policy's. */
 export function routingOf(
-  { summary }: Call,
+  { summary, chosenBy }: Call,
   requested: readonly string[],
   offers: readonly Offer[],
   pipeline: readonly object[] = [],
@@ -37,7 +37,7 @@ export function routingOf(
   const attempt = served === undefined ? tried.length : 1 + tried.findIndex(({ status }) => status === 200)
   return {
     requested: requested[0] ?? planned[0]?.model ?? '',
-    strategy: requested.length > 1 ? 'fallback' : 'direct',
+    strategy: chosenBy?.strategy ?? (requested.length > 1 ? 'fallback' : 'direct'),
     region: null,
     summary: `available=${planned.length}, selected=${served?.providerName ?? 'none'}`,
     attempt,

@@ -536,7 +536,7 @@ export class Engine {
 
   private speaker(call: Call, { wire, ask }: Visitor, offer: Offer | undefined): Speaker {
     const { offers } = this.spec
-    const routing = () => (ask?.tellsRouting === true ? routingOf(call, wire.models, offers) : null)
+    const routing = () => (ask?.tellsRouting === true ? routingOf(call, wire.models, offers, call.pipeline) : null)
     return {
       model: offer?.model ?? wire.models[0] ?? '',
       providerName: offer?.providerName ?? '',
