@@ -11,6 +11,7 @@ import { NEVER, Rng, type Millis } from '../base/index.ts'
 import { Generations, type Entry, type Log, type Out } from '../ledger/index.ts'
 import {
   AccountPages,
+  annotationsOf,
   Catalogue,
   gatewayOf,
   Guardrails,
@@ -544,6 +545,7 @@ export class Engine {
       isOpen: this.atGateway.get(call)?.isOpen ?? false,
       failure: () => this.failures.get(call),
       routing,
+      annotations: () => annotationsOf(call),
       closing: (usage) => {
         const told = routing()
         return {

@@ -26,6 +26,8 @@ export interface Speaker {
   readonly isOpen: boolean
   failure(): CallFailure | undefined
   closing(usage: Usage | null): Closing
+  /** What the answer cites. */
+  annotations(): readonly object[]
   /** How the call was routed; null where the caller does not want to know. */
   routing(): object | null
 }
@@ -67,6 +69,7 @@ export function rendererOf({ door, wire, id, echo, echoes, speaker }: Asked, opt
     routed: {
       usageChunk: choices.usage_chunk,
       echoes: echoes ?? NO_ECHOES,
+      annotations: speaker.annotations(),
       closing: (usage) => speaker.closing(usage),
     },
   })

@@ -107,6 +107,24 @@ describe('web search', () => {
     expect(bench.attempt(bench.ask({ policy: 1 })).endpoint).toBeLessThan(2)
   })
 
+  it('on the wire the answer cites what was found, and says what the search cost', () =>
+    onWire({ gateway: { search: { latency_p50: '5ms', latency_p95: '5ms' } } }, async (wire) => {
+      const tools = [{ type: 'openrouter:web_search', parameters: { max_results: 2 } }]
+      const { choices, usage } = (await wire.chat({ tools })).json()
+      expect(choices[0].message.annotations).toHaveLength(2)
+      expect(choices[0].message.annotations[0]).toMatchObject({
+        type: 'url_citation',
+        url_citation: { title: 'Result 1' },
+      })
+      expect(usage).toMatchObject({
+        server_tool_use: { web_search_requests: 1 },
+        cost_details: { server_tool_cost: 0.007 },
+      })
+      expect(usage.cost).toBeGreaterThan(0.007)
+      const chunks = (await wire.chat({ tools, stream: true })).chunks()
+      expect(chunks.filter(({ choices: [choice] }) => choice?.delta.annotations)).toHaveLength(1)
+    }))
+
   it('faults of the engine are faults of its endpoint in the fleet', () =>
     onWire(
       {

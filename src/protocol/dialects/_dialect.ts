@@ -141,6 +141,8 @@ export interface RoutedContext {
   readonly usageChunk: 'repeats' | 'empty'
   /** What was sent upstream by the time the answer begins, attempt by attempt: a stream begins with these. */
   readonly echoes: readonly Echo[]
+  /** What the answer cites, as `annotations` of its message. */
+  readonly annotations: readonly object[]
   /** Asked once, with the end of the answer. */
   closing(usage: Usage | null): Closing
 }

@@ -72,6 +72,8 @@ class OpenRouterRenderer extends ChatRenderer {
   }
 
   protected override streamFinish(reason: FinishReason): void {
+    const cited = fields(this.ownOfMessage())
+    if (cited !== '') this.say(`{"role":"assistant","content":""${cited}}`)
     this.say(NO_WORDS, reason)
     if (this.usage !== null) {
       const choices = this.context.routed?.usageChunk === 'empty' ? '' : this.choice(NO_WORDS, reason)
@@ -92,6 +94,11 @@ class OpenRouterRenderer extends ChatRenderer {
 
   protected override streamUsage(): void {
     if (this.usage !== null && !this.hasEnded) this.write(`${this.opening},"choices":[]${this.wholeEnd()}}\n\n`)
+  }
+
+  protected override ownOfMessage(): object {
+    const { annotations = [] } = this.context.routed ?? {}
+    return annotations.length > 0 ? { annotations } : {}
   }
 
   protected override ownOfChoice(reason: FinishReason): object {

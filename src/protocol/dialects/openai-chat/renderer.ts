@@ -125,6 +125,11 @@ export class ChatRenderer extends AnswerRenderer {
     this.usage = null
   }
 
+  /** Further fields of the message. */
+  protected ownOfMessage(): object {
+    return {}
+  }
+
   /** With an error, what there is of the answer (OpenRouter's way of failing late). */
   protected wholeBody(reason: FinishReason, failed: Failed | null): string {
     const calls = this.collected().map(({ id, name, args }) => ({
@@ -138,6 +143,7 @@ export class ChatRenderer extends AnswerRenderer {
       refusal: null,
       ...(this.whole.reasoning !== '' && { [this.reasoningKey]: this.whole.reasoning }),
       ...(calls.length > 0 && { tool_calls: calls }),
+      ...this.ownOfMessage(),
     }
     const choice = {
       index: 0,
