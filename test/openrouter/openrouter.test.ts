@@ -1,6 +1,6 @@
 /** All behaviours of the contract, in one file, so that they stand on one card. */
-import { afterAll } from 'vitest'
-import { card } from './card.ts'
+import { afterAll, expect, test } from 'vitest'
+import { card, missing } from './card.ts'
 import './account.ts'
 import './billing.ts'
 import './byok.ts'
@@ -16,6 +16,8 @@ import './requests.ts'
 import './routers.ts'
 import './skins.ts'
 import './streaming.ts'
+
+test('card: every behaviour of the contract has its test', () => expect(missing()).toEqual([]))
 
 afterAll(() => console.log(`\n${card()}\n`))
 import './sticky.ts'
