@@ -30,6 +30,7 @@ export function checkFleet({ endpoints, gateway }: FleetSpec, misfits: Misfit[])
     }
   })
   checkByok(endpoints, gateway, misfits)
+  checkGuardrails(gateway, misfits)
   checkWorkspaces(gateway, misfits)
   checkFacts(endpoints, gateway, misfits)
 }
@@ -69,6 +70,23 @@ function slipFinder(endpoints: readonly EndpointSpec[], { choices }: FleetSpec['
       if (known.has(spelled(slug)) || !didYouMean(slug, names)) return []
       return [{ path: [...path, number], ...unknown('provider', slug, names, 'the fleet') }]
     })
+}
+
+/** Guardrails are assigned to API keys that are there, and to users whom one of them names. */
+function checkGuardrails({ guardrails = [], keys = [] }: FleetSpec['gateway'], misfits: Misfit[]): void {
+  const names = keys.map(({ name }) => name)
+  const users = [...new Set(keys.flatMap(({ creator_user_id: user }) => user ?? []))]
+  guardrails.forEach((guardrail, index) => {
+    const path = ['fleet', 'gateway', 'guardrails', index]
+    guardrail.keys.forEach((name, number) => {
+      if (names.includes(name)) return
+      misfits.push({ path: [...path, 'keys', number], ...unknown('key', name, names, '`gateway.keys`') })
+    })
+    guardrail.users.forEach((user, number) => {
+      if (users.includes(user)) return
+      misfits.push({ path: [...path, 'users', number], ...unknown('user', user, users, '`gateway.keys`') })
+    })
+  })
 }
 
 /** Keys of one's own name providers and models that the fleet must have. */

@@ -133,4 +133,9 @@ describe('guardrails', () => {
     lab.at(86_400_000)
     expect(spend(0)).toBe(200)
   })
+
+  it('one that is assigned to a key that is not there is a mistake of the fleet file', async () => {
+    const gateway = { keys: [{ name: 'support' }], guardrails: [{ name: 'g', keys: ['suport'] }] }
+    await expect(onWire({ gateway }, async () => {})).rejects.toThrow('there is no key "suport" in `gateway.keys`')
+  })
 })
