@@ -5,14 +5,27 @@ import { INCIDENTS, load, SCENARIOS } from './scenarios/files.ts'
 
 const HOUR = 3_600_000
 
+/** Asked of every run, and decides nothing: whether the router's books agree with the fleet's. */
+const BOOKS = { id: 'books', metric: 'ledger_mismatch', assert: '== 0', level: 'info' } as const
+
+/** Where faults make them differ. */
+const LIES: readonly string[] = []
+
 describe.each(SCENARIOS)('%s', (path) => {
-  const scenario = load(path)
+  const loaded = load(path)
+  const scenario = { ...loaded, gates: [...loaded.gates, BOOKS] }
   const run = new VirtualRun(scenario, { hasher: null })
   run.advance(HOUR * 24 * 366)
   const result = run.finish()
 
   test('scenario: comes to what it expects', () => {
     expect(result.verdict, result.verdict.causes.join('\n')).toMatchObject({ status: scenario.expect })
+  })
+
+  test('scenario: the books of the router are those of the fleet', () => {
+    const books = result.gates.find(({ id }) => id === BOOKS.id)
+    expect(books?.n).toBeGreaterThan(0)
+    expect(books?.status, books?.cause ?? '').toBe(LIES.includes(path) ? 'fail' : 'pass')
   })
 
   test('scenario: runs to its end, and answers whatever arrived', () => {

@@ -21,10 +21,11 @@ import { countOf } from './format.ts'
 import { Gate, selectorOf, type GateSpec } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
 import type { MetricFold } from './metric-fold.ts'
-import type { IsLegal, Stat } from './metric.ts'
+import type { AnyMetric, IsLegal, Stat } from './metric.ts'
 import { ChronicleFold } from './chronicle.ts'
 import { METRICS, metricOf } from './metrics/index.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
+import { CostSplitFold, type Prices } from './cost-split.ts'
 import { Tally } from './tally.ts'
 
 /** Below this success rate without faults, a run proves nothing about faults. */
@@ -37,6 +38,8 @@ export interface JudgeOptions {
   readonly directory: Directory
   readonly gates: readonly GateSpec[]
   readonly isLegal: IsLegal
+  /** What the endpoints charge. Absent: cost is not split by cause. */
+  readonly prices?: Prices
 }
 
 export interface FinishOptions {
@@ -49,7 +52,7 @@ export interface FinishOptions {
 
 export type Judgement = Pick<
   RunResult,
-  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'chronicle'
+  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'costs' | 'chronicle'
 >
 
 /** What a gate says so far. */
@@ -63,11 +66,14 @@ export class Judge {
   private readonly tally: Tally
   private readonly chronicle: ChronicleFold
   private readonly twinChronicle: ChronicleFold
+  private readonly prices: Prices | null
+  private costs: CostSplitFold | null = null
   private log: Log | null = null
   private hasTwin = false
 
-  constructor({ directory, gates, isLegal }: JudgeOptions) {
+  constructor({ directory, gates, isLegal, prices }: JudgeOptions) {
     this.directory = directory
+    this.prices = prices ?? null
     this.run = new FoldSet(directory, remembering(isLegal))
     this.twin = new FoldSet(directory, remembering(isLegal))
     this.tally = new Tally(directory)
@@ -101,6 +107,9 @@ export class Judge {
     this.hasTwin = true
     this.twin.attach(log)
     log.attach(this.twinChronicle)
+    if (this.prices !== null) {
+      this.costs = new CostSplitFold(this.directory, this.prices, this.run.traces, this.twin.traces)
+    }
   }
 
   /** What every gate would say if the run ended now. */
@@ -117,6 +126,7 @@ export class Judge {
       ...this.twinUnhealthy(endedAt),
       ...this.faultsMissed(endedAt),
     ]
+    const costs = this.costs?.finish()
     return {
       verdict: verdictOf(gates, doubts),
       gates,
@@ -124,6 +134,7 @@ export class Judge {
       faults: this.tally.faultRows(endedAt),
       providers: this.tally.providerRows(),
       counts: this.tally.counts(this.log?.length ?? 0),
+      ...(costs && { costs }),
       chronicle: this.chronicle.finish(endedAt, this.hasTwin ? this.twinChronicle : null),
     }
   }
@@ -191,10 +202,11 @@ export class Judge {
   }
 }
 
-/** Every metric over the whole run, then by window. What is told per fault is told once. */
+/** Every metric that is not told on demand only, over the whole run, then by window. What is told per fault is told once. */
 function tableOf({ windows }: Directory): { readonly kind: string; readonly where: Selector }[] {
-  const whole = METRICS.map(({ kind }) => ({ kind, where: EVERYWHERE }))
-  const traffic = METRICS.filter(({ scope }) => scope === 'traffic')
+  const told = (METRICS as readonly AnyMetric[]).filter(({ onDemand }) => !onDemand)
+  const whole = told.map(({ kind }) => ({ kind, where: EVERYWHERE }))
+  const traffic = told.filter(({ scope }) => scope === 'traffic')
   return [...whole, ...windows.flatMap(({ name }) => traffic.map(({ kind }) => ({ kind, where: { window: name } })))]
 }
 

@@ -73,6 +73,8 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
   readonly hasBooks: boolean
   /** Whether it is measured against the run without faults. */
   readonly needsTwin: boolean
+  /** Folded only where a gate asks for it, and no row of the report otherwise. Absent: every run tells it. */
+  readonly onDemand?: true
   readonly on: readonly Kind[]
   start(context: FoldContext): State
   step(state: State, entry: EntryOf<Kind>, context: FoldContext): void

@@ -102,6 +102,45 @@ export interface RungRow {
   readonly ok: number
 }
 
+/** Nano-dollars by what they were spent on; their sum is what the run cost more than its twin. */
+export interface CostParts {
+  /** Attempts whose answer the caller did not get. */
+  readonly retriesAndHedges: number
+  /** The same tokens at the prices of another endpoint. */
+  readonly modelSubstitution: number
+  /** The same prompt counted as more tokens, or fewer. */
+  readonly tokenizer: number
+  /** Less of the prompt read from a cache, or more of it written to one. */
+  readonly cacheLoss: number
+  /** A longer answer. */
+  readonly outputExpansion: number
+  /** Charged otherwise than the price book says. */
+  readonly offBook: number
+}
+
+/** Requests, and what they cost in this run and in the one without faults, in nano-dollars. */
+export interface CostPair {
+  readonly requests: number
+  readonly run: number
+  readonly twin: number
+}
+
+/** What made the requests of a run dearer than those of the same run without faults. */
+export interface CostSplit extends CostPair {
+  /** `{}`: the whole run. Otherwise a window, by arrival. `requests`: those that ended ok in both runs. */
+  readonly where: Selector
+  /** Exact: `twin` and all parts together are `run`. */
+  readonly parts: CostParts
+  /** The same, each part averaged over all orders of telling them; null where no part is above a tenth of `twin`. */
+  readonly shapley: CostParts | null
+  /** Ok without faults, and not here. No part of the split. */
+  readonly unserved: CostPair
+  /** Ok here, and not without faults. No part of the split. */
+  readonly newlyServed: CostPair
+  /** Of those two: requests that only one of the runs had, as where users come back when they have their answer. */
+  readonly withoutPartner: number
+}
+
 /** A file that was played. */
 export interface SourceText {
   readonly file: string
@@ -149,6 +188,8 @@ export interface RunResult {
     /** Degraded requests by workflow and rung of its ladder, counted from 1. */
     readonly rungs: readonly RungRow[]
   }
+  /** What it cost more than without faults, and why: the whole run, then its windows. Absent: nothing to compare with. */
+  readonly costs?: readonly CostSplit[]
   /** What it was like over time. */
   readonly chronicle: Chronicle
   /** The scenario, its fleet and its policies, as they were read. */

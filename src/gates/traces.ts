@@ -29,7 +29,8 @@ const CALLS = 65536
 const RUNNING = 0
 const COMMITTED = 1
 const WASTED = 2
-const UNCHARGED = -1
+/** Not charged so far. */
+export const UNCHARGED = -1
 
 /** One request, as far as the ledger has told. */
 export class Trace {
@@ -42,6 +43,11 @@ export class Trace {
   /** An attempt went to another endpoint than the first one did. */
   hasMoved = false
   isClosed = false
+  isOk = false
+  /** Place of the attempt whose content reached the caller last; -1 for none. */
+  winner = -1
+  /** Nothing more will be known of it: `onSettled` has been told. */
+  isSettled = false
   /** Rule and rung of the plan in force: -1 and 0 before there was one. */
   rule = -1
   rung = 0
@@ -65,6 +71,13 @@ export class Trace {
   readonly costs: number[] = []
   readonly ends: number[] = []
   readonly qualities: number[] = []
+  /** What was charged for, and from when on: kept only where somebody is told of settled requests. */
+  readonly endpoints: number[] = []
+  readonly inputs: number[] = []
+  readonly outputs: number[] = []
+  readonly cached: number[] = []
+  readonly written: number[] = []
+  readonly starts: Millis[] = []
 
   reset(request: RequestId, arrivedAt: Millis): void {
     this.request = request
@@ -74,6 +87,9 @@ export class Trace {
     this.lastEndpoint = -1
     this.hasMoved = false
     this.isClosed = false
+    this.isOk = false
+    this.winner = -1
+    this.isSettled = false
     this.rule = -1
     this.rung = 0
     this.quality = -1
@@ -169,6 +185,9 @@ export class Traces implements SortedFold {
   lateCharges = 0
   lateCost = 0
 
+  /** Told once of every closed request, when all of its attempts are ended and charged, or it is given up. */
+  onSettled: ((trace: Trace) => void) | null = null
+
   /** The trace of a request, or undefined when it is not known (any more). */
   of(request: RequestId): Trace | undefined {
     if (this.latest !== null && this.latest.request === request) return this.latest
@@ -224,7 +243,11 @@ export class Traces implements SortedFold {
     if (trace.ends[slot] !== RUNNING) return
     trace.ends[slot] = entry.committed ? COMMITTED : WASTED
     const cost = trace.costs[slot] as number
-    if (entry.committed) trace.quality = trace.qualities[slot] as number
+    if (entry.committed) {
+      trace.quality = trace.qualities[slot] as number
+      trace.winner = slot
+      trace.starts[slot] = entry.startedAt
+    }
     if (cost !== UNCHARGED) this.settle(trace, slot, cost)
   }
 
@@ -244,6 +267,7 @@ export class Traces implements SortedFold {
     trace.costs[slot] = isFirst ? entry.cost : before + entry.cost
     trace.upstreamCost += entry.cost
     this.upstreamAdded = entry.cost
+    if (this.onSettled !== null) keepCharge(trace, slot, entry)
     if (trace.ends[slot] === RUNNING) return
     if (isFirst) this.settle(trace, slot, entry.cost)
     else if (trace.ends[slot] === WASTED) this.waste(trace, entry.cost)
@@ -252,6 +276,18 @@ export class Traces implements SortedFold {
   private settle(trace: Trace, slot: number, cost: number): void {
     trace.unsettled -= 1
     if (trace.ends[slot] === WASTED) this.waste(trace, cost)
+    if (trace.isClosed && trace.unsettled === 0) this.tellSettled(trace)
+  }
+
+  private tellSettled(trace: Trace): void {
+    if (this.onSettled === null || trace.isSettled) return
+    trace.isSettled = true
+    this.onSettled(trace)
+  }
+
+  /** The run is over: closed requests that still wait for a charge will not get one. */
+  settleAll(): void {
+    for (const trace of this.tail) if (trace !== undefined) this.tellSettled(trace)
   }
 
   private waste(trace: Trace, cost: number): void {
@@ -264,15 +300,20 @@ export class Traces implements SortedFold {
     const trace = this.of(entry.request)
     if (trace === undefined || trace.isClosed) return
     trace.isClosed = true
+    trace.isOk = entry.outcome === 'ok'
     trace.rung = entry.rung
     trace.isFallback = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
     trace.endpoint = entry.servedBy >= 0 ? entry.servedBy : entry.firstChoice
     if (trace.unsettled === 0) {
+      this.tellSettled(trace)
       this.leaving = trace
       return
     }
     const oldest = this.tail[this.tailNext]
-    if (oldest !== undefined) this.forget(oldest)
+    if (oldest !== undefined) {
+      this.tellSettled(oldest)
+      this.forget(oldest)
+    }
     this.tail[this.tailNext] = trace
     this.tailNext = (this.tailNext + 1) % TAIL_MAX
   }
@@ -283,6 +324,14 @@ export class Traces implements SortedFold {
     if (this.latest === trace) this.latest = null
     if (this.leaving === trace) this.leaving = null
   }
+}
+
+function keepCharge(trace: Trace, slot: number, entry: FleetCharged): void {
+  trace.endpoints[slot] = entry.endpoint
+  trace.inputs[slot] = entry.inputTokens
+  trace.outputs[slot] = entry.outputTokens
+  trace.cached[slot] = entry.cachedInputTokens ?? 0
+  trace.written[slot] = entry.writtenInputTokens ?? 0
 }
 
 /** Where an attempt's cost and end are kept. A request has few attempts: a scan from the newest is the fastest. */

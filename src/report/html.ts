@@ -7,9 +7,11 @@ import { formatDuration, formatUsd } from '../base/quantities.ts'
 import type { GateResult, RunResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
 import { clockOf, gateName, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import { costTable } from './_costs.ts'
 import { h, Markup, render, type Content } from './html/markup.ts'
 import { overTime, trafficOverTime } from './html/over-time.ts'
 import { fallbackFlow, latencyCurve } from './html/shapes.ts'
+import { costWaterfall } from './html/waterfall.ts'
 import { STYLE } from './html/style.ts'
 
 /** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
@@ -49,6 +51,7 @@ function sections(result: RunResult, envelope: Envelope): Content[] {
     section('Over time', overTime(result)),
     section('Where the traffic went', trafficOverTime(result)),
     section('Fallbacks', fallbackFlow(chronicle)),
+    section('Where the money went', costs(result)),
     section('How long answers took', latencyCurve(chronicle)),
     section('Windows', windows(result)),
     section('Errors, and requests that met them', errors(result)),
@@ -127,6 +130,12 @@ function windows(result: RunResult): Content {
       ...result.windows.map(({ name, from, to }) => row(`${name} (${spanOf(from, to)})`, name)),
     ],
   )
+}
+
+function costs(result: RunResult): Content {
+  const { heads, rows, notes } = costTable(result)
+  if (rows.length === 0) return null
+  return [costWaterfall(result), table(heads, rows), list(notes)]
 }
 
 function errors({ chronicle, file }: RunResult): Content {

@@ -17,8 +17,8 @@ export const json: ReportFormat = {
 
 function documentOf(result: RunResult, { version }: Envelope): object {
   const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
-  const { verdict, expect, gates, metrics, faults, providers, windows, counts, chronicle, sources, reproduce, notes } =
-    result
+  const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, chronicle } = result
+  const { sources, reproduce, notes } = result
   return {
     squallReport: REPORT_VERSION,
     squall: version,
@@ -52,6 +52,7 @@ function documentOf(result: RunResult, { version }: Envelope): object {
     }),
     windows: windows.map(({ name, from, to }) => ({ name, from, to })),
     counts,
+    ...(costs && { costs }),
     chronicle,
     sources: sources.map(({ file: name, text }) => ({ file: name, text })),
     reproduce,

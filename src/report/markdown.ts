@@ -9,6 +9,7 @@ import { formatDuration, formatUsd } from '../base/quantities.ts'
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
 import type { GateResult, ProviderRow, RunResult } from '../gates/index.ts'
 import type { ReportFormat } from './_format.ts'
+import { costTable } from './_costs.ts'
 import {
   clockOf,
   gateName,
@@ -27,6 +28,7 @@ const BUDGETS = {
   causes: 8_000,
   gates: 20_000,
   windows: 6_000,
+  costs: 4_000,
   faults: 8_000,
   providers: 12_000,
   rungs: 2_000,
@@ -55,6 +57,7 @@ export const markdown: ReportFormat = {
       list('### Why', verdict.causes, BUDGETS.causes),
       gatesTable(result),
       windowsTable(result),
+      costsTable(result),
       faultsTable(result),
       providersTable(result),
       rungsTable(result),
@@ -107,6 +110,13 @@ function windowsTable(result: RunResult): string[] {
     ...result.windows.map(({ name, from, to }) => row(`${cell(name)} (${spanOf(from, to)})`, name)),
   ]
   return table('### Windows', ['window', ...columns.map(([, , head]) => head)], rows, BUDGETS.windows)
+}
+
+function costsTable(result: RunResult): string[] {
+  const { heads, rows, notes } = costTable(result, cell)
+  if (rows.length === 0) return []
+  const told = table('### Cost against the same run without faults', heads, rows, BUDGETS.costs)
+  return [...told, ...notes.flatMap((note) => ['', cell(note)])]
 }
 
 function faultsTable({ faults }: RunResult): string[] {

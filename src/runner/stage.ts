@@ -53,7 +53,9 @@ export class Stage {
     const directory = scenario.directory()
     const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
     this.directory = { ...directory, workflows, seed: scenario.seed }
-    this.judge = new Judge({ directory: this.directory, gates: scenario.gates, isLegal: scenario.isLegal })
+    const prices = { books: scenario.endpoints.map(({ price }) => price), epoch: scenario.gateway.epoch }
+    const { gates, isLegal } = scenario
+    this.judge = new Judge({ directory: this.directory, gates, isLegal, prices })
     this.judge.attach(this.log)
     this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
     if (this.fingerprint) this.log.attach(this.fingerprint)

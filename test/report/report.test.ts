@@ -66,6 +66,9 @@ describe('html', () => {
     expect(page).toContain('aria-label="The run over time: success was lowest at 3m, with 99.72%; 2 faults."')
     expect(page).toContain('aria-label="Fallbacks: 1200 from openai:gpt to azure:gpt."')
     expect(page).toContain('chat/3601')
+    expect(page).toContain(
+      'aria-label="Cost drift by cause: retries +3.00%, endpoint -1.00%, tokenizer 0.00%, cache +18.00%, output 0.00%, drift +20.00%."',
+    )
   })
   test('html: what was not measured, leaves no number that is none', () => {
     const empty = {
@@ -127,6 +130,14 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 |---|---:|---:|---:|---:|---:|---:|---:|---:|
 | whole run | 99.95% | – | – | – | – | – | – | – |
 | storm (1m..3m) | 99.91% | – | – | – | 1.84s | – | – | – |
+
+### Cost against the same run without faults
+
+| window | ok in both | without faults | this run | retries | endpoint | tokenizer | cache | output |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|
+| whole run | 7190 | $0.10 | $0.12 | +3.00% | -1.00% | – | +18.00% | – |
+
+Ok without faults, and not in this run: 4, at &#36;0.000060 without faults and &#36;0.0000020 in this run; not in the split.
 
 ### Faults
 

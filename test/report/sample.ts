@@ -1,5 +1,5 @@
 /** A run that failed one gate, could not tell another, and has hostile names where asked. */
-import type { Chronicle, GateResult, RunResult } from '../../src/gates/index.ts'
+import type { Chronicle, CostSplit, GateResult, RunResult } from '../../src/gates/index.ts'
 
 export const HOSTILE =
   '<script>alert(1)</script>|`x`\u001b[31m\u001b]0;pwned\u0007\n::set-output name=x::y ##[error] \u202eevil\ufffe\u0000 @team #1 ![a](http://beacon)'
@@ -65,6 +65,28 @@ export const CHRONICLE: Chronicle = {
   latency: Array.from({ length: 100 }, (_, index) => 400 + index * 20),
 }
 
+/** Ten cents, and two more: mostly for a cache that was cold. */
+export const COSTS: readonly CostSplit[] = [
+  {
+    where: {},
+    requests: 7190,
+    run: 120_000_000,
+    twin: 100_000_000,
+    parts: {
+      retriesAndHedges: 3_000_000,
+      modelSubstitution: -1_000_000,
+      tokenizer: 0,
+      cacheLoss: 18_000_000,
+      outputExpansion: 0,
+      offBook: 0,
+    },
+    shapley: null,
+    unserved: { requests: 4, run: 2_000, twin: 60_000 },
+    newlyServed: { requests: 0, run: 0, twin: 0 },
+    withoutPartner: 0,
+  },
+]
+
 export function sample(more: Partial<RunResult> = {}): RunResult {
   return {
     scenario: 'primary-outage',
@@ -116,6 +138,7 @@ export function sample(more: Partial<RunResult> = {}): RunResult {
       outcomes: { ok: 7196, failed: 4 },
       rungs: [],
     },
+    costs: COSTS,
     chronicle: CHRONICLE,
     sources: [{ file: 'scenarios/primary-outage.yaml', text: 'name: primary-outage\n' }],
     reproduce: 'squall run scenarios/primary-outage.yaml --seed 7',

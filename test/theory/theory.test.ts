@@ -9,5 +9,6 @@ import './limits.ts'
 import './hedging.ts'
 import './metastability.ts'
 import './balancing.ts'
+import './caching.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))

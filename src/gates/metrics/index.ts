@@ -14,6 +14,7 @@ import { fallbackFrequency } from './fallback-frequency.ts'
 import { fallbackRate } from './fallback-rate.ts'
 import { goodput } from './goodput.ts'
 import { latency } from './latency.ts'
+import { ledgerMismatch } from './ledger-mismatch.ts'
 import { policyViolations } from './policy-violations.ts'
 import { quality } from './quality.ts'
 import { successRate } from './success-rate.ts'
@@ -45,6 +46,7 @@ export const METRICS = [
   truncated,
   duplicateSideEffects,
   policyViolations,
+  ledgerMismatch,
 ] as const
 
 const byKind = new Map<string, AnyMetric>(METRICS.map((metric) => [metric.kind, metric as AnyMetric]))

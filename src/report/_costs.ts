@@ -1,0 +1,77 @@
+/** Cost drift by cause, in words: the same in every report for people. */
+import { formatRatio, formatUsd } from '../base/quantities.ts'
+import type { CostPair, CostParts, CostSplit, RunResult } from '../gates/index.ts'
+
+/** In the order in which an answer is taken apart. */
+export const COST_CAUSES: readonly (readonly [key: keyof CostParts, name: string])[] = [
+  ['retriesAndHedges', 'retries'],
+  ['modelSubstitution', 'endpoint'],
+  ['tokenizer', 'tokenizer'],
+  ['cacheLoss', 'cache'],
+  ['outputExpansion', 'output'],
+  ['offBook', 'off book'],
+]
+
+/** `+12.40%`, `-$0.0031`: a difference with its sign. As a share where there is something to be a share of. */
+export function differenceOf(cost: number, whole: number): string {
+  const text = whole > 0 ? formatRatio(cost / whole) : formatUsd(cost)
+  return cost > 0 ? `+${text}` : text
+}
+
+/** The causes that a table has columns for: what was not by the price book is rarely there. */
+export function causesOf(costs: readonly CostSplit[]): typeof COST_CAUSES {
+  const isOffBook = costs.some(({ parts }) => parts.offBook !== 0)
+  return COST_CAUSES.filter(([key]) => key !== 'offBook' || isOffBook)
+}
+
+/**
+ * A row for the whole run and each window in which requests ended ok in both runs, one more where the order of telling
+ * matters, and what is not in the split. A heading with `>` is of numbers.
+ */
+export function costTable(
+  { costs = [] }: RunResult,
+  nameOf: (window: string) => string = (window) => window,
+): { readonly heads: string[]; readonly rows: string[][]; readonly notes: string[] } {
+  const causes = causesOf(costs)
+  const rowOf = (name: string, { requests, twin, run }: CostPair, parts: CostParts): string[] => [
+    name,
+    String(requests),
+    formatUsd(twin),
+    formatUsd(run),
+    ...causes.map(([key]) => (parts[key] === 0 ? '–' : differenceOf(parts[key], twin))),
+  ]
+  const rows = costs
+    .filter(({ requests }) => requests > 0)
+    .map((split) => {
+      const name = split.where.window === undefined ? 'whole run' : nameOf(split.where.window)
+      const inTurn = rowOf(name, split, split.parts)
+      const inAnyTurn = rowOf(`${name}, in any turn`, split, split.shapley ?? split.parts)
+      return inTurn.slice(1).join() === inAnyTurn.slice(1).join() ? [inTurn] : [inTurn, inAnyTurn]
+    })
+  const isTwofold = rows.some(({ length }) => length > 1)
+  return {
+    heads: ['window', '>ok in both', '>without faults', '>this run', ...causes.map(([, name]) => `>${name}`)],
+    rows: rows.flat(),
+    notes: [
+      ...(isTwofold ? ['The causes are told in turn; in any turn: the mean over all orders (Shapley value).'] : []),
+      ...apart(costs[0]),
+    ],
+  }
+}
+
+/** Requests that are not in the split. */
+function apart(whole: CostSplit | undefined): string[] {
+  if (whole === undefined) return []
+  const { unserved, newlyServed, withoutPartner } = whole
+  const told = (what: string, { requests, twin, run }: CostPair): string[] =>
+    requests === 0
+      ? []
+      : [
+          `${what}: ${requests}, at ${formatUsd(twin)} without faults and ${formatUsd(run)} in this run; not in the split.`,
+        ]
+  return [
+    ...told('Ok without faults, and not in this run', unserved),
+    ...told('Ok in this run, and not without faults', newlyServed),
+    ...(withoutPartner > 0 ? [`Of those, ${withoutPartner} came in only one of the runs.`] : []),
+  ]
+}

@@ -1,0 +1,278 @@
+/** Cost drift taken apart: what each part is, that nothing is left over, and that memory stays bounded. */
+import { describe, expect, test } from 'vitest'
+import { Rng } from '../../src/base/index.ts'
+import { CostSplitFold, Traces, WAITING_MAX, type CostParts, type CostSplit } from '../../src/gates/index.ts'
+import { Log, type Entry } from '../../src/ledger/index.ts'
+import { costOf, priceBook, type PriceBook } from '../../src/protocol/index.ts'
+import { A, arrived, B, charged, closed, directory, ended, id, started } from './lab.ts'
+
+const EPOCH = 0
+const CHEAP = priceBook.parse({ input: 1, output: 2, cache_read: 0.1 })
+const DEAR = priceBook.parse({ input: 3, output: 15, cache_read: 0.3, cache_write: 3.75 })
+
+/** What one attempt was charged for. */
+interface Served {
+  readonly endpoint: number
+  readonly input: number
+  readonly cached?: number
+  readonly written?: number
+  readonly output: number
+  /** Of what the book says. */
+  readonly factor?: number
+  readonly isWinner?: boolean
+}
+
+/** A request of those attempts. The winner, if there is one, is the last: without one it fails. */
+interface Told {
+  readonly ordinal: number
+  readonly arrivedAt: number
+  readonly attempts: readonly Served[]
+  /** Charges that come after the close. */
+  readonly isLate?: boolean
+}
+
+const costOfServed = (books: readonly PriceBook[], { endpoint, input, cached, written, output, factor = 1 }: Served) =>
+  Math.round(costOf(books[endpoint]!, input, output, cached ?? 0, written ?? 0, EPOCH) * factor)
+
+function entriesOf(books: readonly PriceBook[], { ordinal, arrivedAt, attempts, isLate = false }: Told): Entry[] {
+  const request = id(ordinal)
+  const charges: Entry[] = []
+  const others: Entry[] = [arrived(request, arrivedAt)]
+  attempts.forEach((served, attempt) => {
+    const { endpoint, input, cached, written, output, isWinner = false } = served
+    const at = arrivedAt + attempt
+    others.push(started(request, at, endpoint, { attempt }))
+    others.push(ended(request, at, endpoint, { attempt, committed: isWinner, outcome: isWinner ? 'ok' : 'failed' }))
+    const more = {
+      attempt,
+      endpoint,
+      inputTokens: input,
+      outputTokens: output,
+      ...(cached !== undefined && { cachedInputTokens: cached }),
+      ...(written !== undefined && { writtenInputTokens: written }),
+    }
+    charges.push(charged(request, at, costOfServed(books, served), more))
+  })
+  const close = closed(request, arrivedAt, attempts.some(({ isWinner }) => isWinner) ? 'ok' : 'failed')
+  return isLate ? [...others, close, ...charges] : [...others, ...charges, close]
+}
+
+function split(run: readonly Told[], twin: readonly Told[], books: readonly PriceBook[] = [CHEAP, DEAR]): CostSplit[] {
+  const [traces, twinTraces] = [new Traces(), new Traces()]
+  const fold = new CostSplitFold(directory(), { books, epoch: EPOCH }, traces, twinTraces)
+  for (const [side, told] of [
+    [traces, run],
+    [twinTraces, twin],
+  ] as const) {
+    const log = new Log()
+    log.attach(side)
+    for (const each of told) for (const entry of entriesOf(books, each)) log.append(entry)
+  }
+  return fold.finish()
+}
+
+const one = (attempts: readonly Served[], more: Partial<Told> = {}): Told => ({
+  ordinal: 0,
+  arrivedAt: 12_000,
+  attempts,
+  ...more,
+})
+const sumOf = (parts: CostParts): number => Object.values(parts).reduce((sum, part) => sum + part, 0)
+const NOTHING: CostParts = {
+  retriesAndHedges: 0,
+  modelSubstitution: 0,
+  tokenizer: 0,
+  cacheLoss: 0,
+  outputExpansion: 0,
+  offBook: 0,
+}
+
+describe('one request', () => {
+  const usual: Served = { endpoint: A, input: 1_000, cached: 900, output: 100, isWinner: true }
+
+  test('cost split: the same answer, drifts nowhere', () => {
+    const [whole] = split([one([usual])], [one([usual])])
+    expect(whole).toMatchObject({ requests: 1, run: 390_000, twin: 390_000, parts: NOTHING, shapley: null })
+  })
+  test('cost split: attempts that did not win, are retries and hedges, less those without faults', () => {
+    const lost: Served = { endpoint: B, input: 1_000, output: 10 }
+    const [whole] = split([one([lost, lost, usual])], [one([lost, usual])])
+    expect(whole?.parts).toEqual({ ...NOTHING, retriesAndHedges: 3_150_000 })
+  })
+  test('cost split: a cold cache, is cache loss alone', () => {
+    const [whole] = split([one([{ ...usual, cached: 0 }])], [one([usual])])
+    expect(whole?.parts).toEqual({ ...NOTHING, cacheLoss: 810_000 })
+  })
+  test('cost split: another endpoint that counts more tokens, has lost the cache and says more, is told in that order', () => {
+    const here: Served = { endpoint: B, input: 1_200, written: 1_200, output: 150, isWinner: true }
+    const [whole] = split([one([here])], [one([usual])])
+    // The twin's 100 fresh tokens, 900 cached and 100 of answer: at A 100·1 + 900·0.1 + 100·2, at B three times
+    // that, but for the answer. 1,200 of prompt in the same proportions: a fifth more of it. All of it written: 3.75.
+    expect(whole).toMatchObject({ twin: 390_000, run: 6_750_000 })
+    expect(whole?.parts).toEqual({
+      ...NOTHING,
+      modelSubstitution: 300_000 + 270_000 + 1_500_000 - 390_000,
+      tokenizer: 114_000,
+      cacheLoss: 4_500_000 - 684_000,
+      outputExpansion: 750_000,
+    })
+  })
+  test('cost split: an invoice by another price than the book, is off the book and nothing else', () => {
+    const [whole] = split([one([{ ...usual, factor: 2 }])], [one([usual])])
+    expect(whole?.parts).toEqual({ ...NOTHING, offBook: 390_000 })
+  })
+  test('cost split: charges that come after the close, count all the same', () => {
+    const lost: Served = { endpoint: B, input: 1_000, output: 10 }
+    const [whole] = split([one([lost, usual], { isLate: true })], [one([usual])])
+    expect(whole?.parts).toEqual({ ...NOTHING, retriesAndHedges: 3_150_000 })
+  })
+  test('cost split: ok in one of the runs only, is no part of the split', () => {
+    const failed: Served = { ...usual, isWinner: false }
+    const [less] = split([one([failed])], [one([usual])])
+    expect(less).toMatchObject({ requests: 0, parts: NOTHING, withoutPartner: 0 })
+    expect(less?.unserved).toEqual({ requests: 1, run: 390_000, twin: 390_000 })
+    const [more] = split([one([usual])], [one([failed])])
+    expect(more?.newlyServed).toEqual({ requests: 1, run: 390_000, twin: 390_000 })
+  })
+  test('cost split: a request without a partner, is told apart', () => {
+    const [whole] = split([one([usual])], [one([usual], { ordinal: 1 })])
+    expect(whole).toMatchObject({ requests: 0, withoutPartner: 2 })
+    expect(whole?.newlyServed).toEqual({ requests: 1, run: 390_000, twin: 0 })
+    expect(whole?.unserved).toEqual({ requests: 1, run: 0, twin: 390_000 })
+  })
+  test('cost split: windows, are those of the arrival', () => {
+    const rows = split([one([{ ...usual, cached: 0 }])], [one([usual])])
+    expect(rows.map(({ where, requests }) => [where.window, requests])).toEqual([
+      [undefined, 1],
+      ['warm-up', 0],
+      ['storm', 1],
+      ['recovery', 0],
+    ])
+  })
+})
+
+test('cost split: more wait for a partner than may, the longest waiting are told apart, and the others find theirs', () => {
+  const served: Served = { endpoint: A, input: 10, output: 1, isWinner: true }
+  const run = Array.from({ length: WAITING_MAX + 100 }, (_, ordinal) => one([served], { ordinal }))
+  const [whole] = split(run, [run[50]!, run.at(-1)!])
+  // The first hundred were dropped for the last ones, and one more for the partner of one of them.
+  expect(whole).toMatchObject({ requests: 1, withoutPartner: WAITING_MAX + 100 })
+})
+
+describe('random ledgers', () => {
+  const LEDGERS = 10_000
+
+  test(`cost split: ${LEDGERS} random ledgers, leave nothing over`, () => {
+    let [large, apart, offBook] = [0, 0, 0]
+    for (let seed = 0; seed < LEDGERS; seed += 1) {
+      const dice = Rng.fromSeed(seed)
+      const books = [bookOf(dice), bookOf(dice)]
+      const count = 1 + dice.below(6)
+      const run = ledgerOf(dice, count)
+      const twin = ledgerOf(dice, count)
+      const [whole, ...windows] = split(run, twin, books)
+      const expected = bothOk(run, twin, books)
+      expect(whole).toMatchObject(expected)
+      expect(expected.twin + sumOf(whole!.parts)).toBe(expected.run)
+      for (const each of [whole!, ...windows]) {
+        expect(each.run - each.twin - sumOf(each.parts)).toBe(0)
+        if (each.shapley !== null) expect(sumOf(each.shapley)).toBe(sumOf(each.parts))
+      }
+      expect(windows.reduce((sum, each) => sum + each.run, 0)).toBe(expected.run)
+      if (whole!.shapley !== null) large += 1
+      if (whole!.unserved.requests > 0) apart += 1
+      if (whole!.parts.offBook !== 0) offBook += 1
+    }
+    // What is checked, happens.
+    expect(Math.min(large, apart, offBook)).toBeGreaterThan(LEDGERS / 20)
+  })
+
+  test('cost split: the mean over all orders, is that of the 24 orders told one by one', () => {
+    let compared = 0
+    for (let seed = 0; seed < 300; seed += 1) {
+      const dice = Rng.fromSeed(`orders ${seed}`)
+      const books = [bookOf(dice), bookOf(dice)]
+      const [here, there] = [servedBy(dice, true), servedBy(dice, true)].map((each) => ({ ...each, factor: 1 }))
+      const [whole] = split([one([here!])], [one([there!])], books)
+      if (whole!.shapley === null) continue
+      compared += 1
+      const means = meansOverOrders(here!, there!, books)
+      const told = [
+        whole!.shapley.modelSubstitution,
+        whole!.shapley.tokenizer,
+        whole!.shapley.cacheLoss,
+        whole!.shapley.outputExpansion,
+      ]
+      means.forEach((mean, index) => expect(Math.abs(told[index]! - mean)).toBeLessThanOrEqual(1))
+    }
+    expect(compared).toBeGreaterThan(200)
+  })
+})
+
+function bookOf(dice: Rng): PriceBook {
+  const price = (most: number): number => Math.round(dice.next() * most * 1_000) / 1_000
+  return priceBook.parse({
+    input: price(5),
+    output: price(25),
+    ...(dice.chance(0.6) && { cache_read: price(1) }),
+    ...(dice.chance(0.4) && { cache_write: price(8) }),
+    ...(dice.chance(0.3) && { request: price(1) / 1_000 }),
+    ...(dice.chance(0.2) && { discount: 0.37 }),
+    ...(dice.chance(0.2) && { overrides: [{ min_prompt_tokens: 20_000, input: price(9), output: price(40) }] }),
+  })
+}
+
+function servedBy(dice: Rng, isWinner: boolean): Served {
+  const input = dice.below(50_000)
+  const cached = dice.chance(0.5) ? dice.below(input + 1) : 0
+  const written = dice.chance(0.3) ? dice.below(input - cached + 1) : 0
+  const factor = dice.chance(0.1) ? 1.7 : 1
+  return { endpoint: dice.below(2), input, cached, written, output: dice.below(4_000), factor, isWinner }
+}
+
+function ledgerOf(dice: Rng, count: number): Told[] {
+  return Array.from({ length: count }, (_, ordinal) => {
+    const isOk = dice.chance(0.85)
+    const losers = dice.chance(0.3) ? 1 + dice.below(3) : 0
+    const attempts = Array.from({ length: losers + 1 }, (__, index) => servedBy(dice, isOk && index === losers))
+    return { ordinal, arrivedAt: ordinal * 9_000, attempts, isLate: dice.chance(0.2) }
+  })
+}
+
+/** Charged for the requests that ended ok in both: an oracle that knows nothing of parts. */
+function bothOk(run: readonly Told[], twin: readonly Told[], books: readonly PriceBook[]) {
+  const isOk = ({ attempts }: Told) => attempts.some(({ isWinner }) => isWinner)
+  const costs = ({ attempts }: Told) => attempts.reduce((sum, each) => sum + costOfServed(books, each), 0)
+  const pairs = run.map((told, index) => [told, twin[index]!] as const).filter((pair) => pair.every(isOk))
+  return {
+    requests: pairs.length,
+    run: pairs.reduce((sum, [told]) => sum + costs(told), 0),
+    twin: pairs.reduce((sum, [, told]) => sum + costs(told), 0),
+  }
+}
+
+/** What each of the four changes adds when its turn comes, over all orders of the four. */
+function meansOverOrders(here: Served, there: Served, books: readonly PriceBook[]): number[] {
+  const worth = (changed: readonly number[]): number => {
+    const pick = (change: number) => (changed.includes(change) ? here : there)
+    const { input } = pick(1)
+    const split = pick(2)
+    const scale = split.input === 0 ? 0 : input / split.input
+    const { output } = pick(3)
+    const [cached, written] = [(split.cached ?? 0) * scale, (split.written ?? 0) * scale]
+    return input + output === 0 ? 0 : costOf(books[pick(0).endpoint]!, input, output, cached, written, EPOCH)
+  }
+  const orders = permutations([0, 1, 2, 3])
+  const sums = [0, 0, 0, 0]
+  for (const order of orders) {
+    order.forEach((change, place) => {
+      sums[change]! += worth(order.slice(0, place + 1)) - worth(order.slice(0, place))
+    })
+  }
+  return sums.map((sum) => sum / orders.length)
+}
+
+function permutations(items: readonly number[]): number[][] {
+  if (items.length === 0) return [[]]
+  return items.flatMap((item) => permutations(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
+}
