@@ -36,6 +36,8 @@ export interface RunPlan {
   readonly allowedHosts: readonly string[]
   /** Where to store the ledger; null: nowhere. */
   readonly ledgerPath: string | null
+  /** Tell whether it comes back by itself, whatever the gates ask. */
+  readonly recovery: boolean
 }
 
 /** A run in either clock. */
@@ -85,7 +87,7 @@ export class Engine {
 
   /** `watched`: `progress` will be asked for again and again. */
   static async open(plan: RunPlan, scenario: CompiledScenario, watched: boolean): Promise<Engine> {
-    const { seed, clock, speed, port, pace, allowedHosts, ledgerPath } = plan
+    const { seed, clock, speed, port, pace, allowedHosts, ledgerPath, recovery } = plan
     const seeded = { ...scenario, seed }
     let ledger: LedgerFile | null = null
     const run: Driven =
@@ -93,11 +95,14 @@ export class Engine {
         ? await liveRun(seeded, {
             hasher: null,
             watched,
+            recovery,
             speed,
             ...(port !== null && { port }),
             surroundings: surroundingsOf(seeded, process.env, speed, allowedHosts),
           })
-        : new VirtualDrive(new VirtualRun(seeded, { hasher: sha256(), watched }), pace, async () => ledger?.drained())
+        : new VirtualDrive(new VirtualRun(seeded, { hasher: sha256(), watched, recovery }), pace, async () =>
+            ledger?.drained(),
+          )
     if (ledgerPath !== null) ledger = new LedgerFile(ledgerPath, run.stage.directory)
     return new Engine(plan, run, ledger)
   }
@@ -195,7 +200,14 @@ export class Engine {
 /** The run in real time. Loaded only when asked for: a virtual run needs no servers. */
 async function liveRun(
   scenario: CompiledScenario,
-  options: { hasher: null; watched: boolean; speed: number; port?: number; surroundings: Surroundings },
+  options: {
+    hasher: null
+    watched: boolean
+    recovery: boolean
+    speed: number
+    port?: number
+    surroundings: Surroundings
+  },
 ): Promise<Driven> {
   const { LiveRun } = await import('../runner/live-run.ts')
   return new LiveRun(scenario, options)

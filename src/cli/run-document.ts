@@ -2,7 +2,7 @@ import type { RunResult } from '../gates/index.ts'
 
 /** One run in the document of `--json`. In virtual time the same bytes every time, but for the name of the report. */
 export function runDocument(result: RunResult, report: string | null): object {
-  const { scenario, seed, clock, fingerprint, verdict, expect, partial, gates, metrics } = result
+  const { scenario, seed, clock, fingerprint, verdict, expect, partial, gates, metrics, recovery } = result
   const whole = metrics.filter(({ where }) => Object.keys(where).length === 0)
   return {
     scenario,
@@ -20,6 +20,7 @@ export function runDocument(result: RunResult, report: string | null): object {
     metrics: Object.fromEntries(
       whole.map(({ metric, stat, value }) => [stat === 'value' ? metric : `${metric}.${stat}`, value]),
     ),
+    ...(recovery && { recovery }),
     report,
   }
 }

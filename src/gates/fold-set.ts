@@ -12,7 +12,7 @@ import {
   type Steps,
 } from '../ledger/index.ts'
 import { MetricFold } from './metric-fold.ts'
-import type { Book, IsLegal } from './metric.ts'
+import type { Aftermath, Book, IsLegal } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
 import type { Selector } from './result.ts'
 import { Selection } from './selection.ts'
@@ -43,10 +43,12 @@ export class FoldSet {
   private readonly folds = new Map<string, MetricFold>()
   private readonly directory: Directory
   private readonly isLegal: IsLegal
+  private readonly aftermath: Aftermath
 
-  constructor(directory: Directory, isLegal: IsLegal) {
+  constructor(directory: Directory, isLegal: IsLegal, aftermath: Aftermath = { recovery: null }) {
     this.directory = directory
     this.isLegal = isLegal
+    this.aftermath = aftermath
   }
 
   /** The fold for a question. The same question twice gives the same fold. */
@@ -54,9 +56,9 @@ export class FoldSet {
     const key = keyOf(kind, where, book)
     const known = this.folds.get(key)
     if (known !== undefined) return known
-    const { directory, traces, isLegal } = this
+    const { directory, traces, isLegal, aftermath } = this
     const { selects, folds } = this.groupOf(where)
-    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, isLegal })
+    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, isLegal, aftermath })
     folds.push(fold)
     this.folds.set(key, fold)
     return fold

@@ -154,6 +154,11 @@ const MISFITS: readonly Misfit[] = [
         : null,
   })),
   {
+    path: ['where'],
+    message: ({ where }, { isOfRun, kind }) =>
+      isOfRun && Object.keys(where ?? {}).length > 0 ? `${kind} is told of the whole run; remove \`where\`` : null,
+  },
+  {
     path: ['book'],
     message: ({ book }, { hasBooks, kind }) =>
       book === undefined || hasBooks ? null : `${kind} has no book: only cost_per_success and cost_drift do; remove it`,

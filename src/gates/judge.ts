@@ -21,9 +21,10 @@ import { countOf } from './format.ts'
 import { Gate, selectorOf, type GateSpec } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
 import type { MetricFold } from './metric-fold.ts'
-import type { AnyMetric, IsLegal, Stat } from './metric.ts'
+import type { Aftermath, AnyMetric, IsLegal, Stat } from './metric.ts'
 import { ChronicleFold } from './chronicle.ts'
 import { METRICS, metricOf } from './metrics/index.ts'
+import type { Recovery } from './recovery.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
 import { CostSplitFold, type Prices } from './cost-split.ts'
 import { Tally } from './tally.ts'
@@ -46,6 +47,8 @@ export interface FinishOptions {
   readonly endedAt: Millis
   /** The run was stopped before its duration was over. */
   readonly partial: boolean
+  /** Whether it came back by itself, where somebody asks. */
+  readonly recovery?: Recovery
   /** Live runs: the 99th percentile of the loop's own lag in wall ms, and how many scenario ms pass in one of those. */
   readonly lag?: { readonly speed: number; readonly p99Ms: Millis }
 }
@@ -68,13 +71,14 @@ export class Judge {
   private readonly twinChronicle: ChronicleFold
   private readonly prices: Prices | null
   private costs: CostSplitFold | null = null
+  private readonly aftermath: Aftermath = { recovery: null }
   private log: Log | null = null
   private hasTwin = false
 
   constructor({ directory, gates, isLegal, prices }: JudgeOptions) {
     this.directory = directory
     this.prices = prices ?? null
-    this.run = new FoldSet(directory, remembering(isLegal))
+    this.run = new FoldSet(directory, remembering(isLegal), this.aftermath)
     this.twin = new FoldSet(directory, remembering(isLegal))
     this.tally = new Tally(directory)
     this.chronicle = new ChronicleFold(directory, this.run.traces)
@@ -117,7 +121,8 @@ export class Judge {
     return this.gates.map((gate) => gate.judge(now, this.twinOf(gate.spec.metric, gate.spec)))
   }
 
-  finish({ endedAt, partial, lag }: FinishOptions): Judgement {
+  finish({ endedAt, partial, lag, recovery }: FinishOptions): Judgement {
+    if (recovery) this.aftermath.recovery = recovery
     const lagMs = lag === undefined ? 0 : lag.speed * lag.p99Ms
     const gates = this.gates.map((gate) => gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), lagMs))
     const doubts = [

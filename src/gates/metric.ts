@@ -5,6 +5,7 @@
 import type { Millis } from '../base/index.ts'
 import type { Directory, EntryKind, EntryOf } from '../ledger/index.ts'
 import type { RequestId } from '../protocol/index.ts'
+import type { Recovery } from './recovery.ts'
 import type { Observation, Unit } from './result.ts'
 import type { Selection } from './selection.ts'
 import type { Traces } from './traces.ts'
@@ -30,6 +31,12 @@ export type IsLegal = (
   rung: number,
 ) => string | null
 
+/** What is known only when the run is over, from worlds that were played beside it. */
+export interface Aftermath {
+  /** null: nobody asked, or it is not known yet. */
+  recovery: Recovery | null
+}
+
 /** What a fold is handed beside the entries. One per fold; `traces` is one per log. */
 export interface FoldContext {
   readonly directory: Directory
@@ -39,6 +46,7 @@ export interface FoldContext {
   readonly traces: Traces
   readonly book: Book
   readonly isLegal: IsLegal
+  readonly aftermath: Aftermath
   /** When the run ended, or for a reading during the run: now. Only `finish` may rely on it. */
   readonly endedAt: Millis
 }
@@ -69,6 +77,8 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
    * value per fault, is told over the whole run, and `step` is handed every entry of its kinds.
    */
   readonly scope: 'traffic' | 'faults'
+  /** Told of the whole run, from worlds that are played beside it: it takes no `where`. Absent: no. */
+  readonly isOfRun?: true
   /** Whether `book` means anything to it. */
   readonly hasBooks: boolean
   /** Whether it is measured against the run without faults. */

@@ -3,6 +3,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { Chronicle } from './chronicle.ts'
+import type { Recovery } from './recovery.ts'
 
 /** No evidence is never a pass: a gate that cannot tell is inconclusive, with a cause in words. */
 export const STATUSES = ['pass', 'fail', 'inconclusive'] as const
@@ -190,6 +191,8 @@ export interface RunResult {
   }
   /** What it cost more than without faults, and why: the whole run, then its windows. Absent: nothing to compare with. */
   readonly costs?: readonly CostSplit[]
+  /** Whether it came back by itself once the faults were over. Absent: nobody asked. */
+  readonly recovery?: Recovery
   /** What it was like over time. */
   readonly chronicle: Chronicle
   /** The scenario, its fleet and its policies, as they were read. */

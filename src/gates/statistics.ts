@@ -57,6 +57,26 @@ export function meanInterval(values: readonly number[], confidence = 0.95): Inte
   return { low: middle - reach, high: middle + reach }
 }
 
+/** Slope of y on x by least squares, and Student's interval for it; null for fewer than three points, or one x. */
+export function slopeInterval(
+  points: readonly { readonly x: number; readonly y: number }[],
+  confidence = 0.95,
+): ({ readonly value: number } & Interval) | null {
+  const n = points.length
+  if (n < 3) return null
+  const middleX = mean(points.map(({ x }) => x))
+  const middleY = mean(points.map(({ y }) => y))
+  const spread = points.reduce((sum, { x }) => sum + (x - middleX) * (x - middleX), 0)
+  if (spread === 0) return null
+  const value = points.reduce((sum, { x, y }) => sum + (x - middleX) * (y - middleY), 0) / spread
+  const left = points.reduce((sum, { x, y }) => {
+    const off = y - middleY - value * (x - middleX)
+    return sum + off * off
+  }, 0)
+  const reach = studentt.inv(1 - (1 - confidence) / 2, n - 2) * Math.sqrt(left / (n - 2) / spread)
+  return { value, low: value - reach, high: value + reach }
+}
+
 /** Percentile bootstrap of any statistic of a list: for medians, quantiles and ratios, which have no formula. */
 export function bootstrap(
   values: readonly number[],

@@ -179,6 +179,11 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     return this.roster.everybody().filter(({ isAbandoned }) => !isAbandoned).length
   }
 
+  /** Attempts in service, waiting or held in silence, whether or not anybody still listens. */
+  get load(): number {
+    return this.endpoints.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
   private arrive(attempt: AttemptHandle, now: Millis, out: Out<FleetCommand>): void {
     const endpoint = at(this.endpoints, attempt.endpoint)
     const isCalm = this.weather.isCalm(attempt.endpoint)

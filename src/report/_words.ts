@@ -102,3 +102,34 @@ export function metricCell({ metrics }: RunResult, metric: string, stat: string,
   })
   return row === undefined || row.value === null ? '–' : formatValue(row.value, row.unit)
 }
+
+/** Whether it came back by itself, as rows of a name and what is to be said of it. */
+export function recoveryRows({ recovery }: RunResult): [string, string][] {
+  if (!recovery) return []
+  const { verdict, cause, trigger, timeToRecoverMs, drainMs, horizonMs, residualDeficit, sustainingGain, shed } =
+    recovery
+  const time = (ms: number | null): string =>
+    ms === null ? `not within ${formatDuration(horizonMs)}` : formatDuration(ms)
+  const gain =
+    sustainingGain && [sustainingGain.value, sustainingGain.low, sustainingGain.high].map((each) => each.toFixed(2))
+  const levels = [recovery.healthy, recovery.tail].map(
+    ({ success, amplification }) =>
+      `${formatValue(success, 'ratio')} succeed, ${formatValue(amplification, 'factor')} attempts a request`,
+  )
+  return [
+    ['verdict', `${verdict}: ${cause}`],
+    ['trigger', spanOf(trigger.from, trigger.to)],
+    ['time to recover', time(timeToRecoverMs)],
+    ['without retries', time(drainMs)],
+    ['without the trigger', levels[0] ?? ''],
+    ['in the end', levels[1] ?? ''],
+    ['success lost after it', formatValue(residualDeficit, 'ratio')],
+    ...(gain ? [['attempts for each failure', `${gain[0]} more (${gain[1]} to ${gain[2]})`] as [string, string]] : []),
+    ...(shed ? [['shed test', shedWords(shed)] as [string, string]] : []),
+  ]
+}
+
+function shedWords({ from, to, recovered }: { from: number; to: number | null; recovered: boolean }): string {
+  const until = to === null ? 'the backlog was never gone' : `to ${formatDuration(to)}`
+  return `everybody turned away from ${formatDuration(from)} ${until}; ${recovered ? 'it recovered' : 'it did not recover'}`
+}

@@ -6,7 +6,18 @@
 import { formatDuration, formatUsd } from '../base/quantities.ts'
 import type { GateResult, RunResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
-import { clockOf, gateName, headline, MARKS, metricCell, metricName, observedOf, spanOf, whereOf } from './_words.ts'
+import {
+  clockOf,
+  gateName,
+  headline,
+  MARKS,
+  metricCell,
+  metricName,
+  observedOf,
+  recoveryRows,
+  spanOf,
+  whereOf,
+} from './_words.ts'
 import { costTable } from './_costs.ts'
 import { h, Markup, render, type Content } from './html/markup.ts'
 import { overTime, trafficOverTime } from './html/over-time.ts'
@@ -53,6 +64,7 @@ function sections(result: RunResult, envelope: Envelope): Content[] {
     section('Fallbacks', fallbackFlow(chronicle)),
     section('Where the money went', costs(result)),
     section('How long answers took', latencyCurve(chronicle)),
+    section('Recovery', recovery(result)),
     section('Windows', windows(result)),
     section('Errors, and requests that met them', errors(result)),
     section('Faults', faults(result)),
@@ -107,6 +119,11 @@ function gates({ gates: judged }: RunResult): Content {
       gate.cause ?? '',
     ]),
   )
+}
+
+function recovery(result: RunResult): Content {
+  const rows = recoveryRows(result)
+  return rows.length === 0 ? null : table(['what', 'seen'], rows)
 }
 
 function windows(result: RunResult): Content {

@@ -19,6 +19,7 @@ import {
   metricCell,
   metricName,
   observedOf,
+  recoveryRows,
   spanOf,
   whereOf,
 } from './_words.ts'
@@ -32,6 +33,7 @@ const BUDGETS = {
   faults: 8_000,
   providers: 12_000,
   rungs: 2_000,
+  recovery: 3_000,
   notes: 2_000,
 } as const
 /** Columns of one value, before its characters are escaped. */
@@ -56,6 +58,7 @@ export const markdown: ReportFormat = {
       [outcomesOf(result)],
       list('### Why', verdict.causes, BUDGETS.causes),
       gatesTable(result),
+      recoveryTable(result),
       windowsTable(result),
       costsTable(result),
       faultsTable(result),
@@ -88,6 +91,11 @@ function gatesTable({ gates }: RunResult): string[] {
     cell(gate.cause ?? ''),
   ])
   return table('### Gates', ['gate', 'of', '>observed', '>asserted', '>n', 'cause'], rows, BUDGETS.gates)
+}
+
+function recoveryTable(result: RunResult): string[] {
+  const rows = recoveryRows(result).map((row) => row.map(cell))
+  return rows.length === 0 ? [] : table('### Recovery', ['what', 'seen'], rows, BUDGETS.recovery)
 }
 
 function windowsTable(result: RunResult): string[] {

@@ -39,6 +39,7 @@ export function renderSummary(
     ...gateLines(gates, columns, (status) => paint(status, (ascii ? ASCII_MARKS : MARKS)[status])),
     ...doubts.slice(0, CAUSES_MAX).map((cause) => `  ! ${plain(cause)}`),
     ...(doubts.length > CAUSES_MAX ? [`  ! and ${doubts.length - CAUSES_MAX} more`] : []),
+    ...(result.recovery ? [`  recovery: ${plain(`${result.recovery.verdict}, ${result.recovery.cause}`)}`] : []),
     ...notes.map((note) => `  note: ${plain(note)}`),
     '',
     ...verdictLines(

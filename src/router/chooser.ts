@@ -89,7 +89,7 @@ export class Chooser {
 
   /** As many attempts have been made as may be. */
   get isExhausted(): boolean {
-    return this.attempts.length >= this.attemptsMax
+    return this.attempts.length >= Math.min(this.attemptsMax, this.desk.attemptsMax)
   }
 
   /** The next of the plan that has not been asked; null when nobody is left. */

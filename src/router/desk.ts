@@ -50,6 +50,8 @@ export class Desk {
   readonly allowance: Allowance
   /** What to do with less; null for nothing. */
   readonly ladder: Ladder | null
+  /** Attempts that any call may make, whatever the policy says. Infinity, unless retries have been stopped. */
+  attemptsMax = Infinity
   /** Who pays; null: nobody is asked. */
   readonly billing: Billing | null
   /** What may be spent; null for no budget. */

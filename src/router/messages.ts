@@ -16,6 +16,8 @@ export type RouterEvent =
   /** The caller does not read fast enough: the upstream read and its idle clock pause. */
   | { readonly type: 'client.blocked'; readonly call: Call }
   | { readonly type: 'client.drained'; readonly call: Call }
+  /** From now on one attempt a call: no retry, no hedge, nobody else. What is under way is not taken back. */
+  | { readonly type: 'retries.stopped' }
   /** Nothing more will happen: answers that run on without their callers end here. */
   | { readonly type: 'run.ended' }
   | { readonly type: 'wake' }

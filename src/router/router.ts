@@ -105,6 +105,9 @@ export class Router implements Machine<RouterEvent, Out<RouterCommand>> {
         if (life) this.settle(life)
         return
       }
+      case 'retries.stopped':
+        for (const desk of this.desks) desk.attemptsMax = 1
+        return
       case 'run.ended':
         for (const life of this.lives.everybody()) {
           life.cancel('cancelled', now, out)

@@ -7,6 +7,7 @@
 export * from './live-run.ts'
 export * from './load-run.ts'
 export * from './progress.ts'
+export * from './recovery-run.ts'
 export * from './serve-run.ts'
 export * from './stage.ts'
 export * from './virtual-run.ts'

@@ -8,6 +8,7 @@ import { Fingerprint, Log, type Directory, type Entry, type Fold, type Hasher } 
 import type { ScheduledFault } from '../provider/index.ts'
 import { faultName, scheduled, withoutFaults, type CompiledScenario } from '../scenario/index.ts'
 import { World } from '../virtual/index.ts'
+import { playRecovery } from './recovery-run.ts'
 import type { Progress, RunState, TwinTotals } from './progress.ts'
 
 export interface StageOptions {
@@ -20,6 +21,8 @@ export interface StageOptions {
   readonly outsiders?: boolean
   /** Whether the scenario's workload plays without faults beside it. Strangers have no twin. Default true. */
   readonly hasTwin?: boolean
+  /** Whether it is to be told if it comes back by itself, whatever the gates ask. Default false. */
+  readonly recovery?: boolean
 }
 
 /** How a run came to its end. */
@@ -44,12 +47,15 @@ export class Stage {
   /** Faults started by hand that are still at work, by provider. */
   private readonly byHand = new Map<string, number>()
   private handUsed = false
+  /** By whoever plays it; gates ask by themselves. */
+  private readonly isRecoveryAsked: boolean
 
   constructor(
     scenario: CompiledScenario,
-    { hasher, sinks = [], watched = false, outsiders = false, hasTwin = true }: StageOptions,
+    { hasher, sinks = [], watched = false, outsiders = false, hasTwin = true, recovery = false }: StageOptions,
   ) {
     this.scenario = scenario
+    this.isRecoveryAsked = recovery
     const directory = scenario.directory()
     const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
     this.directory = { ...directory, workflows, seed: scenario.seed }
@@ -143,7 +149,9 @@ export class Stage {
     this.stepTwin(partial ? endedAt : durationMs + drainMs)
     this.twin?.end()
     const { file, instead, name, summary, seed, expect } = this.scenario
-    const judged = this.judge.finish({ endedAt, partial, ...(lag && { lag }) })
+    const asksRecovery = this.isRecoveryAsked || this.scenario.gates.some(({ metric }) => metric === 'metastability')
+    const recovery = asksRecovery && !partial ? playRecovery(this.scenario) : null
+    const judged = this.judge.finish({ endedAt, partial, ...(lag && { lag }), ...(recovery && { recovery }) })
     return {
       scenario: name,
       summary,
@@ -157,10 +165,11 @@ export class Stage {
       partial,
       fingerprint: this.fingerprint?.digest() ?? null,
       ...judged,
+      ...(recovery && { recovery }),
       expect,
       windows: this.directory.windows.filter(({ from }) => from !== NEVER),
       sources: this.scenario.sources,
-      reproduce: reproduceCommand(file, instead, seed, clock, speed),
+      reproduce: reproduceCommand(file, instead, seed, clock, speed) + (this.isRecoveryAsked ? ' --recovery' : ''),
       notes: this.handUsed
         ? [...notes, 'faults were started or healed by hand: the command below plays without them']
         : notes,

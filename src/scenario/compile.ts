@@ -26,7 +26,7 @@ import { checkGates } from './gates.ts'
 import { legality } from './legality.ts'
 import type { Misfit } from './misfit.ts'
 import { checkFleet, checkPolicies, checkPresets } from './names.ts'
-import type { Scenario } from './schema.ts'
+import type { RecoverySpec, Scenario } from './schema.ts'
 import { faultName, timelineOf } from './timeline.ts'
 import { windowsOf } from './windows.ts'
 import { workflowDrafts } from './workload.ts'
@@ -55,6 +55,7 @@ export interface CompiledScenario {
   readonly workflows: (rng: Rng) => readonly Workflow[]
   readonly timeline: readonly ScheduledFault[]
   readonly gates: readonly GateSpec[]
+  readonly recovery: RecoverySpec
   readonly expect: Status
   /** The names behind the numbers of this scenario's ledger. A new one per run: it grows with faults started by hand. */
   directory(): Directory
@@ -133,6 +134,7 @@ export function compile(parts: Parts): Compiled {
     workflows,
     timeline,
     gates: scenario.gates,
+    recovery: scenario.recovery,
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),

@@ -35,7 +35,9 @@ export function checkGates(
       }
     }
     misfits.push(...againstEarlier(scenario.gates, index))
-    if (metricOf(gate.metric).scope === 'faults' && timeline.length === 0) {
+    const { scope, isOfRun } = metricOf(gate.metric)
+    const isTriggered = isOfRun && scenario.recovery.trigger !== undefined
+    if (scope === 'faults' && timeline.length === 0 && !isTriggered) {
       misfits.push({
         path: [...path, 'metric'],
         needs: 'timeline',

@@ -223,6 +223,38 @@ function fileOr<T extends z.ZodType>(schema: T, example: string) {
   ])
 }
 
+/** What counts as recovered, for whoever asks whether it did: the gate `metastability`, and `squall run --recovery`. */
+export const recoverySchema = z.strictObject({
+  trigger: timeSpan()
+    .optional()
+    .meta({
+      description: 'The trouble. Default: from the start of the first fault to the end of the last.',
+      examples: ['60s..90s'],
+    }),
+  slo: duration({ min: 1 })
+    .optional()
+    .meta({
+      description: 'A request succeeds if it is answered within this. Default: as long as its application waits.',
+      examples: ['2s'],
+    }),
+  hold: duration({ min: 1_000, max: DURATION_MAX_MS })
+    .optional()
+    .meta({
+      description:
+        'For so long it must have recovered. Default: 30 s, ten times `slo`, or as long as 1000 requests take to come, whichever is most.',
+      examples: ['60s'],
+    }),
+  horizon: duration({ min: 1_000, max: DURATION_MAX_MS })
+    .optional()
+    .meta({
+      description:
+        'For so long after the trigger it may take. Default: twenty times the trigger, ten times what it takes without retries, or 5 min, whichever is most, and 6 h at most.',
+      examples: ['20m'],
+    }),
+})
+
+export type RecoverySpec = z.infer<typeof recoverySchema>
+
 export const scenarioSchema = z
   .strictObject({
     name: id.meta({ description: 'The story in a word; names the report folder.', examples: ['primary-outage'] }),
@@ -265,6 +297,11 @@ export const scenarioSchema = z
         examples: [{ 'warm-up': '0s..60s', storm: '60s..180s' }],
       }),
     timeline: z.array(faultLineSchema).max(TIMELINE_MAX).default([]),
+    recovery: recoverySchema.default({}).meta({
+      description:
+        'What counts as recovered, where it is asked whether it did: by a gate on `metastability`, or with --recovery.',
+      examples: [{ slo: '2s' }],
+    }),
     gates: z.array(gateSchema).max(1_000).default([]),
     expect: z.enum(STATUSES).default('pass').meta({
       description:

@@ -112,6 +112,8 @@ export class World {
   private readonly spec: WorldSpec
   private readonly limits: WorldLimits
   private events = 0
+  /** Whoever arrives is turned away unheard: see `shed`. */
+  private isShedding = false
   private readonly signals = new Line<Message>()
   private readonly cancels = new Line<Cancel>()
   private readonly arrivals = new Line<Arrival>()
@@ -150,7 +152,9 @@ export class World {
     this.fromClient = { record, push: (command) => this.pushedByClient(command) }
     this.fromWorkload = {
       record,
-      push: ({ request }) => this.client.handle({ type: 'request.arrived', request }, this.now, this.fromClient),
+      push: ({ request }) => {
+        if (!this.isShedding) this.client.handle({ type: 'request.arrived', request }, this.now, this.fromClient)
+      },
     }
     this.fromWeather = { record, push: ({ fault }) => this.strikeFlight(fault) }
   }
@@ -210,6 +214,22 @@ export class World {
 
   heal(fault: number): void {
     this.weather.handle({ type: 'fault.healed', fault }, this.now, this.fromWeather)
+  }
+
+  /** From now on one attempt a call, and one call a request: what is left is the load as it comes. */
+  stopRetries(): void {
+    this.client.handle({ type: 'retries.stopped' }, this.now, this.fromClient)
+    this.router.handle({ type: 'retries.stopped' }, this.now, this.fromRouter)
+  }
+
+  /** Drop open arrivals on their way in, without an entry, until told otherwise. */
+  shed(isOn: boolean): void {
+    this.isShedding = isOn
+  }
+
+  /** Requests not answered, and attempts that the fleet has not finished with: what must be worked off. */
+  get outstanding(): number {
+    return this.client.inFlight + this.fleet.load
   }
 
   private nextWake(): Millis {

@@ -52,6 +52,8 @@ export type ClientEvent =
   /** An endpoint answers on the emergency path. */
   | { readonly type: 'attempt.signalled'; readonly attempt: AttemptHandle; readonly signals: readonly Signal[] }
   | { readonly type: 'wake' }
+  /** From now on no request calls again. */
+  | { readonly type: 'retries.stopped' }
   /** The run is over. What is still open is unfinished; or, if the run was stopped before its time, cancelled. */
   | { readonly type: 'run.ended'; readonly wasStopped: boolean }
 
@@ -153,6 +155,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
   private readonly workflows: readonly Workflow[]
   private readonly rng: Rng
   private readonly errands = new Roster<Errand>()
+  private mayRetry = true
 
   constructor(workflows: readonly Workflow[], rng: Rng) {
     this.workflows = workflows
@@ -204,6 +207,9 @@ export class Client implements Machine<ClientEvent, ClientOut> {
           if (errand.dueAt <= now) this.timeUp(errand, now, out)
           this.settle(errand)
         }
+        return
+      case 'retries.stopped':
+        this.mayRetry = false
         return
       case 'run.ended':
         for (const errand of this.errands.everybody()) {
@@ -290,7 +296,7 @@ export class Client implements Machine<ClientEvent, ClientOut> {
       this.close(errand, hasPatienceRunOut ? 'timed_out' : 'truncated', failure.class, now, out)
       return
     }
-    if (isRetryable(failure) && errand.call.number < client.retries) {
+    if (this.mayRetry && isRetryable(failure) && errand.call.number < client.retries) {
       errand.phase = 'waiting'
       errand.dueAt = now + this.pause(errand, failure)
       this.settle(errand)

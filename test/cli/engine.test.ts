@@ -23,6 +23,7 @@ function planOf(cwd: string, more: Partial<RunPlan> = {}): RunPlan {
     port: null,
     allowedHosts: [],
     ledgerPath: null,
+    recovery: false,
     ...more,
   }
 }

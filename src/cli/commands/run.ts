@@ -27,6 +27,7 @@ export interface RunOptions {
   readonly out: string
   readonly report: boolean
   readonly ledger?: boolean
+  readonly recovery?: boolean
   readonly screen: boolean
   readonly json?: boolean
 }
@@ -58,6 +59,10 @@ export const run: CommandFile = {
       .option('--no-report', 'write no report')
       .option('--ledger', 'store every fact of the run in its report (default: in live runs)')
       .option('--no-ledger', 'do not store them')
+      .option(
+        '--recovery',
+        'tell whether it comes back by itself once the faults are over (plays up to three more worlds)',
+      )
       .option('--no-screen', 'print plain lines instead of drawing the screen')
       .option('--json', 'print one JSON document')
       .action((args: string[], options: RunOptions) => act((shell) => runScenarios(shell, args, options)))
@@ -199,7 +204,16 @@ function publish(
 }
 
 function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, draft: ReportFolder | null): RunPlan {
-  const { clock, seed, speed = 1, pace = null, port = null, allowHost = [], ledger = clock === 'live' } = options
+  const {
+    clock,
+    seed,
+    speed = 1,
+    pace = null,
+    port = null,
+    allowHost = [],
+    ledger = clock === 'live',
+    recovery = false,
+  } = options
   if (pace !== null && !shell.isWatched)
     shell.err('--pace is for watching, and nobody does: there is no terminal. Ignored.')
   return {
@@ -213,6 +227,7 @@ function planOf(shell: Shell, scenario: CompiledScenario, options: RunOptions, d
     port,
     allowedHosts: allowHost,
     ledgerPath: ledger && draft ? draft.ledgerPath : null,
+    recovery,
   }
 }
 

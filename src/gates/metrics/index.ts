@@ -15,6 +15,7 @@ import { fallbackRate } from './fallback-rate.ts'
 import { goodput } from './goodput.ts'
 import { latency } from './latency.ts'
 import { ledgerMismatch } from './ledger-mismatch.ts'
+import { metastability } from './metastability.ts'
 import { policyViolations } from './policy-violations.ts'
 import { quality } from './quality.ts'
 import { successRate } from './success-rate.ts'
@@ -37,6 +38,7 @@ export const METRICS = [
   quality,
   timeToFailover,
   timeToRecover,
+  metastability,
   amplification,
   costPerSuccess,
   costDrift,
