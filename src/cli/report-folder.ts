@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { RunResult } from '../gates/index.ts'
-import { REPORT_FORMATS } from '../report/index.ts'
+import { REPORT_FORMATS, type Envelope } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, shownPath } from './files.ts'
 import { VERSION } from './version.ts'
@@ -27,6 +27,11 @@ export const LEDGER_FILE = 'ledger.jsonl.gz'
 export const REPORT_FILE = 'report.json'
 
 const NAMES_MAX = 10_000
+
+interface Format<Result> {
+  readonly fileName: string
+  render(result: Result, envelope: Envelope): string
+}
 
 export class ReportFolder {
   /** Where the ledger is to be written while the run goes on. */
@@ -37,7 +42,7 @@ export class ReportFolder {
   private readonly name: string
 
   /** Makes the folder for a run that begins now. Throws a Failure when nothing can be written there. */
-  constructor(cwd: string, out: string, scenario: string, seed: number, begunAt: Date) {
+  constructor(cwd: string, out: string, scenario: string, seed: number | string, begunAt: Date) {
     this.cwd = cwd
     this.out = resolve(cwd, out)
     this.name = `${scenario}-${seed}-${stampOf(begunAt)}`
@@ -56,8 +61,13 @@ export class ReportFolder {
 
   /** Write every format, give the folder its name, and say what that is, relative to where the command was started. */
   publish(result: RunResult): string {
+    return this.publishAs(REPORT_FORMATS, result)
+  }
+
+  /** The same in formats of something else than one run. */
+  publishAs<Result>(formats: readonly Format<Result>[], result: Result): string {
     try {
-      for (const format of REPORT_FORMATS) {
+      for (const format of formats) {
         writeDurably(join(this.draft, format.fileName), format.render(result, { version: VERSION }))
       }
       flush(this.draft)

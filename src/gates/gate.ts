@@ -212,7 +212,7 @@ export class Gate {
     const { value, n } = observation
     const observed = value === null ? null : roundTo(value, metric.resolution)
     const interval = observed === null ? null : this.intervalOf(observation)
-    const [status, cause] = this.decide(observation, observed, interval, lagMs)
+    const [status, cause] = this.withOneSeed(...this.decide(observation, observed, interval, lagMs))
     const { operator, bound, threshold } = assertion
     const told = { id: spec.id, metric: metric.kind, stat, where, unit: metric.unit, status, observed }
     return {
@@ -278,6 +278,13 @@ export class Gate {
     if (isUpper && !isHeld) return ['fail', sentence]
     if (!isUpper && isHeld) return ['pass', null]
     return ['inconclusive', `${sentence}; the run ended too early to tell`]
+  }
+
+  /** One run can break a gate that asks for several; it cannot keep it. */
+  private withOneSeed(status: Status, cause: string | null): [Status, string | null] {
+    const { min_seeds: seedsMin = 1 } = this.spec.evidence ?? {}
+    if (status !== 'pass' || seedsMin === 1) return [status, cause]
+    return ['inconclusive', `it holds with one seed, and needs ${seedsMin} to be judged: play --seeds ${seedsMin}`]
   }
 
   private what(): string {

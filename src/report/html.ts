@@ -19,39 +19,21 @@ import {
   whereOf,
 } from './_words.ts'
 import { costTable } from './_costs.ts'
-import { h, Markup, render, type Content } from './html/markup.ts'
+import { h, type Content, type Markup } from './html/markup.ts'
 import { overTime, trafficOverTime } from './html/over-time.ts'
+import { list, page, section, sourceTexts, table } from './html/page.ts'
 import { fallbackFlow, latencyCurve } from './html/shapes.ts'
 import { costWaterfall } from './html/waterfall.ts'
-import { STYLE } from './html/style.ts'
-
-/** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
-export const STYLE_HASH = 'sha256-JeCL7kkchwSjhZblGga5G3FKot24rtWsvfyM3sBCPKU='
 
 const URGENCY: Readonly<Record<GateResult['status'], number>> = { fail: 0, inconclusive: 1, pass: 2 }
-const ROWS_MAX = 200
 
 export const html: ReportFormat = {
   id: 'html',
   fileName: 'report.html',
   summary: 'The whole run on one page that opens anywhere: timeline, gates, traffic, money, requests to look at.',
   render(result, envelope) {
-    const page = h('html', { lang: 'en' }, head(result), h('body', {}, h('main', {}, ...sections(result, envelope))))
-    return `<!doctype html>\n${render(page)}\n`
+    return page(`${MARKS[result.verdict.status]} ${result.scenario}`, sections(result, envelope))
   },
-}
-
-function head(result: RunResult): Markup {
-  return h(
-    'head',
-    {},
-    h('meta', { charset: 'utf-8' }),
-    h('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
-    h('meta', { 'http-equiv': 'Content-Security-Policy', content: `default-src 'none'; style-src '${STYLE_HASH}'` }),
-    h('meta', { name: 'referrer', content: 'no-referrer' }),
-    h('title', {}, `${MARKS[result.verdict.status]} ${result.scenario} · Squall`),
-    h('style', {}, new Markup(STYLE)),
-  )
 }
 
 function sections(result: RunResult, envelope: Envelope): Content[] {
@@ -71,12 +53,8 @@ function sections(result: RunResult, envelope: Envelope): Content[] {
     section('Endpoints', endpoints(result)),
     section('Degraded', rungs(result)),
     section('Notes', list(result.notes)),
-    section('What was played', sources(result)),
+    section('What was played', sourceTexts(result.sources)),
   ]
-}
-
-function section(title: string, content: Content): Content {
-  return content === null ? null : h('section', {}, h('h2', {}, title), content)
 }
 
 function verdict(result: RunResult, { version }: Envelope): Markup {
@@ -207,69 +185,5 @@ function rungs({ counts }: RunResult): Content {
   return table(
     ['workflow', 'rung of its ladder', '>requests', '>ok'],
     counts.rungs.map(({ workflow, name, requests, ok }) => [workflow, name, requests, ok]),
-  )
-}
-
-function sources({ sources: files }: RunResult): Content {
-  if (files.length === 0) return null
-  return files.map(({ file, text }, index) =>
-    h(
-      'details',
-      { open: index === 0 },
-      h('summary', {}, file),
-      h(
-        'pre',
-        {},
-        text.split('\n').map((line) => [line, new Markup('\n')]),
-      ),
-    ),
-  )
-}
-
-function list(sentences: readonly string[]): Content {
-  return sentences.length === 0
-    ? null
-    : h(
-        'ul',
-        {},
-        sentences.map((sentence) => h('li', {}, sentence)),
-      )
-}
-
-/** A heading that begins with `>` is of a column of numbers. */
-function table(heads: readonly string[], rows: readonly (readonly Content[])[]): Content {
-  const isNumber = heads.map((name) => name.startsWith('>'))
-  const shown = rows.slice(0, ROWS_MAX)
-  const more = rows.length - shown.length
-  return h(
-    'div',
-    { class: 'scroll' },
-    h(
-      'table',
-      {},
-      h(
-        'thead',
-        {},
-        h(
-          'tr',
-          {},
-          heads.map((name, index) =>
-            h('th', { scope: 'col', class: isNumber[index] ? 'n' : null }, name.replace('>', '')),
-          ),
-        ),
-      ),
-      h(
-        'tbody',
-        {},
-        shown.map((row) =>
-          h(
-            'tr',
-            {},
-            row.map((cell, index) => h('td', { class: isNumber[index] ? 'n' : null }, cell)),
-          ),
-        ),
-      ),
-    ),
-    more > 0 ? h('p', { class: 'dim' }, `… and ${more} more.`) : null,
   )
 }

@@ -15,3 +15,4 @@ export const REPORT_FORMATS = [json, html, markdown, junit] as const satisfies r
 export type { Envelope, ReportFormat } from './_format.ts'
 export { REPORT_VERSION } from './json.ts'
 export { renderSummary, type SummaryOptions } from './summary.ts'
+export * from './sweep/index.ts'

@@ -185,8 +185,12 @@ function reproduceCommand(
   speed: number,
 ): string {
   const live = clock === 'live' ? ` --clock live${speed === 1 ? '' : ` --speed ${speed}`}` : ''
-  const policies = instead.map((text) => ` --policy ${inShell(text)}`).join('')
-  return `npx squall run ${inShell(file)}${policies} --seed ${seed}${live}`
+  return `${playCommand(file, instead)} --seed ${seed}${live}`
+}
+
+/** The command that plays a scenario, without its seed. */
+export function playCommand(file: string, policies: readonly string[]): string {
+  return `npx squall run ${inShell(file)}${policies.map((text) => ` --policy ${inShell(text)}`).join('')}`
 }
 
 /** A word as a POSIX shell reads it. */

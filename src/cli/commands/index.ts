@@ -4,6 +4,7 @@ import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { list } from './list.ts'
 import { load } from './load.ts'
+import { merge } from './merge.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
 import { serve } from './serve.ts'
@@ -11,6 +12,7 @@ import { validate } from './validate.ts'
 
 export const COMMANDS = [
   run,
+  merge,
   load,
   serve,
   validate,

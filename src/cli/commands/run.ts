@@ -1,6 +1,6 @@
 /** `squall run`: play scenarios, judge them, and write their reports. */
 import { Option, type Command } from 'commander'
-import { exitCodeOf, worstExit, type RunResult } from '../../gates/index.ts'
+import { exitCodeOf, worstExit, type RunResult, type SeedRange } from '../../gates/index.ts'
 import { renderSummary } from '../../report/index.ts'
 import type { CompiledScenario } from '../../scenario/index.ts'
 import type { Clock, Played, RunPlan } from '../engine.ts'
@@ -11,13 +11,19 @@ import { play } from '../play.ts'
 import { ReportFolder } from '../report-folder.ts'
 import { runDocument } from '../run-document.ts'
 import { loadAll, selectScenarios } from '../scenarios.ts'
+import { rangeOf, SEED_MAX, seedsOption, shardOption, type Seeds, type Shard } from '../seeds.ts'
 import type { Shell } from '../shell.ts'
+import { playSweep } from '../sweep.ts'
 import { VERSION } from '../version.ts'
 import { Salvaged, watch } from '../watch.ts'
 import type { CommandFile } from './_command.ts'
+import { publishSweep, sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
 
 export interface RunOptions {
   readonly seed?: number
+  readonly seeds?: Seeds
+  readonly shard?: Shard
+  readonly workers?: number
   readonly policy?: readonly string[]
   readonly clock: Clock
   readonly speed?: number
@@ -32,7 +38,8 @@ export interface RunOptions {
   readonly json?: boolean
 }
 
-const SEED_MAX = 4_294_967_295
+/** Threads of a sweep. */
+const WORKERS_MAX = 64
 
 export const run: CommandFile = {
   register(program: Command, act) {
@@ -41,6 +48,13 @@ export const run: CommandFile = {
       .description('play scenarios, judge them, and write their reports')
       .argument('[scenarios...]', 'scenario files, folders or patterns (default: scenarios/*.yaml)')
       .option('--seed <n>', 'play with this seed instead of that of the file', wholeNumber(0, SEED_MAX))
+      .option(
+        '--seeds <n>',
+        'play this many seeds from that one on, or these, like 1..20, and judge them together',
+        seedsOption,
+      )
+      .option('--shard <i/n>', 'play this part of the seeds; squall merge puts the parts together', shardOption)
+      .option('--workers <n>', 'threads that play seeds (default: one per core)', wholeNumber(1, WORKERS_MAX))
       .option(
         '--policy <file>',
         'play with this policy instead of those of the file; name=file for one of them (repeatable)',
@@ -84,6 +98,7 @@ async function runScenarios(shell: Shell, args: readonly string[], options: RunO
   const interrupts = new Interrupts((text) => shell.err(text))
   interrupts.listen()
   try {
+    if (options.seeds !== undefined) return await runSweeps(shell, scenarios, options, options.seeds, interrupts)
     const finished = await playAll(shell, scenarios, options, interrupts)
     if (options.json)
       shell.json({ squall: VERSION, runs: finished.map(({ result, report }) => runDocument(result, report)) })
@@ -97,7 +112,69 @@ async function runScenarios(shell: Shell, args: readonly string[], options: RunO
   }
 }
 
-function checkOptions({ clock, speed, pace, port, allowHost }: RunOptions): void {
+/** Every scenario over its seeds, each judged and reported as one. */
+async function runSweeps(
+  shell: Shell,
+  scenarios: readonly CompiledScenario[],
+  options: RunOptions,
+  seeds: Seeds,
+  interrupts: Interrupts,
+): Promise<number> {
+  const { seed, shard = null, workers = null, report: isReported, out, json = false } = options
+  const documents: object[] = []
+  const codes: number[] = []
+  const ranges = scenarios.map((scenario) => rangeOf(seeds, seed ?? scenario.seed))
+  for (const [index, scenario] of scenarios.entries()) {
+    const planned = ranges[index]
+    if (interrupts.signal !== null || planned === undefined) break
+    const folder = isReported ? sweepFolder(shell, out, { scenario: scenario.name, planned, shard }) : null
+    const forget = interrupts.onLeave(() => folder?.discard())
+    try {
+      shell.err(`squall ${VERSION} · ${scenario.name} · ${seedsWords(planned, shard)} · virtual clock`)
+      const result = await playSweep(shell, scenario, { seeds: planned, shard, workers }, interrupts)
+      const report = publishSweep(folder, result)
+      tellSweep(shell, result, report, json)
+      documents.push(sweepDocument(result, report))
+      codes.push(sweepExit(result))
+    } catch (error) {
+      folder?.discard()
+      throw error
+    } finally {
+      forget()
+    }
+  }
+  if (json) shell.json({ squall: VERSION, sweeps: documents })
+  return interrupts.signal === null ? worstExit(codes) : signalExit(interrupts.signal)
+}
+
+/** `seeds 7 to 26`, `shard 2/3 of seeds 7 to 26`. */
+function seedsWords({ first, count }: SeedRange, shard: Shard | null): string {
+  const seeds = count === 1 ? `seed ${first}` : `seeds ${first} to ${first + count - 1}`
+  return shard === null ? seeds : `shard ${shard.index}/${shard.of} of ${seeds}`
+}
+
+function checkOptions({ clock, speed, pace, port, allowHost, seed, seeds, shard, workers, ledger }: RunOptions): void {
+  if (seeds === undefined && (shard !== undefined || workers !== undefined))
+    throw new Failure(
+      EXIT.usage,
+      `--${shard === undefined ? 'workers' : 'shard'} is for many seeds; add --seeds, like --seeds 20`,
+    )
+  if (seeds !== undefined) {
+    if (clock === 'live')
+      throw new Failure(
+        EXIT.usage,
+        '--seeds is for virtual time: what two live runs differ by is the machine, too. Leave out --clock live',
+      )
+    if (seed !== undefined && 'first' in seeds)
+      throw new Failure(
+        EXIT.usage,
+        `--seeds already says which; leave out --seed ${seed}, or say how many: --seeds ${seeds.count}`,
+      )
+    if (pace !== undefined) throw new Failure(EXIT.usage, '--pace is for one run; leave it out, or leave out --seeds')
+    if (ledger) throw new Failure(EXIT.usage, '--ledger is for one run; a seed of a sweep is played again with --seed')
+    if (shard !== undefined && shard.of > seeds.count)
+      throw new Failure(EXIT.usage, `${seeds.count} seeds are too few for ${shard.of} shards`)
+  }
   if (clock === 'virtual' && speed !== undefined) {
     throw new Failure(EXIT.usage, '--speed is for --clock live; to watch a virtual run, use --pace')
   }

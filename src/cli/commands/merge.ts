@@ -1,0 +1,37 @@
+/** `squall merge`: one sweep out of the shards of it, judged as one. */
+import type { Command } from 'commander'
+import { mergeSweeps } from '../../gates/index.ts'
+import { EXIT, Failure } from '../exit.ts'
+import type { Shell } from '../shell.ts'
+import { readSweep } from '../sweep-file.ts'
+import { VERSION } from '../version.ts'
+import type { CommandFile } from './_command.ts'
+import { publishSweep, sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
+
+interface MergeOptions {
+  readonly out: string
+  readonly report: boolean
+  readonly json?: boolean
+}
+
+export const merge: CommandFile = {
+  register(program: Command, act) {
+    program
+      .command('merge')
+      .description('judge the shards of a sweep together')
+      .argument('<folders...>', 'report folders of run --seeds')
+      .option('--out <dir>', 'where report folders go', 'reports')
+      .option('--no-report', 'write no report')
+      .option('--json', 'print one JSON document')
+      .action((folders: string[], options: MergeOptions) => act((shell) => mergeFolders(shell, folders, options)))
+  },
+}
+
+async function mergeFolders(shell: Shell, folders: readonly string[], options: MergeOptions): Promise<number> {
+  const merged = mergeSweeps(folders.map((folder) => readSweep(shell.cwd, folder)))
+  if (typeof merged === 'string') throw new Failure(EXIT.usage, `these cannot be merged: ${merged}`)
+  const report = publishSweep(options.report ? sweepFolder(shell, options.out, merged) : null, merged)
+  tellSweep(shell, merged, report, options.json ?? false)
+  if (options.json) shell.json({ squall: VERSION, sweeps: [sweepDocument(merged, report)] })
+  return sweepExit(merged)
+}
