@@ -227,7 +227,7 @@ export abstract class AnswerParser implements Parser {
     }
     if (!body) return this.garble('broken_json')
     const error = errorIn(body)
-    if (error) this.failInBand(error)
+    if (error) this.failInBand(error, body)
     else this.readWhole(body, how)
   }
 
@@ -288,7 +288,8 @@ export abstract class AnswerParser implements Parser {
     })
   }
 
-  protected failInBand(error: unknown): void {
+  /** `_body`: the whole JSON answer that the error stands in; absent in streams. */
+  protected failInBand(error: unknown, _body?: Fields): void {
     const parts = partsOfError(error)
     const status = statusOfCode(parts.code)
     const raw = JSON.stringify({ error }).slice(0, ERROR_LENGTH_MAX)

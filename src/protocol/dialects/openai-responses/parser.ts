@@ -124,16 +124,22 @@ class ResponsesParser extends AnswerParser {
 
   protected readWhole(body: Fields, how: 'clean' | 'reset'): void {
     if (!Array.isArray(body['output'])) return this.garble('broken_json')
-    body['output'].forEach((item, place) => {
-      this.endItem(place, recordOf(item) ?? {})
-    })
+    this.readOutput(body['output'])
     this.readEnd(body)
     this.conclude(how)
   }
 
+  private readOutput(output: readonly unknown[]): void {
+    output.forEach((item, place) => this.endItem(place, recordOf(item) ?? {}))
+  }
+
   /** An upstream that stopped with an error has finished, if badly. */
-  protected override failInBand(error: unknown): void {
+  protected override failInBand(error: unknown, body?: Fields): void {
     if (recordOf(error)?.['message'] !== ENDED_BADLY) return super.failInBand(error)
+    if (body) {
+      this.readOutput(listOf(body['output']))
+      this.readUsage(body['usage'])
+    }
     this.reason = 'error'
     this.conclude('clean')
   }
