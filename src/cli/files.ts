@@ -17,12 +17,15 @@ import {
   readdirSync,
   readSync,
   realpathSync,
+  renameSync,
+  rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { didYouMean } from '../base/did-you-mean.ts'
 import type { Files } from '../scenario/index.ts'
-import { systemMessage } from './exit.ts'
+import { EXIT, Failure, systemMessage } from './exit.ts'
 
 const FILE_BYTES_MAX = 1_048_576
 const YAML = /\.ya?ml$/i
@@ -102,6 +105,20 @@ export function makeFolder(path: string): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(folder)) throw error
     }
+  }
+}
+
+/** Write a file whole or not at all: beside its place first, then moved there. Throws a Failure in words. */
+export function writeWhole(cwd: string, name: string, text: string): void {
+  const path = resolve(cwd, name)
+  const draft = join(dirname(path), `.partial-${basename(path)}-${process.pid}`)
+  try {
+    makeFolder(dirname(path))
+    writeFileSync(draft, text, { flush: true })
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw new Failure(EXIT.cannot, `cannot write ${shownPath(cwd, path)}: ${systemMessage(error)}`)
   }
 }
 

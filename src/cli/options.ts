@@ -1,5 +1,5 @@
 /** Values of options, read strictly; what is wrong is said in the words of the option. */
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 
 /** A whole number, ends included. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -22,4 +22,11 @@ export function factor(min: number, max: number): (text: string) => number {
     if (value >= min && value <= max) return value
     throw new InvalidArgumentError(`Allowed: a factor from ${min} to ${max}, like 3x.`)
   }
+}
+
+/** For `--github` and `--no-github`; without either, the environment says. */
+export function withGithub(command: Command): Command {
+  return command
+    .option('--github', 'print annotations, and write the summary of the step (default: where GITHUB_ACTIONS is true)')
+    .option('--no-github', 'do not')
 }

@@ -48,17 +48,22 @@ export class Shell {
 
   /** Facts. */
   out(text: string): void {
-    this.around.stdout.write(withBreak(this.ascii ? plainAscii(text) : text))
+    this.around.stdout.write(withBreak(uncommanding(this.ascii ? plainAscii(text) : text)))
   }
 
   /** Everything else. */
   err(text: string): void {
-    this.around.stderr.write(withBreak(this.ascii ? plainAscii(text) : text))
+    this.around.stderr.write(withBreak(uncommanding(this.ascii ? plainAscii(text) : text)))
+  }
+
+  /** Lines that a CI runner is to obey. Nothing from outside may stand in them as it came. */
+  commands(lines: string): void {
+    if (lines !== '') this.around.stderr.write(lines)
   }
 
   /** The one document of `--json`. */
   json(document: unknown): void {
-    this.around.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+    this.around.stdout.write(`${JSON.stringify(document, null, 2).replace(/##(?=\[)/g, '#\\u0023')}\n`)
   }
 
   /** Whether that stream is written to in colour: the flag first, then NO_COLOR, FORCE_COLOR, TERM, and the stream. */
@@ -113,6 +118,11 @@ const STYLES = {
 /** Text of a file or of somebody else's error, made harmless, in one line. */
 export function plain(text: string): string {
   return safeForTerminal(text)
+}
+
+/** CI runners obey lines that begin with `::`, and `##[…]` anywhere in a line. Nothing that is told is meant for them. */
+function uncommanding(text: string): string {
+  return text.replace(/^([^\S\n]*):(?=:)/gm, '$1: ').replace(/##(?=\[)/g, '# #')
 }
 
 function withBreak(text: string): string {

@@ -1,4 +1,4 @@
-/** The files that `squall init` writes: one small story that passes, with a word on everything in it. */
+/** The files that `squall init` writes: one small story that passes, with a word on everything in it, and a workflow. */
 
 export const EXAMPLE_SCENARIO = `# yaml-language-server: $schema=schemas/scenario.schema.json
 # A scenario is a story: who asks what (workload), what goes wrong (timeline), and what must hold all the same (gates).
@@ -63,4 +63,50 @@ provider:
 resilience:
   timeouts: { connect: 2s, first_token: 4s, idle: 5s, total: 45s }
   breaker: { consecutive: 5, open_for: 10s }
+`
+
+export const GITHUB_WORKFLOW = `# Plays every scenario on every pull request, and stops it when a gate fails.
+# What failed stands beside the scenario in the diff and in the summary of the step; whole reports are in the artifacts.
+name: squall
+
+on:
+  pull_request:
+  push:
+    branches: [main]
+
+permissions:
+  contents: read
+
+concurrency:
+  group: squall-\${{ github.ref }}
+  cancel-in-progress: true
+
+jobs:
+  gate:
+    runs-on: ubuntu-latest
+    timeout-minutes: 15
+    steps:
+      - uses: actions/checkout@v5
+      - uses: actions/setup-node@v5
+        with:
+          node-version: 24
+          cache: npm
+      - run: npm ci
+
+      # Exit code 2: a file is not valid. --no: never a package of the same name from elsewhere.
+      - name: Check the files
+        run: npx --no -- squall validate
+
+      # Exit code 1: a gate failed. 3: no evidence, which is never a pass.
+      - name: Play the scenarios
+        run: npx --no -- squall run --out reports
+
+      - name: Keep the reports
+        if: \${{ !cancelled() }}
+        uses: actions/upload-artifact@v4
+        with:
+          name: squall-reports
+          path: reports/
+          if-no-files-found: ignore
+          retention-days: 14
 `

@@ -15,3 +15,13 @@ export interface ReportFormat {
   /** The whole file. The same result gives the same bytes. */
   render(result: RunResult, envelope: Envelope): string
 }
+
+/** `folder`: where the files are, from the root of the repository; empty for the root itself. */
+export interface Place {
+  readonly folder: string
+}
+
+/** The path of a file from the root of the repository. */
+export function inRepository(file: string, { folder }: Place): string {
+  return folder === '' ? file : `${folder}/${file}`
+}

@@ -47,7 +47,7 @@ function within(lines: readonly string[], budget: number): { kept: string[]; lef
   return { kept, left: lines.length - kept.length }
 }
 
-function bytesOf(text: string): number {
+export function bytesOf(text: string): number {
   let bytes = 0
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0

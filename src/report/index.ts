@@ -5,14 +5,18 @@
  * It imports base, ledger and gates (and types of scenario). It never measures or judges: that is over by now.
  */
 import type { ReportFormat } from './_format.ts'
+import { ctrf } from './ctrf.ts'
 import { html } from './html.ts'
 import { json } from './json.ts'
 import { junit } from './junit.ts'
 import { markdown } from './markdown.ts'
 
-export const REPORT_FORMATS = [json, html, markdown, junit] as const satisfies readonly ReportFormat[]
+export const REPORT_FORMATS = [json, html, markdown, junit, ctrf] as const satisfies readonly ReportFormat[]
 
-export type { Envelope, ReportFormat } from './_format.ts'
+export type { Envelope, Place, ReportFormat } from './_format.ts'
+export { reportJsonSchema, reportSchema } from './_schema.ts'
+export { diagnosticAnnotations, renderStepSummary, runAnnotations, SUMMARY_BYTES_MAX } from './github.ts'
 export { REPORT_VERSION } from './json.ts'
+export { renderSarif } from './sarif.ts'
 export { renderSummary, type SummaryOptions } from './summary.ts'
 export * from './sweep/index.ts'

@@ -13,9 +13,23 @@
 import { z } from 'zod'
 import { codeFrame, visible, type Position } from './code-frame.ts'
 
+/** What kind of finding a warning is. Stable: people suppress findings by these names. */
+export const WARNING_RULES = [
+  'unused-policy', //     no workflow has it
+  'unused-workflow', //   nobody comes, or nobody may be asked
+  'idle-fault', //        it can strike nobody
+  'idle-gate', //         there is nothing for it to measure
+  'repeated-gate', //     it says nothing beside another one
+  'too-much', //          it takes very long to play
+  'no-gates', //          nothing is judged
+] as const
+export type WarningRule = (typeof WARNING_RULES)[number]
+
 export interface Diagnostic {
   /** Absent: a mistake, and nothing runs. */
   readonly severity?: 'warning'
+  /** Of a warning. */
+  readonly rule?: WarningRule
   readonly file: string
   /** 1-based. */
   readonly line: number
@@ -48,6 +62,7 @@ export interface Source extends Text {
 /** A mistake before it is put in words for the screen. */
 export interface Finding {
   readonly severity?: 'warning' | undefined
+  readonly rule?: WarningRule | undefined
   readonly at: Position
   readonly path: Path
   readonly message: string
@@ -92,9 +107,10 @@ export function headline({ severity, file, line, col, path, message, allowed, fi
   return `${file}:${line}:${col} ${severity === undefined ? '' : `${severity}: `}${path === '' ? '' : `${path}: `}${sentence}${/[.?!…]$/.test(sentence) ? '' : '.'}`
 }
 
-function toDiagnostic(source: Text, { severity, at, path, message, allowed, fix }: Finding): Diagnostic {
+function toDiagnostic(source: Text, { severity, rule, at, path, message, allowed, fix }: Finding): Diagnostic {
   return {
     ...(severity !== undefined && { severity }),
+    ...(rule !== undefined && { rule }),
     file: visible(source.file),
     line: at.line,
     col: at.col,

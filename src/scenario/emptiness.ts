@@ -11,6 +11,7 @@ import type { ScheduledFault } from '../provider/index.ts'
 import type { Policy } from '../router/index.ts'
 import type { Foresight } from './foresight.ts'
 import { reachable, violation } from './legality.ts'
+import type { WarningRule } from './diagnostics.ts'
 import type { Misfit } from './misfit.ts'
 import type { Scenario } from './schema.ts'
 
@@ -35,13 +36,26 @@ export function emptiness(whole: Whole): Misfit[] {
   if (whole.scenario.expect !== 'pass') return []
   const reach = reachOf(whole)
   const found = [
-    ...idlePolicies(whole),
-    ...whole.scenario.workload.flatMap((_, index) => idleWorkflow(whole, index, at(reach, index))),
-    ...whole.timeline.flatMap((_, index) => idleFault(whole, index, reach)),
-    ...whole.scenario.gates.flatMap((gate, index) => idleGate(whole, gate, index, reach)),
+    ...ruled('unused-policy', idlePolicies(whole)),
+    ...ruled(
+      'unused-workflow',
+      whole.scenario.workload.flatMap((_, index) => idleWorkflow(whole, index, at(reach, index))),
+    ),
+    ...ruled(
+      'idle-fault',
+      whole.timeline.flatMap((_, index) => idleFault(whole, index, reach)),
+    ),
+    ...ruled(
+      'idle-gate',
+      whole.scenario.gates.flatMap((gate, index) => idleGate(whole, gate, index, reach)),
+    ),
     ...atLarge(whole),
   ]
   return found.map((misfit) => ({ ...misfit, severity: 'warning' }))
+}
+
+function ruled(rule: WarningRule, misfits: readonly Misfit[]): Misfit[] {
+  return misfits.map((misfit) => ({ ...misfit, rule }))
 }
 
 /** For each workflow, which endpoints its requests may reach. */
@@ -57,6 +71,7 @@ function atLarge({ scenario, foresight }: Whole): Misfit[] {
   if (scenario.gates.length === 0) {
     found.push({
       path: ['gates'],
+      rule: 'no-gates',
       message: 'there are no gates, so nothing is judged and the verdict is inconclusive',
       fix: 'add one, like { id: success, metric: success_rate, assert: ">= 99%" }',
     })
@@ -66,6 +81,7 @@ function atLarge({ scenario, foresight }: Whole): Misfit[] {
     const [unit, name] = total < 1_000_000_000 ? [1_000_000, 'million'] : [1_000_000_000, 'billion']
     found.push({
       path: ['duration'],
+      rule: 'too-much',
       message: `about ${Number((total / unit).toPrecision(2))} ${name} requests will arrive, which takes long to play`,
       fix: 'shorten the duration or lower a rate',
     })

@@ -62,7 +62,15 @@ function againstEarlier(gates: readonly GateSpec[], index: number): Misfit[] {
       return [{ path, message: `cannot hold together with ${beside}`, fix: 'change one of them' }]
     }
     if (asked.operator === other.operator && asked.bound === other.bound) {
-      return [{ path, severity: 'warning', message: `says nothing beside ${beside}`, fix: 'remove one of them' }]
+      return [
+        {
+          path,
+          severity: 'warning',
+          rule: 'repeated-gate',
+          message: `says nothing beside ${beside}`,
+          fix: 'remove one of them',
+        },
+      ]
     }
   }
   return []

@@ -1,5 +1,6 @@
 /** Mistakes that only the whole shows, and the sentence for the commonest of them: a name that nobody has. */
 import { didYouMean } from '../base/index.ts'
+import type { WarningRule } from './diagnostics.ts'
 import { lookalikes, shortList } from './words.ts'
 
 /** The parts of a scenario that others name, or are measured by. */
@@ -14,6 +15,8 @@ export interface Misfit {
   readonly isKey?: boolean
   /** Nothing is wrong in it, but it proves less than it seems to: the run goes on. */
   readonly severity?: 'warning'
+  /** Of a warning: what kind it is. */
+  readonly rule?: WarningRule
   /** The part that must be there as a whole for this to be a mistake. */
   readonly needs?: Named
   /** The name that nobody has, where that is the mistake. */

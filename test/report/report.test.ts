@@ -19,6 +19,7 @@ describe('every format', () => {
       'html report.html',
       'markdown report.md',
       'junit junit.xml',
+      'ctrf ctrf.json',
     ])
   })
   test.each(REPORT_FORMATS)('$id: the same result, gives the same bytes and ends with a line end', (format) => {

@@ -5,8 +5,9 @@ import { renderSummary } from '../../report/index.ts'
 import type { CompiledScenario } from '../../scenario/index.ts'
 import type { Clock, Played, RunPlan } from '../engine.ts'
 import { EXIT, Failure, signalExit } from '../exit.ts'
+import { tellRuns, tellsGithub } from '../github.ts'
 import { Interrupts } from '../interrupts.ts'
-import { collect, factor, wholeNumber } from '../options.ts'
+import { collect, factor, wholeNumber, withGithub } from '../options.ts'
 import { play } from '../play.ts'
 import { ReportFolder } from '../report-folder.ts'
 import { runDocument } from '../run-document.ts'
@@ -35,6 +36,7 @@ export interface RunOptions {
   readonly ledger?: boolean
   readonly recovery?: boolean
   readonly screen: boolean
+  readonly github?: boolean
   readonly json?: boolean
 }
 
@@ -43,8 +45,7 @@ const WORKERS_MAX = 64
 
 export const run: CommandFile = {
   register(program: Command, act) {
-    program
-      .command('run')
+    withGithub(program.command('run'))
       .description('play scenarios, judge them, and write their reports')
       .argument('[scenarios...]', 'scenario files, folders or patterns (default: scenarios/*.yaml)')
       .option('--seed <n>', 'play with this seed instead of that of the file', wholeNumber(0, SEED_MAX))
@@ -102,6 +103,11 @@ async function runScenarios(shell: Shell, args: readonly string[], options: RunO
     const finished = await playAll(shell, scenarios, options, interrupts)
     if (options.json)
       shell.json({ squall: VERSION, runs: finished.map(({ result, report }) => runDocument(result, report)) })
+    if (tellsGithub(shell, options.github))
+      tellRuns(
+        shell,
+        finished.map(({ result }) => result),
+      )
     const unplayed = scenarios.length - finished.length
     if (unplayed > 0) shell.err(`interrupted; ${unplayed} of ${scenarios.length} scenarios did not run`)
     return interrupts.signal === null

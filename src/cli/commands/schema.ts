@@ -1,7 +1,8 @@
-/** `squall schema`: the JSON Schemas that editors check scenarios, fleets and policies with. */
+/** `squall schema`: the JSON Schemas that editors check scenarios, fleets and policies with, and that of report.json. */
 import { renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
+import { reportJsonSchema } from '../../report/index.ts'
 import { jsonSchema, type SchemaName } from '../../scenario/index.ts'
 import { EXIT, Failure, systemMessage } from '../exit.ts'
 import { makeFolder } from '../files.ts'
@@ -10,6 +11,7 @@ import type { Shell } from '../shell.ts'
 import type { CommandFile } from './_command.ts'
 
 export const SCHEMA_NAMES = ['scenario', 'fleet', 'policy'] as const satisfies readonly SchemaName[]
+const REPORT = 'report'
 /** Where the files of a scenario folder expect them. */
 export const SCHEMA_FOLDER = `${SCENARIO_FOLDER}/schemas`
 
@@ -17,11 +19,11 @@ export const schema: CommandFile = {
   register(program: Command, act) {
     program
       .command('schema')
-      .description('print the JSON Schema of a file, for editors')
-      .addArgument(new Argument('[file]', 'which file').choices(SCHEMA_NAMES).default('scenario'))
-      .option('--write', `write all three into ${SCHEMA_FOLDER}/ instead`)
+      .description('print the JSON Schema of a file that editors check, or of report.json')
+      .addArgument(new Argument('[file]', 'which file').choices([...SCHEMA_NAMES, REPORT]).default('scenario'))
+      .option('--write', `write those for editors into ${SCHEMA_FOLDER}/ instead`)
       .option('--json', 'print JSON; a schema always is')
-      .action((name: SchemaName, { write = false }: { write?: boolean }) =>
+      .action((name: SchemaName | typeof REPORT, { write = false }: { write?: boolean }) =>
         act((shell) => (write ? writeSchemas(shell) : printSchema(shell, name))),
       )
   },
@@ -29,11 +31,15 @@ export const schema: CommandFile = {
 
 /** The whole file. */
 export function schemaText(name: SchemaName): string {
-  return `${JSON.stringify(jsonSchema(name), null, 2)}\n`
+  return textOf(jsonSchema(name))
 }
 
-async function printSchema(shell: Shell, name: SchemaName): Promise<number> {
-  shell.around.stdout.write(schemaText(name))
+function textOf(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+async function printSchema(shell: Shell, name: SchemaName | typeof REPORT): Promise<number> {
+  shell.around.stdout.write(name === REPORT ? textOf(reportJsonSchema()) : schemaText(name))
   return EXIT.ok
 }
 

@@ -1,0 +1,169 @@
+/**
+ * The shape of report.json, as published by `squall schema report`. Keys may be added without a new version; whoever
+ * reads a report lets keys be that it does not know. A test holds every report to it.
+ */
+import { z } from 'zod'
+
+const count = z.int().min(0)
+const instant = z.number().min(0).meta({ description: 'Scenario milliseconds from the start of the run.' })
+const nano = z.int().meta({ description: 'Nano-dollars.' })
+const status = z.enum(['pass', 'fail', 'inconclusive'])
+const unit = z.enum(['ratio', 'ms', 'count', 'factor', 'nano_usd', 'per_second'])
+const selector = z
+  .object({
+    workflow: z.string().optional(),
+    window: z.string().optional(),
+    provider: z.string().optional(),
+    model: z.string().optional(),
+    phase: z.enum(['before', 'during', 'after']).optional(),
+    fallback: z.boolean().optional(),
+    rung: count.optional(),
+  })
+  .meta({ description: 'The part of the traffic that is looked at. Empty: all of it.' })
+
+const gate = z.object({
+  id: z.string(),
+  metric: z.string(),
+  stat: z.string(),
+  where: selector,
+  unit,
+  status,
+  observed: z.number().nullable().meta({ description: 'In the unit; null where there was nothing to measure.' }),
+  operator: z.enum(['<', '<=', '>', '>=', '==']),
+  bound: z.number(),
+  threshold: z.string().meta({ description: 'As the file writes it.', examples: ['>= 99.5%'] }),
+  n: count.meta({ description: 'Samples behind the value.' }),
+  cause: z.string().nullable().meta({ description: 'Why it failed or could not tell; null for a pass.' }),
+  level: z.enum(['block', 'warn', 'info']).optional().meta({ description: 'Absent: block.' }),
+  interval: z.object({ low: z.number(), high: z.number() }).optional(),
+})
+
+const parts = z
+  .object({
+    retriesAndHedges: nano,
+    modelSubstitution: nano,
+    tokenizer: nano,
+    cacheLoss: nano,
+    outputExpansion: nano,
+    offBook: nano,
+  })
+  .meta({ description: 'Nano-dollars by what they were spent on; their sum is what the run cost more than its twin.' })
+const pair = { requests: count, run: nano, twin: nano }
+const cost = z.object({
+  where: selector,
+  ...pair,
+  parts,
+  shapley: parts
+    .nullable()
+    .meta({ description: 'Averaged over all orders; null where no part is above a tenth of the twin.' }),
+  unserved: z.object(pair),
+  newlyServed: z.object(pair),
+  withoutPartner: count,
+})
+
+const level = z.object({ success: z.number(), amplification: z.number() })
+const recovery = z
+  .object({
+    verdict: z.enum(['RECOVERED', 'SLOW_RECOVERY', 'METASTABLE', 'OVERLOADED', 'INCONCLUSIVE']),
+    cause: z.string(),
+    trigger: z.object({ from: instant, to: instant }),
+    windowMs: instant,
+    holdMs: instant,
+    horizonMs: instant,
+    timeToRecoverMs: instant.nullable(),
+    drainMs: instant.nullable(),
+    residualDeficit: z.number(),
+    sustainingGain: z.object({ value: z.number(), low: z.number(), high: z.number() }).nullable(),
+    healthy: level,
+    tail: level,
+    shed: z.object({ from: instant, to: instant.nullable(), recovered: z.boolean() }).nullable(),
+  })
+  .meta({ description: 'Whether it came back by itself once the faults were over.' })
+
+const chronicle = z
+  .object({
+    sliceMs: z.number().positive(),
+    arrived: z.array(count),
+    ok: z.array(count),
+    fallback: z.array(count),
+    ttftP50: z.array(z.number().nullable()),
+    ttftP95: z.array(z.number().nullable()),
+    cost: z.array(nano),
+    twin: z.object({ arrived: z.array(count), ok: z.array(count), cost: z.array(nano) }).nullable(),
+    traffic: z.array(z.object({ endpoint: z.string(), provider: z.string(), attempts: z.array(count) })),
+    states: z.array(z.object({ endpoint: z.string(), state: z.string(), from: instant, to: instant })),
+    flows: z.array(z.object({ from: z.string(), to: z.string(), attempts: count })),
+    errors: z.array(
+      z.object({ errorClass: z.string(), endpoint: z.string(), attempts: count, requests: z.array(z.string()) }),
+    ),
+    latency: z.array(z.number()).meta({ description: 'Percentiles 1 to 100 of requests that ended ok, in ms.' }),
+  })
+  .meta({ description: 'The run over time, in slices of equal width. Lists have one number per slice.' })
+
+export const reportSchema = z
+  .object({
+    squallReport: z.literal(1).meta({ description: 'Version of this shape.' }),
+    squall: z.string().meta({ description: 'Version of Squall.' }),
+    scenario: z.string(),
+    summary: z.string(),
+    file: z.string(),
+    policies: z.array(z.string()).optional().meta({ description: 'Played in place of those of the scenario.' }),
+    seed: z.int().min(0),
+    clock: z.enum(['virtual', 'live']),
+    speed: z.number().positive(),
+    durationMs: instant,
+    endedAt: instant,
+    partial: z.boolean().meta({ description: 'The run was stopped early.' }),
+    fingerprint: z.string().nullable().meta({ description: 'SHA-256 over the ledger; null in live runs.' }),
+    verdict: z.object({ status, causes: z.array(z.string()) }),
+    expect: status,
+    gates: z.array(gate),
+    metrics: z.array(
+      z.object({
+        metric: z.string(),
+        stat: z.string(),
+        unit,
+        where: selector,
+        value: z.number().nullable(),
+        n: count,
+      }),
+    ),
+    faults: z.array(
+      z.object({ id: z.string(), label: z.string(), at: instant, until: instant, hits: count, minHits: count }),
+    ),
+    providers: z.array(
+      z.object({
+        endpoint: z.string(),
+        provider: z.string(),
+        model: z.string(),
+        attempts: count,
+        ok: count,
+        failed: count,
+        served: count,
+        upstreamCost: nano,
+        errors: z.record(z.string(), count),
+      }),
+    ),
+    windows: z.array(z.object({ name: z.string(), from: instant, to: instant })),
+    counts: z.object({
+      requests: count,
+      calls: count,
+      attempts: count,
+      entries: count,
+      lateSignals: count,
+      outcomes: z.record(z.string(), count),
+      rungs: z.array(z.object({ workflow: z.string(), rung: count, name: z.string(), requests: count, ok: count })),
+    }),
+    costs: z.array(cost).optional().meta({ description: 'Cost against the twin: the whole run, then its windows.' }),
+    recovery: recovery.optional(),
+    chronicle,
+    sources: z.array(z.object({ file: z.string(), text: z.string() })),
+    reproduce: z.string(),
+    notes: z.array(z.string()),
+  })
+  .meta({ title: 'Squall report', description: 'Everything that a run came to: report.json.' })
+
+/** The same as JSON Schema, draft 7. */
+export function reportJsonSchema(): object {
+  return z.toJSONSchema(reportSchema, { io: 'input', target: 'draft-07' })
+}
