@@ -46,16 +46,15 @@ const SAYABLE: Readonly<Record<DialectId, (signals: readonly Signal[], form: For
   'anthropic-messages': (signals, form) => withoutStatusInside(withoutLateHalf(signals, form)),
   gemini: (signals, form) => withoutWrites(withReasonByCalls(withoutOpenCall(withoutLateHalf(signals, form), form))),
   'openai-responses': (signals, form) =>
-    withReasonByCalls(withoutStatusInside(withoutLateCounts(withoutLateHalf(signals, form, 'error')))),
+    withReasonByCalls(withoutStatusInside(withoutLateCounts(withoutLateHalf(signals, form)))),
 }
 
 const endOf = (signals: readonly Signal[]): Signal | undefined => signals.at(-1)
 
 /** A JSON answer that fails late says nothing but its error. */
-function withoutLateHalf(signals: readonly Signal[], form: Form, failing?: 'error'): readonly Signal[] {
+function withoutLateHalf(signals: readonly Signal[], form: Form): readonly Signal[] {
   const end = endOf(signals)
-  const hasFailed = end?.type === 'failed' || (end?.type === 'finished' && end.reason === failing)
-  if (form === 'stream' || !hasFailed) return signals
+  if (form === 'stream' || end?.type !== 'failed') return signals
   return signals.filter((signal) => signal.type === 'accepted' || signal === end)
 }
 

@@ -7,7 +7,8 @@
  * An answer in one piece is the same `response`.
  *
  * What this way of writing has no place for: whether an answer stopped by itself or to call tools, the status of an
- * error inside it, the counts of a stream that breaks off, and whatever there was of a JSON answer that fails late.
+ * error inside it, the counts of a stream that breaks off, and whatever there was of a JSON answer that fails late (not of
+ * one that ended badly, which is whole).
  */
 import type { Closed, Content, Failed, FinishReason, Signal, ToolDelta, Usage } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
