@@ -9,6 +9,7 @@
 export * from './assertion.ts'
 export type { Chronicle, ErrorRow, StateSpan } from './chronicle.ts'
 export * from './cost-split.ts'
+export * from './coverage.ts'
 export * from './fold-set.ts'
 export * from './format.ts'
 export * from './gate.ts'

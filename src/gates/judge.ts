@@ -26,6 +26,7 @@ import { ChronicleFold } from './chronicle.ts'
 import { METRICS, metricOf } from './metrics/index.ts'
 import type { Recovery } from './recovery.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
+import { CoverageFold, type Provision } from './coverage.ts'
 import { CostSplitFold, type Prices } from './cost-split.ts'
 import { Tally } from './tally.ts'
 
@@ -39,6 +40,8 @@ export interface JudgeOptions {
   readonly directory: Directory
   readonly gates: readonly GateSpec[]
   readonly isLegal: IsLegal
+  /** What the policies say that a run may call upon, and the policy of each workflow. Absent: nobody asks. */
+  readonly provisions?: { readonly list: readonly Provision[]; readonly workflowPolicies: readonly number[] }
   /** What the endpoints charge. Absent: cost is not split by cause. */
   readonly prices?: Prices
 }
@@ -55,7 +58,7 @@ export interface FinishOptions {
 
 export type Judgement = Pick<
   RunResult,
-  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'costs' | 'chronicle'
+  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'costs' | 'chronicle' | 'coverage'
 >
 
 /** What a gate says so far. */
@@ -71,11 +74,13 @@ export class Judge {
   private readonly twinChronicle: ChronicleFold
   private readonly prices: Prices | null
   private costs: CostSplitFold | null = null
+  private readonly coverage: CoverageFold | null
   private readonly aftermath: Aftermath = { recovery: null }
   private log: Log | null = null
   private hasTwin = false
 
-  constructor({ directory, gates, isLegal, prices }: JudgeOptions) {
+  constructor({ directory, gates, isLegal, prices, provisions }: JudgeOptions) {
+    this.coverage = provisions ? new CoverageFold(provisions.list, provisions.workflowPolicies) : null
     this.directory = directory
     this.prices = prices ?? null
     this.run = new FoldSet(directory, remembering(isLegal), this.aftermath)
@@ -103,6 +108,7 @@ export class Judge {
     log.attach(this.tally)
     this.run.attach(log)
     log.attach(this.chronicle)
+    if (this.coverage !== null) log.attach(this.coverage)
   }
 
   /** Listen to the same run without faults. Only what is compared with it is folded. */
@@ -132,6 +138,7 @@ export class Judge {
       ...this.faultsMissed(endedAt),
     ]
     const costs = this.costs?.finish()
+    const coverage = this.coverage?.finish()
     return {
       verdict: verdictOf(gates, doubts),
       gates,
@@ -140,6 +147,7 @@ export class Judge {
       providers: this.tally.providerRows(),
       counts: this.tally.counts(this.log?.length ?? 0),
       ...(costs && { costs }),
+      ...(coverage && { coverage }),
       chronicle: this.chronicle.finish(endedAt, this.hasTwin ? this.twinChronicle : null),
     }
   }

@@ -3,6 +3,7 @@
  */
 import type { Millis } from '../base/index.ts'
 import type { Chronicle } from './chronicle.ts'
+import type { Coverage } from './coverage.ts'
 import type { Recovery } from './recovery.ts'
 
 /** No evidence is never a pass: a gate that cannot tell is inconclusive, with a cause in words. */
@@ -191,6 +192,8 @@ export interface RunResult {
   }
   /** What it cost more than without faults, and why: the whole run, then its windows. Absent: nothing to compare with. */
   readonly costs?: readonly CostSplit[]
+  /** What of its policies was called upon, and what never was. Absent: they say nothing of that kind. */
+  readonly coverage?: Coverage
   /** Whether it came back by itself once the faults were over. Absent: nobody asked. */
   readonly recovery?: Recovery
   /** What it was like over time. */

@@ -133,3 +133,17 @@ function shedWords({ from, to, recovered }: { from: number; to: number | null; r
   const until = to === null ? 'the backlog was never gone' : `to ${formatDuration(to)}`
   return `everybody turned away from ${formatDuration(from)} ${until}; ${recovered ? 'it recovered' : 'it did not recover'}`
 }
+
+/** What of its policies was never called upon: one sentence for how much was, then one for each policy. */
+export function coverageSentences({ coverage }: RunResult): string[] {
+  if (!coverage || coverage.exercised === coverage.provisions.length) return []
+  const idle = new Map<string, string[]>()
+  for (const { policy, name, times } of coverage.provisions) {
+    if (times === 0) idle.set(policy, [...(idle.get(policy) ?? []), name])
+  }
+  const { exercised, provisions, share } = coverage
+  return [
+    `${exercised} of ${provisions.length} provisions of the policies were called upon (${formatValue(share, 'ratio')}): nothing is known of the others`,
+    ...[...idle].map(([policy, names]) => `policy ${policy}, never: ${names.join(', ')}`),
+  ]
+}

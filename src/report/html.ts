@@ -8,6 +8,7 @@ import type { GateResult, RunResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
 import {
   clockOf,
+  coverageSentences,
   gateName,
   headline,
   MARKS,
@@ -52,6 +53,7 @@ function sections(result: RunResult, envelope: Envelope): Content[] {
     section('Faults', faults(result)),
     section('Endpoints', endpoints(result)),
     section('Degraded', rungs(result)),
+    section('Not exercised', list(coverageSentences(result))),
     section('Notes', list(result.notes)),
     section('What was played', sourceTexts(result.sources)),
   ]

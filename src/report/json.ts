@@ -17,7 +17,8 @@ export const json: ReportFormat = {
 
 function documentOf(result: RunResult, { version }: Envelope): object {
   const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
-  const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, recovery, chronicle } = result
+  const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, coverage, recovery, chronicle } =
+    result
   const { sources, reproduce, notes } = result
   return {
     squallReport: REPORT_VERSION,
@@ -53,6 +54,7 @@ function documentOf(result: RunResult, { version }: Envelope): object {
     windows: windows.map(({ name, from, to }) => ({ name, from, to })),
     counts,
     ...(costs && { costs }),
+    ...(coverage && { coverage }),
     ...(recovery && { recovery }),
     chronicle,
     sources: sources.map(({ file: name, text }) => ({ file: name, text })),

@@ -61,7 +61,8 @@ export class Stage {
     this.directory = { ...directory, workflows, seed: scenario.seed }
     const prices = { books: scenario.endpoints.map(({ price }) => price), epoch: scenario.gateway.epoch }
     const { gates, isLegal } = scenario
-    this.judge = new Judge({ directory: this.directory, gates, isLegal, prices })
+    const provisions = { list: scenario.provisions, workflowPolicies: scenario.workflowPolicies }
+    this.judge = new Judge({ directory: this.directory, gates, isLegal, prices, provisions })
     this.judge.attach(this.log)
     this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
     if (this.fingerprint) this.log.attach(this.fingerprint)

@@ -4,7 +4,7 @@
  * Every mistake is found, each with its place.
  */
 import type { Millis, Rng } from '../base/index.ts'
-import type { GateSpec, IsLegal, SourceText, Status } from '../gates/index.ts'
+import type { GateSpec, IsLegal, Provision, SourceText, Status } from '../gates/index.ts'
 import type { Directory, WindowName } from '../ledger/index.ts'
 import {
   endpointId,
@@ -24,8 +24,10 @@ import { emptiness } from './emptiness.ts'
 import { Foresight } from './foresight.ts'
 import { checkGates } from './gates.ts'
 import { legality } from './legality.ts'
+import { marginsOf, type Margins } from './margins.ts'
 import type { Misfit } from './misfit.ts'
 import { checkFleet, checkPolicies, checkPresets } from './names.ts'
+import { provisionsOf } from './provisions.ts'
 import type { RecoverySpec, Scenario } from './schema.ts'
 import { faultName, timelineOf } from './timeline.ts'
 import { windowsOf } from './windows.ts'
@@ -56,6 +58,10 @@ export interface CompiledScenario {
   readonly timeline: readonly ScheduledFault[]
   readonly gates: readonly GateSpec[]
   readonly recovery: RecoverySpec
+  /** What its policies say that a run may or may not call upon. */
+  readonly provisions: readonly Provision[]
+  /** What the fleet can take and may be asked for. Asks a router, so only a sound scenario may be asked. */
+  margins(): Margins
   readonly expect: Status
   /** The names behind the numbers of this scenario's ledger. A new one per run: it grows with faults started by hand. */
   directory(): Directory
@@ -135,6 +141,18 @@ export function compile(parts: Parts): Compiled {
     timeline,
     gates: scenario.gates,
     recovery: scenario.recovery,
+    provisions: provisionsOf(policies, policyNames, workflowPolicies),
+    margins: () =>
+      marginsOf({
+        seed: scenario.seed,
+        durationMs: scenario.duration,
+        endpoints,
+        offers,
+        gateway: fleet.gateway,
+        policies,
+        workflows,
+        expected: (workflow, until) => drafts[workflow]?.expected(until) ?? null,
+      }),
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
     directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),

@@ -21,6 +21,8 @@ import type { Scenario } from './schema.ts'
 /** A workflow that begins anew in each run: arrival processes have state. */
 export interface WorkflowDraft {
   readonly policy: number
+  /** How many requests are expected before an instant, turns of talks included; null: nobody can say. */
+  expected(until: Millis): number | null
   begin(rng: Rng): Workflow
 }
 
@@ -58,9 +60,12 @@ export function workflowDrafts(
     const mix: Mix | undefined = MIXES.find(({ kind }) => kind === line.mix)
     const talk = talkOf(line, mix, path, misfits)
     const isRead = arrivalKind.file === undefined || data !== null
-    const expected = isRead ? arrivalKind.expected?.(line.arrivals, scenario.duration, data) : undefined
-    if (expected !== undefined) {
-      const requests = expected * (talk === null ? 1 : requestsPerTalk(talk))
+    const expected = (until: Millis): number | null => {
+      const arrivals = isRead ? arrivalKind.expected?.(line.arrivals, until, data) : undefined
+      return arrivals === undefined ? null : arrivals * (talk === null ? 1 : requestsPerTalk(talk))
+    }
+    const requests = expected(scenario.duration)
+    if (requests !== null) {
       misfits.push(...misfitsOf(requests, scenario.duration, [...path, 'arrivals']))
     }
     const about = { ...mix?.traits, ...line.traits }
@@ -68,6 +73,7 @@ export function workflowDrafts(
     const caller = callerOf(line.key, tenantsOf(about), keys, path, misfits)
     return {
       policy,
+      expected,
       begin: (rng) => ({
         index,
         name: line.workflow,

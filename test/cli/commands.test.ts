@@ -228,3 +228,12 @@ test('the sample report: is there to look at', () => {
   for (const file of ['report.json', 'report.md', 'junit.xml'])
     expect(existsSync(join(ROOT, 'reports/sample', file))).toBe(true)
 })
+
+test('margins: what a fleet can take and may be asked for, as text and as a document', async () => {
+  const { code, out } = await squall(ROOT, ['margins', 'scenarios/hotos21-retry.yaml'])
+  expect(code).toBe(0)
+  expect(out).toMatch(/solo:solo\/model +280\/s +560\/s +300\/s +0\.536/)
+  expect(out).toContain('! without solo, 280/s find nobody to serve them')
+  const { scenarios } = JSON.parse((await squall(ROOT, ['margins', 'scenarios/hotos21-retry.yaml', '--json'])).out)
+  expect(scenarios[0]).toMatchObject({ scenario: 'hotos21-retry', unasked: [], contingencies: [{ out: null }, { out: 'solo' }] }) // prettier-ignore
+})

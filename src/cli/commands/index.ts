@@ -4,6 +4,7 @@ import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { list } from './list.ts'
 import { load } from './load.ts'
+import { margins } from './margins.ts'
 import { merge } from './merge.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
@@ -16,6 +17,7 @@ export const COMMANDS = [
   load,
   serve,
   validate,
+  margins,
   list,
   explain,
   schema,

@@ -5,6 +5,7 @@ import { costTable } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
 import {
   clockOf,
+  coverageSentences,
   gateName,
   headline,
   markOf,
@@ -28,6 +29,7 @@ const BUDGETS = {
   providers: 12_000,
   rungs: 2_000,
   recovery: 3_000,
+  coverage: 2_000,
   notes: 2_000,
 } as const
 
@@ -52,6 +54,7 @@ export function sectionsOf(result: RunResult, { version }: Envelope): string[] {
     faultsTable(result),
     providersTable(result),
     rungsTable(result),
+    list('### Not exercised', coverageSentences(result), BUDGETS.coverage),
     list('### Notes', result.notes, BUDGETS.notes),
     ['### Reproduce', '', ...fenced(result.reproduce)],
     fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
