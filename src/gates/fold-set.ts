@@ -11,6 +11,7 @@ import {
   type Log,
   type Steps,
 } from '../ledger/index.ts'
+import type { Bounds } from './bounds.ts'
 import { MetricFold } from './metric-fold.ts'
 import type { Aftermath, Book, IsLegal } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
@@ -52,20 +53,20 @@ export class FoldSet {
   }
 
   /** The fold for a question. The same question twice gives the same fold. */
-  add(kind: string, where: Selector, book: Book): MetricFold {
-    const key = keyOf(kind, where, book)
+  add(kind: string, where: Selector, book: Book, bounds: Bounds = NO_BOUNDS): MetricFold {
+    const key = keyOf(kind, where, book, bounds)
     const known = this.folds.get(key)
     if (known !== undefined) return known
     const { directory, traces, isLegal, aftermath } = this
     const { selects, folds } = this.groupOf(where)
-    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, isLegal, aftermath })
+    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, bounds, isLegal, aftermath })
     folds.push(fold)
     this.folds.set(key, fold)
     return fold
   }
 
-  get(kind: string, where: Selector, book: Book): MetricFold | null {
-    return this.folds.get(keyOf(kind, where, book)) ?? null
+  get(kind: string, where: Selector, book: Book, bounds: Bounds = NO_BOUNDS): MetricFold | null {
+    return this.folds.get(keyOf(kind, where, book, bounds)) ?? null
   }
 
   /** Listen to a log, once, when every question has been asked. */
@@ -151,8 +152,10 @@ function tellSettled(sections: readonly Section[], entry: MoneyEntry, traces: Tr
   }
 }
 
-function keyOf(kind: string, where: Selector, book: Book): string {
-  return JSON.stringify([kind, whereKey(where), metricOf(kind).hasBooks ? book : null])
+const NO_BOUNDS: Bounds = {}
+
+function keyOf(kind: string, where: Selector, book: Book, bounds: Bounds): string {
+  return JSON.stringify([kind, whereKey(where), metricOf(kind).hasBooks ? book : null, bounds])
 }
 
 function whereKey({ workflow, window, provider, model, phase, fallback, rung }: Selector): string {

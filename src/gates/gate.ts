@@ -16,6 +16,7 @@ import { didYouMean } from '../base/did-you-mean.ts'
 import { assert, count, lowerCase, ratio, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
+import { BOUNDS, boundsShape } from './bounds.ts'
 import { countOf, formatBeside } from './format.ts'
 import type { MetricFold } from './metric-fold.ts'
 import { BOOKS, STATS, type AnyMetric, type Stat } from './metric.ts'
@@ -130,6 +131,7 @@ const shape = z.strictObject({
       description: 'For costs: what the fleet charged, or what the caller is billed. Default: upstream.',
       examples: ['billed'],
     }),
+  ...boundsShape,
 })
 
 type Shape = z.infer<typeof shape>
@@ -152,6 +154,11 @@ const MISFITS: readonly Misfit[] = [
       scope === 'faults' && where?.[key] !== undefined
         ? `${kind} is told per fault and has no ${key}; remove it`
         : null,
+  })),
+  ...BOUNDS.map((key): Misfit => ({
+    path: [key],
+    message: (gate, { kind, takes = [] }) =>
+      gate[key] === undefined || takes.includes(key) ? null : `${kind} takes no ${key}; remove it`,
   })),
   {
     path: ['where'],

@@ -7,6 +7,7 @@
  * To add a metric: a file in metrics/, and a line in metrics/index.ts.
  */
 export * from './assertion.ts'
+export * from './bounds.ts'
 export type { Chronicle, ErrorRow, StateSpan } from './chronicle.ts'
 export * from './cost-split.ts'
 export * from './coverage.ts'

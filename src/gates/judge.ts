@@ -17,6 +17,7 @@
 import { assert, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { Directory, Log } from '../ledger/index.ts'
+import { boundsOf } from './bounds.ts'
 import { countOf } from './format.ts'
 import { Gate, selectorOf, type GateSpec } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
@@ -92,7 +93,7 @@ export class Judge {
       const where = selectorOf(spec.where)
       const book = spec.book ?? 'upstream'
       if (needsTwin(spec.metric)) this.twin.add(spec.metric, where, book)
-      return new Gate(spec, this.run.add(spec.metric, where, book))
+      return new Gate(spec, this.run.add(spec.metric, where, book, boundsOf(spec)))
     })
     this.twin.add('success_rate', EVERYWHERE, 'upstream')
     for (const { kind, where } of tableOf(directory)) {

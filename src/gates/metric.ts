@@ -5,6 +5,7 @@
 import type { Millis } from '../base/index.ts'
 import type { Directory, EntryKind, EntryOf } from '../ledger/index.ts'
 import type { RequestId } from '../protocol/index.ts'
+import type { Bounds } from './bounds.ts'
 import type { Recovery } from './recovery.ts'
 import type { Observation, Unit } from './result.ts'
 import type { Selection } from './selection.ts'
@@ -45,6 +46,8 @@ export interface FoldContext {
   /** What is known of the request behind an entry. It has seen the entry before the metric does. */
   readonly traces: Traces
   readonly book: Book
+  /** What the gate says besides; empty where the report asks. */
+  readonly bounds: Bounds
   readonly isLegal: IsLegal
   readonly aftermath: Aftermath
   /** When the run ended, or for a reading during the run: now. Only `finish` may rely on it. */
@@ -83,6 +86,8 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
   readonly hasBooks: boolean
   /** Whether it is measured against the run without faults. */
   readonly needsTwin: boolean
+  /** What a gate on it may say besides. Absent: nothing. */
+  readonly takes?: readonly (keyof Bounds)[]
   /** Folded only where a gate asks for it, and no row of the report otherwise. Absent: every run tells it. */
   readonly onDemand?: true
   readonly on: readonly Kind[]

@@ -42,6 +42,8 @@ export class Trace {
   lastEndpoint = -1
   /** An attempt went to another endpoint than the first one did. */
   hasMoved = false
+  /** Attempts at another endpoint than the attempt before. */
+  moves = 0
   isClosed = false
   isOk = false
   /** Place of the attempt whose content reached the caller last; -1 for none. */
@@ -86,6 +88,7 @@ export class Trace {
     this.firstEndpoint = -1
     this.lastEndpoint = -1
     this.hasMoved = false
+    this.moves = 0
     this.isClosed = false
     this.isOk = false
     this.winner = -1
@@ -230,6 +233,7 @@ export class Traces implements SortedFold {
     if (trace.firstEndpoint < 0) trace.firstEndpoint = entry.endpoint
     else if (entry.endpoint !== trace.firstEndpoint) trace.hasMoved = true
     this.isSwitch = trace.lastEndpoint >= 0 && entry.endpoint !== trace.lastEndpoint
+    if (this.isSwitch) trace.moves += 1
     this.switchedFrom = trace.lastEndpoint
     trace.lastEndpoint = entry.endpoint
     slotOf(trace, entry.call, entry.attempt)

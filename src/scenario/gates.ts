@@ -1,5 +1,5 @@
 /** The gates of a scenario against the rest of it: ids that are taken, selections of what is not there. */
-import { metricOf, parseAssertion, selectorOf, type Assertion, type GateSpec } from '../gates/index.ts'
+import { boundsOf, metricOf, parseAssertion, selectorOf, type Assertion, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
 import type { EndpointSpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
@@ -82,10 +82,11 @@ function assertionOf({ assert: text, metric }: GateSpec): Assertion | null {
 }
 
 /** What a gate is about. */
-function subjectOf({ metric, stat, where, book }: GateSpec): string {
+function subjectOf(gate: GateSpec): string {
+  const { metric, stat, where, book } = gate
   const known = metricOf(metric)
   const selected = Object.entries(selectorOf(where)).sort(([left], [right]) => (left < right ? -1 : 1))
-  return JSON.stringify([metric, stat ?? known.stats[0], book ?? 'upstream', selected])
+  return JSON.stringify([metric, stat ?? known.stats[0], book ?? 'upstream', selected, boundsOf(gate)])
 }
 
 function canBothHold(one: Assertion, other: Assertion): boolean {

@@ -6,6 +6,7 @@ import {
   FoldSet,
   metricOf,
   type Book,
+  type Bounds,
   type IsLegal,
   type Observation,
   type Selector,
@@ -130,6 +131,7 @@ export interface Question {
   readonly stat?: Stat
   readonly where?: Selector
   readonly book?: Book
+  readonly bounds?: Bounds
   readonly isLegal?: IsLegal
   readonly faults?: FaultName[]
   readonly endedAt?: number
@@ -139,12 +141,21 @@ export interface Question {
 
 /** What the metric makes of the entries. */
 export function measure(entries: readonly Entry[], question: Question): Observation {
-  const { metric, where = {}, book = 'upstream', isLegal = () => null, faults = [], endedAt = 60_000, twin } = question
+  const {
+    metric,
+    where = {},
+    book = 'upstream',
+    bounds = {},
+    isLegal = () => null,
+    faults = [],
+    endedAt = 60_000,
+    twin,
+  } = question
   const names = directory(faults)
   const foldOver = (list: readonly Entry[]) => {
     const log = new Log()
     const folds = new FoldSet(names, isLegal)
-    const fold = folds.add(metric, where, book)
+    const fold = folds.add(metric, where, book, bounds)
     folds.attach(log)
     for (const entry of list) log.append(entry)
     return fold

@@ -10,5 +10,6 @@ import './hedging.ts'
 import './metastability.ts'
 import './balancing.ts'
 import './caching.ts'
+import './burn.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))

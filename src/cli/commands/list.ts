@@ -221,9 +221,10 @@ function fields(values: Readonly<Record<string, unknown>>): string {
 }
 
 function metricItem(metric: (typeof METRICS)[number]): Item {
-  const { kind, summary, unit, numerator, denominator, trap, stats, example } = metric
+  const { kind, summary, unit, numerator, denominator, trap, stats, example, takes } = metric
   const statistics = stats.length > 1 ? { statistics: stats.join(', ') } : {}
-  return { name: kind, summary, facts: { unit, numerator, denominator, ...statistics, trap, example } }
+  const parameters = takes ? { 'a gate may say': takes.join(', ') } : {}
+  return { name: kind, summary, facts: { unit, numerator, denominator, ...statistics, ...parameters, trap, example } }
 }
 
 function arrivalItem({ kind, summary, params, example }: (typeof ARRIVALS)[number]): Item {
