@@ -6,6 +6,7 @@ import { costOf } from '../../src/protocol/index.ts'
 import { VirtualRun } from '../../src/runner/index.ts'
 import type { CompiledScenario } from '../../src/scenario/index.ts'
 import { load } from '../scenarios/files.ts'
+import { fileOf, load as compiled, play } from '../theory/lab.ts'
 import { A, charged, directory, ended, id, measure, started } from './lab.ts'
 
 const books = { metric: 'ledger_mismatch' }
@@ -50,6 +51,36 @@ describe('call by call', () => {
     const close = callClosed(id(1), 7, { outcome: 'cancelled' })
     expect(measure([...answered, close], books)).toMatchObject({ value: null, n: 0 })
   })
+})
+
+describe('faults of the books', () => {
+  /** Ten seconds at the middle of thirty, at a single provider. */
+  function under(fault: string) {
+    const text = fileOf({
+      seconds: 30,
+      endpoints: ['provider: a, capacity: { service: constant, time: 1ms }'],
+      arrivals: 'kind: constant, rate: 20/s',
+      timeline: [`at: 10s, for: 10s, on: { provider: a }, fault: ${fault}`],
+    })
+    const gate = 'gates:\n  - { id: books, metric: ledger_mismatch, assert: "== 0" }\n'
+    return play(compiled(text + gate), () => {}).gates[0]
+  }
+
+  test.each([
+    ['an invoice by another price', 'cost, mode: price_change', 'booked 636000 nano-dollars, charged 1272000'],
+    ['reasoning that nobody saw', 'usage, mode: reasoning_hidden', 'other tokens'],
+    ['a provider that counts otherwise', 'usage, mode: tokenizer_drift', 'other tokens'],
+  ])('ledger: %s, is seen in every call that it strikes, and where', (_what, fault, said) => {
+    const books = under(fault)
+    expect(books).toMatchObject({ status: 'fail', observed: 200 })
+    expect(books?.cause).toContain(`first w/199, call 0 at a:m: ${said}`)
+  })
+  test.each(['missing', 'zero', 'negative'])(
+    'ledger: a usage that is %s, is made up for by what was counted',
+    (mode) => {
+      expect(under(`usage, mode: ${mode}`)).toMatchObject({ status: 'pass', observed: 0 })
+    },
+  )
 })
 
 describe('naive ledgers', () => {
