@@ -155,6 +155,14 @@ export const reportSchema = z
       rungs: z.array(z.object({ workflow: z.string(), rung: count, name: z.string(), requests: count, ok: count })),
     }),
     costs: z.array(cost).optional().meta({ description: 'Cost against the twin: the whole run, then its windows.' }),
+    coverage: z
+      .object({
+        share: z.number().min(0).max(1).meta({ description: 'Of the provisions, those that were called upon.' }),
+        exercised: count,
+        provisions: z.array(z.object({ policy: z.string(), name: z.string(), times: count })),
+      })
+      .optional()
+      .meta({ description: 'What the policies provide for, and how often the run called upon it.' }),
     recovery: recovery.optional(),
     chronicle,
     sources: z.array(z.object({ file: z.string(), text: z.string() })),
