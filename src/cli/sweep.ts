@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads'
 import { judgeSweep, shardOf, type SeedRange, type SweepHead, type SweepResult } from '../gates/index.ts'
 import { playCommand } from '../runner/stage.ts'
 import type { CompiledScenario } from '../scenario/index.ts'
+import { baselinesFor } from './baseline-file.ts'
 import { Breakdown, EXIT, Failure, messageOf } from './exit.ts'
 import type { Interrupts } from './interrupts.ts'
 import { playSeed, type SeedPlan, type SeedPlayed } from './play-seed.ts'
@@ -48,6 +49,8 @@ export async function playSweep(
     sources: scenario.sources,
     command: playCommand(scenario.file, scenario.instead),
   }
+  // A broken baseline is told before anything runs.
+  const baselines = baselinesFor(shell.cwd, scenario, new Date())
   const played: SeedPlayed[] = []
   const telling = setInterval(() => shell.err(`[${played.length}/${list.length} seeds] ${scenario.name}`), TELL_MS)
   try {
@@ -65,6 +68,7 @@ export async function playSweep(
     any?.judged ?? [],
     any?.table ?? [],
     played.map(({ run }) => run),
+    baselines,
   )
 }
 

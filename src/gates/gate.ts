@@ -14,7 +14,7 @@
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
 import { assert, count, lowerCase, ratio, type Millis } from '../base/index.ts'
-import { formatDuration } from '../base/quantities.ts'
+import { formatDuration, formatRatio } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
 import { BOUNDS, boundsShape } from './bounds.ts'
 import { countOf, formatBeside } from './format.ts'
@@ -84,7 +84,30 @@ const shape = z.strictObject({
   where: selectorSchema.optional(),
   assert: z
     .string({ error: 'an assertion is a text such as ">= 99.5%", in quotes' })
-    .meta({ description: 'Operator and bound, with its unit.', examples: ['>= 99.5%', '< 2s', '== 0', '<= $0.01'] }),
+    .optional()
+    .meta({
+      description: 'Operator and bound, with its unit. A gate has this or `compare`.',
+      examples: ['>= 99.5%', '< 2s', '== 0', '<= $0.01'],
+    }),
+  compare: z
+    .strictObject({
+      baseline: lowerCase('a name', /^[a-z0-9][a-z0-9-]{0,63}$/, 'letters, digits and "-", 64 at most').meta({
+        description: 'Name of the baseline, as `squall baseline save` stored it.',
+        examples: ['primary-outage'],
+      }),
+      max_regress: ratio()
+        .prefault('5%')
+        .meta({
+          description:
+            'How much worse it may be than the baseline, as a share of what it was there; of a share, of what is missing to 0% or 100%.',
+          examples: ['5%'],
+        }),
+    })
+    .optional()
+    .meta({
+      description: 'Instead of `assert`: no worse than a baseline, over several seeds.',
+      examples: [{ baseline: 'primary-outage', max_regress: '5%' }],
+    }),
   min_samples: z
     .int()
     .min(1)
@@ -143,7 +166,10 @@ const MISFITS: readonly Misfit[] = [
   { path: ['stat'], message: ({ stat }, metric) => (stat === undefined ? null : statProblem(stat, metric)) },
   {
     path: ['assert'],
-    message({ assert: text }, metric) {
+    message({ assert: text, compare }, metric) {
+      if (text === undefined)
+        return compare === undefined ? `a gate asserts something; write one like "${metric.example}"` : null
+      if (compare !== undefined) return 'a gate has either assert or compare; remove one of them'
       const parsed = parseAssertion(text, metric)
       return parsed.ok ? null : parsed.message
     },
@@ -204,9 +230,8 @@ export class Gate {
     this.stat = spec.stat ?? this.metric.stats[0]
     this.where = selectorOf(spec.where)
     this.samplesMin = spec.min_samples ?? minSamplesOf(this.metric, this.stat)
-    const parsed = parseAssertion(spec.assert, this.metric)
-    assert(parsed.ok, `gate ${spec.id}: the schema let ${JSON.stringify(spec.assert)} through`)
-    this.assertion = parsed.value
+    this.assertion =
+      spec.compare === undefined ? assertionOf(spec, this.metric) : comparisonOf(spec.compare, this.metric)
   }
 
   /**
@@ -254,6 +279,7 @@ export class Gate {
     if (n < samplesMin) {
       return ['inconclusive', `${seen} over ${countOf(n, metric.samples)}, and needs ${samplesMin} to be judged${why}`]
     }
+    if (this.spec.compare !== undefined) return ['inconclusive', ASKS_BASELINE]
     const isHeld = holds(assertion, observed, metric.resolution)
     const asked = `the gate asks for ${assertion.threshold}`
     if (censored) return this.decideCensored(isHeld, `${seen}, ${asked}${why}`)
@@ -299,6 +325,26 @@ export class Gate {
   }
 }
 
+/** What a gate that compares with a baseline says of one run that was measured well enough. */
+export const ASKS_BASELINE = 'it is compared with a baseline over several seeds: play --seeds 20'
+
+function assertionOf({ id, assert: text = '' }: GateSpec, metric: AnyMetric): Assertion {
+  const parsed = parseAssertion(text, metric)
+  assert(parsed.ok, `gate ${id}: the schema let ${JSON.stringify(text)} through`)
+  return parsed.value
+}
+
+/** A bound that only a baseline can tell: until then it is 0. */
+function comparisonOf({ baseline, max_regress }: NonNullable<GateSpec['compare']>, metric: AnyMetric): Assertion {
+  const threshold = `at most ${formatRatio(max_regress, 0)} worse than baseline ${baseline}`
+  return { operator: worseOf(metric) === 'higher' ? '<=' : '>=', bound: 0, threshold }
+}
+
+/** Which way a metric gets worse, by its own example: of what is asserted to be `>=`, less is. */
+export function worseOf({ example }: Pick<AnyMetric, 'example'>): 'higher' | 'lower' {
+  return example.trim().startsWith('>') ? 'lower' : 'higher'
+}
+
 /** Samples below which a gate on this statistic is inconclusive: see MIN_SAMPLES; 1 for counts and times of faults. */
 export function minSamplesOf(metric: Pick<AnyMetric, 'unit' | 'scope'>, stat: Stat): number {
   return metric.unit === 'count' || metric.scope === 'faults' ? 1 : MIN_SAMPLES[stat]
@@ -327,7 +373,8 @@ function isReadable(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const { metric, assert: text, where } = value as Record<string, unknown>
   const hasWhere = where === undefined || (typeof where === 'object' && where !== null)
-  return typeof metric === 'string' && METRIC_KINDS.includes(metric) && typeof text === 'string' && hasWhere
+  const hasText = text === undefined || typeof text === 'string'
+  return typeof metric === 'string' && METRIC_KINDS.includes(metric) && hasText && hasWhere
 }
 
 function statProblem(stat: string, { kind, stats }: AnyMetric): string | null {

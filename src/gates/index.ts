@@ -7,9 +7,11 @@
  * To add a metric: a file in metrics/, and a line in metrics/index.ts.
  */
 export * from './assertion.ts'
+export * from './baseline.ts'
 export * from './bounds.ts'
 export type { Chronicle, ErrorRow, StateSpan } from './chronicle.ts'
 export * from './cost-split.ts'
+export * from './compare.ts'
 export * from './coverage.ts'
 export * from './fold-set.ts'
 export * from './format.ts'

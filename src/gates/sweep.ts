@@ -6,6 +6,7 @@
  *   | ----------------------------------- | ------------------ | ----------------------------------------------------- |
  *   | by what was seen, and every count   | the worst of seeds | that of the worst seed: fail, inconclusive, pass       |
  *   | `evidence: { rule: bound }`         | the mean           | by the interval over seeds, as in one run by its own   |
+ *   | `compare: { baseline, … }`          | the mean           | by the difference from the baseline, see compare.ts   |
  *   | fewer seeds than `min_seeds`        |                    | inconclusive, unless it has failed already             |
  *
  * An interval is Student's below BOOTSTRAP_MIN runs, and by resampling runs from there on. Where a share is the same on
@@ -14,7 +15,9 @@
 import { Rng, type Millis } from '../base/index.ts'
 import { holds } from './assertion.ts'
 import { countOf, formatBeside } from './format.ts'
-import type { GateSpec } from './gate.ts'
+import { seriesInBaseline, type Baselines } from './baseline.ts'
+import { differenceOf, seriesOf } from './compare.ts'
+import { ASKS_BASELINE, type GateSpec } from './gate.ts'
 import { metricOf } from './metrics/index.ts'
 import type { GateResult, MetricRow, RunResult, SourceText, Status, Verdict } from './result.ts'
 import { bootstrap, mean, meanInterval, wilson, type Interval } from './statistics.ts'
@@ -28,6 +31,8 @@ const NAMED_MAX = 5
 
 /** A column of the table of metrics. */
 export type SweepMetric = Omit<MetricRow, 'value' | 'n'>
+
+const NO_BASELINES: Baselines = new Map()
 
 /** What is kept of the run of one seed. */
 export interface SeedRun {
@@ -45,7 +50,9 @@ export interface SeedRun {
 /** A gate over all seeds. */
 export interface SweepGate extends Omit<GateResult, 'cause'> {
   readonly cause: string | null
-  readonly rule: 'point' | 'bound'
+  readonly rule: 'point' | 'bound' | 'baseline'
+  /** What the baseline had, as a mean over the seeds that are compared. */
+  readonly before?: number
   readonly seeds: { readonly passed: number; readonly failed: number; readonly inconclusive: number }
   /** Where it came out worst; null where it has a value on no seed. */
   readonly worstSeed: number | null
@@ -105,7 +112,9 @@ export function seedRunOf(result: RunResult): { readonly run: SeedRun; readonly 
       fingerprint,
       requests: counts.requests,
       doubts: verdict.causes.filter((cause) => !told.has(cause)),
-      gates: gates.map(({ status, observed, n, cause }) => ({ status, observed, n, cause })),
+      gates: gates.map(({ status, observed, n, cause }) =>
+        cause === ASKS_BASELINE ? { status: 'pass', observed, n, cause: null } : { status, observed, n, cause },
+      ),
       metrics: metrics.map(({ value }) => value),
     },
     table: metrics.map(({ metric, stat, unit, where }) => ({ metric, stat, unit, where })),
@@ -118,13 +127,22 @@ export function judgeSweep(
   judged: readonly Judged[],
   table: readonly SweepMetric[],
   played: readonly SeedRun[],
+  baselines: Baselines = NO_BASELINES,
 ): SweepResult {
   const runs = played.toSorted((left, right) => left.seed - right.seed)
-  const gates = runs.length === 0 ? [] : judged.map((gate, index) => judgeGate(gate, head.asked[index], index, runs))
+  const gates =
+    runs.length === 0 ? [] : judged.map((gate, index) => judgeGate(gate, head.asked, index, runs, baselines))
   return { ...head, verdict: verdictOf(head, gates, runs), gates, table, runs }
 }
 
-function judgeGate(told: Judged, spec: GateSpec | undefined, index: number, runs: readonly SeedRun[]): SweepGate {
+function judgeGate(
+  told: Judged,
+  asked: readonly GateSpec[],
+  index: number,
+  runs: readonly SeedRun[],
+  baselines: Baselines,
+): SweepGate {
+  const spec = asked[index]
   const cells = runs.flatMap(({ seed, gates }) => {
     const cell = gates[index]
     return cell === undefined ? [] : [{ seed, ...cell }]
@@ -134,13 +152,15 @@ function judgeGate(told: Judged, spec: GateSpec | undefined, index: number, runs
   const measured = cells.filter((cell) => cell.observed !== null)
   const worst = worstOf(measured, told)
   const evidence = spec?.evidence
-  const rule = evidence?.rule === 'bound' && told.unit !== 'count' ? 'bound' : 'point'
+  const isBound = evidence?.rule === 'bound' && told.unit !== 'count'
+  const rule = spec?.compare !== undefined ? 'baseline' : isBound ? 'bound' : 'point'
   const values = measured.map(({ observed }) => observed as number)
   const n = cells.reduce((sum, cell) => sum + cell.n, 0)
   const interval = rule === 'bound' ? intervalOf(told, values, n, evidence?.confidence) : null
   const { metric, unit, operator, bound, threshold } = told
-  const observed = rule === 'bound' ? (values.length === 0 ? null : mean(values)) : (worst?.observed ?? null)
-  const [status, cause] = rule === 'bound' ? byBound() : byWorst()
+  const against = spec?.compare === undefined ? null : byBaseline(spec, spec.compare)
+  const observed = rule !== 'point' ? (values.length === 0 ? null : mean(values)) : (worst?.observed ?? null)
+  const [status, cause] = against?.outcome ?? (rule === 'bound' ? byBound() : byWorst())
   const tooFew = status !== 'fail' && cells.length < (evidence?.min_seeds ?? 1)
   return {
     ...named(told),
@@ -152,6 +172,7 @@ function judgeGate(told: Judged, spec: GateSpec | undefined, index: number, runs
       ? `it was played with ${countOf(cells.length, 'seeds')}, and needs ${evidence?.min_seeds} to be judged${cause === null ? '' : `; ${cause}`}`
       : cause,
     rule,
+    ...(against?.before !== undefined && { before: against.before }),
     seeds,
     worstSeed: worst?.seed ?? null,
   }
@@ -164,6 +185,23 @@ function judgeGate(told: Judged, spec: GateSpec | undefined, index: number, runs
     const verb = bad === 'fail' ? 'it fails' : 'it cannot be told'
     const at = bad === 'fail' ? `worst on seed ${first?.seed}` : `as on seed ${first?.seed}`
     return [bad, `${verb} on ${them.length} of ${countOf(cells.length, 'seeds')}, ${at}: ${first?.cause}`]
+  }
+
+  function byBaseline(
+    { book, where }: GateSpec,
+    { baseline: name, max_regress }: NonNullable<GateSpec['compare']>,
+  ): { readonly outcome: [Status, string | null]; readonly before?: number } {
+    const baseline = baselines.get(name) ?? `there is no baseline ${name}`
+    if (typeof baseline === 'string') return { outcome: ['inconclusive', baseline] }
+    const unclear = cells.filter((cell) => cell.status === 'inconclusive')
+    if (unclear.length > 0) return { outcome: byDoubt(unclear) }
+    const before = seriesInBaseline(baseline, told, { where, book })
+    if (before === null)
+      return { outcome: ['inconclusive', `baseline ${name} has no such metric over this traffic; save it again`] }
+    const after = seriesOf({ metric, stat: told.stat, unit, where: told.where }, cells, (cell) => cell.observed)
+    const together = asked.filter(({ compare }) => compare !== undefined).length
+    const found = differenceOf(before, after, max_regress, together)
+    return { outcome: [found.status, found.cause], ...(found.before !== null && { before: found.before }) }
   }
 
   function byBound(): [Status, string | null] {
@@ -268,12 +306,12 @@ export function shardOf({ first, count }: SeedRange, { index, of }: { index: num
  * One sweep out of several: shards of one, or stretches of seeds that follow each other. A sentence where they are not
  * of one piece: another scenario, a seed twice, a seed that nobody played.
  */
-export function mergeSweeps(parts: readonly SweepResult[]): SweepResult | string {
+export function mergeSweeps(parts: readonly SweepResult[], baselines: Baselines = NO_BASELINES): SweepResult | string {
   const [first, ...others] = parts
   if (first === undefined) return 'there is nothing to merge'
   for (const other of others) {
-    const difference = differenceOf(first, other)
-    if (difference !== null) return difference
+    const mismatch = mismatchOf(first, other)
+    if (mismatch !== null) return mismatch
   }
   const runs = parts.flatMap((part) => part.runs).toSorted((left, right) => left.seed - right.seed)
   const twice = runs.filter(({ seed }, index) => seed === runs[index - 1]?.seed).map(({ seed }) => seed)
@@ -294,11 +332,11 @@ export function mergeSweeps(parts: readonly SweepResult[]): SweepResult | string
   }
   const { shard: _, ...head } = first
   const gates = parts.find((part) => part.gates.length > 0)?.gates ?? []
-  return judgeSweep({ ...head, planned: { first: from, count: to - from + 1 } }, gates, first.table, runs)
+  return judgeSweep({ ...head, planned: { first: from, count: to - from + 1 } }, gates, first.table, runs, baselines)
 }
 
 /** Why two sweeps are not of the same scenario; null when they are. */
-function differenceOf(one: SweepResult, other: SweepResult): string | null {
+function mismatchOf(one: SweepResult, other: SweepResult): string | null {
   if (one.scenario !== other.scenario) return `one is of ${one.scenario}, another of ${other.scenario}`
   if (JSON.stringify(one.policies) !== JSON.stringify(other.policies))
     return `one plays the policies ${one.policies?.join(', ') ?? 'of the scenario'}, another ${other.policies?.join(', ') ?? 'of the scenario'}`

@@ -77,6 +77,7 @@ function againstEarlier(gates: readonly GateSpec[], index: number): Misfit[] {
 }
 
 function assertionOf({ assert: text, metric }: GateSpec): Assertion | null {
+  if (text === undefined) return null
   const parsed = parseAssertion(text, metricOf(metric))
   return parsed.ok ? parsed.value : null
 }

@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { folderWith, squall, story } from './lab.ts'
+
+// Several runs each, some of them on threads.
+vi.setConfig({ testTimeout: 30_000 })
 
 const small = (more: Record<string, string> = {}) => folderWith({ 'scenarios/small.yaml': story(more) })
 const FAILING = {

@@ -1,5 +1,7 @@
 /** The commands, in the order of the help. A new one is one file here and one line below. */
 import type { CommandFile } from './_command.ts'
+import { baseline } from './baseline.ts'
+import { compare } from './compare.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
 import { list } from './list.ts'
@@ -14,6 +16,8 @@ import { validate } from './validate.ts'
 export const COMMANDS = [
   run,
   merge,
+  compare,
+  baseline,
   load,
   serve,
   validate,

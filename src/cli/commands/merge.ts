@@ -1,6 +1,7 @@
 /** `squall merge`: one sweep out of the shards of it, judged as one. */
 import type { Command } from 'commander'
 import { mergeSweeps } from '../../gates/index.ts'
+import { baselinesFor } from '../baseline-file.ts'
 import { EXIT, Failure } from '../exit.ts'
 import type { Shell } from '../shell.ts'
 import { readSweep } from '../sweep-file.ts'
@@ -28,7 +29,10 @@ export const merge: CommandFile = {
 }
 
 async function mergeFolders(shell: Shell, folders: readonly string[], options: MergeOptions): Promise<number> {
-  const merged = mergeSweeps(folders.map((folder) => readSweep(shell.cwd, folder)))
+  const parts = folders.map((folder) => readSweep(shell.cwd, folder))
+  const [first] = parts
+  const baselines = first && baselinesFor(shell.cwd, { ...first, gates: first.asked }, new Date())
+  const merged = mergeSweeps(parts, baselines)
   if (typeof merged === 'string') throw new Failure(EXIT.usage, `these cannot be merged: ${merged}`)
   const report = publishSweep(options.report ? sweepFolder(shell, options.out, merged) : null, merged)
   tellSweep(shell, merged, report, options.json ?? false)

@@ -31,7 +31,7 @@ export function renderSweepSummary(
     ...gates.flatMap((gate) => {
       const where = whereOf(gate.where)
       const asserted = `${metricName(gate)} ${gate.threshold}${where === '' ? '' : ` (${where})`}`
-      const words = `${gateName(gate).padEnd(width)}  ${asserted}  ${observedOverSeeds(gate)}, holds on ${heldOn(gate)}`
+      const words = `${gateName(gate).padEnd(width)}  ${asserted}  ${observedOverSeeds(gate)}, ${gate.rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)}`
       const cause = gate.cause === null ? [] : [`      ${plain(gate.cause)}`]
       return [`  ${paint(gate.status, MARKS[gate.status])} ${plain(words)}`, ...cause]
     }),

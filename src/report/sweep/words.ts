@@ -28,10 +28,11 @@ export function sweepHeadline(result: SweepResult): string {
 }
 
 /** `mean 99.12% (98.9% to 99.4%)`, `worst 97.82% (seed 3)`. */
-export function observedOverSeeds({ observed, bound, unit, interval, rule, worstSeed }: SweepGate): string {
+export function observedOverSeeds({ observed, bound, unit, interval, rule, before, worstSeed }: SweepGate): string {
   if (observed === null) return 'no value'
   const seen = formatBeside(observed, bound, unit)
   if (rule === 'point') return `worst ${seen} (seed ${worstSeed})`
+  if (before !== undefined) return `mean ${seen}, was ${formatBeside(before, observed, unit)}`
   if (interval === undefined) return `mean ${seen}`
   return `mean ${seen} (${formatBeside(interval.low, bound, unit)} to ${formatBeside(interval.high, bound, unit)})`
 }

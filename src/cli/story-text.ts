@@ -1,0 +1,166 @@
+/** The story of one request in words, for a terminal or a log. */
+import { formatDuration, formatUsd } from '../base/quantities.ts'
+import type { AttemptReason, EntryOf, SkipCause } from '../ledger/index.ts'
+import type { Shell } from './shell.ts'
+import type { AttemptStory, CallStory, Story } from './story.ts'
+
+/** Several lines. `run`: what the heading says of the run. */
+export function storyText(shell: Shell, story: Story, run: string): string {
+  const { request, arrivedAt, inputTokens, stream, window, calls, emergency, gatewayFaults } = story
+  const shape = [`arrived at ${clock(arrivedAt)}`, `${inputTokens} tokens in`, stream ? 'streamed' : 'not streamed']
+  const where = window === null ? [] : [`window ${window}`]
+  return [
+    `${shell.paint('bold', request)} · ${run}`,
+    `  ${[...shape, ...where].join(' · ')}`,
+    ...gatewayFaults.map((fault) => `  the gateway was struck: ${fault}`),
+    ...calls.flatMap((call) => ['', ...callLines(shell, call, calls.length)]),
+    ...(emergency.length === 0
+      ? []
+      : ['', 'Past the gateway, by the application itself', ...attemptLines(shell, emergency)]),
+    '',
+    ...outcomeLines(shell, story),
+    ...story.tools.map(({ at, invocation, outcome, effect }) => {
+      const which = invocation === 0 ? 'called' : `called once more (${invocation + 1})`
+      return `Tool ${which} at ${clock(at)}: ${TOOL_OUTCOMES[outcome]}, ${TOOL_EFFECTS[effect]}`
+    }),
+  ]
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+function callLines(shell: Shell, call: CallStory, calls: number): string[] {
+  const heading = (text: string) => `  ${shell.paint('dim', text)}`
+  const title = calls === 1 ? 'At the gateway' : `Call ${call.number + 1} of ${calls} at the gateway`
+  const width = Math.max(0, ...call.funnel.map(({ step }) => step.length))
+  const names = Math.max(0, ...call.order.map(({ endpoint }) => endpoint.length))
+  const steps = call.funnel.map(({ step, left, removed, reason }) => {
+    const why = reason === null ? '' : ` (${reason})`
+    const who = removed.length === 0 ? '' : `  removed ${removed.join(', ')}${why}`
+    return `    ${step.padEnd(width)}  ${String(left).padStart(3)} left${who}`
+  })
+  const order = call.order.map(({ endpoint, score, reason }, index) => {
+    return `    ${index + 1}. ${endpoint.padEnd(names)}  ${reason}  (score ${scoreText(score)})`
+  })
+  const skipped = call.skipped.map(({ at, endpoint, cause }) => `    ${endpoint} at ${clock(at)}: ${SKIPPED[cause]}`)
+  const rungs = call.rungs.map(
+    ({ rung, at, order: candidates }) =>
+      `    rung ${rung} at ${clock(at)}: ${candidates.length === 0 ? 'nobody may serve it' : candidates.join(', ')}`,
+  )
+  return [
+    `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
+    ...(call.rule === null ? [] : [`  rule ${call.rule + 1} of the policy matched, and chose the models`]),
+    ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
+    ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
+    ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
+    ...(call.attempts.length === 0
+      ? ['  nobody was tried']
+      : [heading('attempts'), ...attemptLines(shell, call.attempts)]),
+    ...(rungs.length === 0 ? [] : [heading('down the ladder'), ...rungs]),
+  ]
+}
+
+const TOOL_OUTCOMES: Readonly<Record<EntryOf<'tool.called'>['outcome'], string>> = {
+  done: 'it answered',
+  failed: 'it refused',
+  lost: 'its reply never came',
+}
+
+const TOOL_EFFECTS: Readonly<Record<EntryOf<'tool.called'>['effect'], string>> = {
+  none: 'and nothing was changed',
+  first: 'and did what was asked',
+  duplicate: 'and did it once more than was meant',
+  deduplicated: 'and knew that it had been done',
+}
+
+const SKIPPED: Readonly<Record<SkipCause, string>> = {
+  cooling: 'it was cooling down',
+  breaker: 'its breaker was open',
+  ruled_out: 'the failure before is not one to go on with there',
+  retry_budget: 'the retry budget was spent',
+  budget: 'it could have cost more than was left of a budget',
+  ejected: 'it was ejected for doing worse than its peers',
+  throttled: 'it had been turning requests away, and was asked less',
+  full: 'no slot came free in time',
+  paced: 'its quota was used up for the moment',
+  shed: 'the call was turned away for load',
+  credits: 'the caller could not pay for it, or had asked free models too often',
+}
+
+const REASONS: Readonly<Record<AttemptReason, string>> = {
+  primary: 'asked first',
+  retry: 'once more',
+  next_endpoint: 'next endpoint',
+  next_model: 'next model',
+  probe: 'probe of a half-open breaker',
+  emergency: 'emergency path',
+  panic: 'asked although held back: too few were healthy',
+  evaluation: 'asked at the same time',
+  degraded: 'first of its rung',
+  hedge: 'asked as well, because the first content was late',
+}
+
+/** Two lines for each: who and how it ended, then when and what. */
+function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[] {
+  return attempts.flatMap((attempt, index) => {
+    const {
+      endpoint,
+      reason,
+      startedAt,
+      firstTokenMs,
+      durationMs,
+      outcome,
+      errorClass,
+      status,
+      cost,
+      faults,
+      committed,
+    } = attempt
+    const ending = [outcome ?? 'still open', errorClass, status === null ? null : `HTTP ${status}`].filter(
+      (part) => part !== null,
+    )
+    const colored = shell.paint(outcome === 'ok' ? 'green' : 'red', ending.join(', '))
+    const facts = [
+      `start ${clock(startedAt)}`,
+      firstTokenMs === null ? 'no token' : `first token +${clock(firstTokenMs)}`,
+      ...(durationMs === null ? [] : [`end +${clock(durationMs)}`]),
+      ...(attempt.outputTokens === null || attempt.outputTokens === 0 ? [] : [`${attempt.outputTokens} tokens out`]),
+      ...(attempt.cachedInputTokens === 0
+        ? []
+        : [`${attempt.cachedInputTokens} of ${attempt.inputTokens} tokens in from the cache`]),
+      cost === null ? 'nothing charged' : `charged ${formatUsd(cost)}`,
+      ...(outcome !== 'ok' && committed ? ['its text had been shown'] : []),
+    ]
+    return [
+      `    ${index + 1}. ${endpoint} (${REASONS[reason]}): ${colored}`,
+      `       ${facts.join(' · ')}`,
+      ...faults.map((fault) => `       struck by ${fault}`),
+    ]
+  })
+}
+
+function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): string[] {
+  const bill = `Bill: the fleet charged ${formatUsd(upstreamCost)}, the caller pays ${formatUsd(billed)}`
+  if (outcome === null) return ['Outcome: still open when the run ended', bill]
+  const { outcome: word, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, rung, toolCall } = outcome
+  const facts = [
+    shell.paint(word === 'ok' ? 'green' : 'red', errorClass === null ? word : `${word} (${errorClass})`),
+    servedBy === null ? 'served by nobody' : `served by ${servedBy}`,
+    ttftMs === null ? 'no token came' : `first token after ${clock(ttftMs)}`,
+    `over after ${clock(latencyMs)}`,
+    `${outputTokens} tokens out`,
+    `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    ...(rung === 0 ? [] : [`degraded to rung ${rung}`]),
+    ...(toolCall === null ? [] : [`tool call ${toolCall}`]),
+  ]
+  return [`Outcome: ${facts.join(' · ')}`, bill]
+}
+
+/** An instant or a length of time, to the millisecond: `46.21s`. */
+export function clock(at: number): string {
+  return formatDuration(Math.round(at))
+}
+
+/** Infinity is how a strategy says "untried". */
+function scoreText(score: number | null): string {
+  return score === null || !Number.isFinite(score) ? '-' : String(Number(score.toFixed(4)))
+}

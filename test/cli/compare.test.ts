@@ -1,0 +1,161 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { folderWith, squall, story } from './lab.ts'
+
+const GATES =
+  '[{ id: cost, metric: cost_per_success, compare: { baseline: small } }, { id: ok, metric: success_rate, assert: ">= 50%" }]'
+// Several runs each, some of them on threads.
+vi.setConfig({ testTimeout: 30_000 })
+
+const policy = (more: string) => `name: p\nmodels: [m/m]\n${more}`
+const place = (more: Record<string, string> = {}) =>
+  folderWith({
+    // Without faults: what is dearer stays dearer.
+    'scenarios/small.yaml': story({ timeline: '[]', ...more }),
+    'scenarios/plain.yaml': policy(''),
+    'scenarios/dear.yaml': policy('provider: { order: [b, a] }\n'),
+    'scenarios/lost.yaml': policy('').replace('m/m', 'x/y'),
+  })
+const BOTH = ['scenarios/plain.yaml', 'scenarios/dear.yaml', '--scenario', 'scenarios/small.yaml']
+
+test('compare: a dearer endpoint first, is worse, and the first request tells why', async () => {
+  const gates = '[{ id: cost, metric: cost_per_success, assert: "<= $1" }]'
+  const { code, out } = await squall(place({ gates }), ['compare', ...BOTH, '--seeds', '5'])
+  expect(code).toBe(1)
+  expect(out).toMatch(/^cost_per_success .* worse$/m)
+  expect(out).toContain(
+    'They part at chat/0 (seed 3): the first asks in the order a:m/m, b:m/m; the second b:m/m, a:m/m.',
+  )
+  expect(out).toMatch(/chat\/0 · before +│ chat\/0 · after/)
+  expect(out.trimEnd().split('\n').at(-1)).toBe(
+    'FAIL the second policy is worse than the first · reproduce: npx squall compare scenarios/plain.yaml scenarios/dear.yaml --scenario scenarios/small.yaml --seeds 3..7',
+  )
+})
+
+test('compare: two files that say the same, differ in nothing', async () => {
+  const folder = place()
+  writeFileSync(join(folder, 'scenarios/same.yaml'), policy(''))
+  const { code, out } = await squall(folder, [
+    'compare',
+    'scenarios/plain.yaml',
+    'scenarios/same.yaml',
+    ...BOTH.slice(2),
+    '--seeds',
+    '3',
+  ])
+  expect(code).toBe(0)
+  expect(out).toContain('They treat every request of the first seed alike.')
+})
+
+test('compare --json: is one document, with both stories', async () => {
+  const { out } = await squall(place(), ['compare', ...BOTH, '--seeds', '3', '--json'])
+  const document = JSON.parse(out)
+  expect(document.deciding).toHaveLength(1)
+  expect([document.parting.before.request, document.parting.seed]).toEqual(['chat/0', 3])
+})
+
+test.each([
+  [['scenarios/plain.yaml', 'scenarios/plain.yaml'], 'a policy does not differ from itself'],
+  [['scenarios/plain.yaml', 'scenarios/../scenarios/plain.yaml'], 'a policy does not differ from itself'],
+  [['scenarios/plain.yaml', 'scenarios/lost.yaml'], 'there is no model "x/y" in the fleet'],
+  [['scenarios/plain.yaml', 'scenarios/nowhere.yaml'], 'nowhere.yaml'],
+  [['scenarios/plain.yaml', 'scenarios/dear.yaml', '--seeds', '1'], 'play 2 or more'],
+  [['scenarios/plain.yaml', 'scenarios/dear.yaml', '--max-regress', '500%'], 'max-regress'],
+])('compare %j: is refused in words', async (args, words) => {
+  const { code, err } = await squall(place(), ['compare', ...args, '--scenario', 'scenarios/small.yaml'])
+  expect([code, err.includes(words)]).toEqual([2, true])
+})
+
+const save = (folder: string, ...more: string[]) =>
+  squall(folder, ['baseline', 'save', 'scenarios/small.yaml', '--seeds', '5', ...more])
+const run = (folder: string, ...more: string[]) =>
+  squall(folder, ['run', 'scenarios/small.yaml', '--seeds', '5', '--no-report', ...more])
+const path = (folder: string) => join(folder, 'reports/baselines/small.json')
+
+test('baseline: saved and unchanged passes; a dearer policy fails', async () => {
+  const folder = place({ gates: GATES })
+  const saved = await save(folder)
+  expect([saved.code, saved.out.split(':')[0]]).toEqual([0, 'reports/baselines/small.json'])
+  expect((await run(folder)).code).toBe(0)
+  const dear = await run(folder, '--policy', 'scenarios/dear.yaml')
+  expect(dear.code).toBe(1)
+  expect(dear.out).toContain('cost_per_success went from')
+  // One seed alone cannot tell.
+  expect((await squall(folder, ['run', 'scenarios/small.yaml', '--no-report'])).code).toBe(3)
+})
+
+test('baseline: missing, expired, of another scenario or another version, is inconclusive and says so', async () => {
+  const folder = place({ gates: GATES })
+  const told = async (words: string) => {
+    const { code, out } = await run(folder)
+    expect([code, out.includes(words)]).toEqual([3, true])
+  }
+  await told('there is no baseline small in reports/baselines')
+  await save(folder)
+  const text = readFileSync(path(folder), 'utf8')
+  writeFileSync(path(folder), text.replace(/"expiresOn": "[^"]*"/, '"expiresOn": "2026-01-01"'))
+  await told('baseline small expired on 2026-01-01')
+  writeFileSync(path(folder), text.replace(/"squall": "0/, '"squall": "9'))
+  await told('baseline small was played by squall 9')
+  writeFileSync(path(folder), text)
+  writeFileSync(join(folder, 'scenarios/small.yaml'), story({ gates: GATES, duration: '21s' }))
+  await told('baseline small is of another scenario')
+})
+
+test('baseline: its gates and words may change, and it is the same scenario', async () => {
+  const folder = place({ gates: GATES })
+  await save(folder)
+  const gates = GATES.replace('50%', '60%')
+  writeFileSync(join(folder, 'scenarios/small.yaml'), story({ timeline: '[]', gates, summary: 'Told in other words.' }))
+  expect((await run(folder)).code).toBe(0)
+})
+
+test('baseline: corrupt, is refused before anything runs', async () => {
+  const folder = place({ gates: GATES })
+  await save(folder)
+  const text = readFileSync(path(folder), 'utf8')
+  for (const broken of [
+    '',
+    text.slice(0, 500),
+    '{"squallBaseline":1}',
+    text.replace('"savedOn"', '"saved"'),
+    text.replace(/"values": \[\s*[^,]*,/, '"values": ['),
+  ]) {
+    writeFileSync(path(folder), broken)
+    const { code, err } = await run(folder)
+    expect([code, err.includes('is not a baseline of version 1')]).toEqual([2, true])
+  }
+})
+
+test('baseline save: what fails is no baseline; odd names and places are refused', async () => {
+  const folder = place({ gates: '[{ id: ok, metric: cost_per_success, assert: "<= $0.000001" }]' })
+  const failing = await save(folder)
+  expect([failing.code, failing.err.includes('nothing was saved')]).toEqual([1, true])
+  expect((await save(place(), '--name', '../../up')).code).toBe(2)
+  const blocked = place()
+  mkdirSync(join(blocked, 'reports'))
+  writeFileSync(join(blocked, 'reports/baselines'), 'a file')
+  expect((await save(blocked)).code).toBe(5)
+})
+
+test('baseline show: lists, prints, and says what is not there', async () => {
+  const folder = place()
+  expect((await squall(folder, ['baseline', 'show'])).code).toBe(4)
+  await save(folder)
+  expect((await squall(folder, ['baseline', 'show'])).out).toBe('small\n')
+  const { out } = await squall(folder, ['baseline', 'show', 'small'])
+  expect(out).toMatch(/^small: small, 5 seeds, squall \S+, saved on /)
+  expect(out).toMatch(/^ {2}success_rate: /m)
+  expect((await squall(folder, ['baseline', 'show', 'other'])).code).toBe(4)
+})
+
+test.each([
+  ['[{ id: x, metric: latency }]', 'a gate asserts something'],
+  ['[{ id: x, metric: latency, assert: "< 2s", compare: { baseline: b } }]', 'either assert or compare'],
+  ['[{ id: x, metric: latency, compare: { baseline: ../b } }]', 'letters, digits'],
+  ['[{ id: x, metric: latency, compare: { baseline: b, max_regress: 5 } }]', 'max_regress'],
+])('gate %s: is refused with its place', async (gates, words) => {
+  const { code, out } = await squall(place({ gates }), ['validate', 'scenarios/small.yaml'])
+  expect([code, out.includes(words)]).toEqual([2, true])
+})
