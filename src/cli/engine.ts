@@ -13,6 +13,7 @@ import type { CompiledScenario } from '../scenario/index.ts'
 import { Breakdown, EXIT, Failure, messageOf, systemMessage } from './exit.ts'
 import { sha256 } from './hasher.ts'
 import { LedgerFile } from './ledger-file.ts'
+import { secretsOf } from './secrets.ts'
 import { surroundingsOf } from './real-endpoints.ts'
 
 export type Clock = 'virtual' | 'live'
@@ -103,7 +104,7 @@ export class Engine {
         : new VirtualDrive(new VirtualRun(seeded, { hasher: sha256(), watched, recovery }), pace, async () =>
             ledger?.drained(),
           )
-    if (ledgerPath !== null) ledger = new LedgerFile(ledgerPath, run.stage.directory)
+    if (ledgerPath !== null) ledger = new LedgerFile(ledgerPath, run.stage.directory, secretsOf(scenario, process.env))
     return new Engine(plan, run, ledger)
   }
 

@@ -30,7 +30,7 @@ export function tellRuns(shell: Shell, results: readonly RunResult[]): void {
   try {
     // The summary of a step is one file, whatever commands write to it.
     const written = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-    const text = renderStepSummary(results, { version: VERSION }, SUMMARY_BYTES_MAX - written)
+    const text = renderStepSummary(shell.concealed(results), { version: VERSION }, SUMMARY_BYTES_MAX - written)
     appendFileSync(path, `${text}\n`)
   } catch (error) {
     shell.err(`the summary of the step could not be written: ${systemMessage(error)}`)

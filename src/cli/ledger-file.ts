@@ -10,6 +10,7 @@ import { createReadStream, createWriteStream, renameSync, type WriteStream } fro
 import { createInterface } from 'node:readline'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGunzip, createGzip, gzipSync, type Gzip } from 'node:zlib'
+import { redactAll } from '../base/redact.ts'
 import { decodeLedger, encodeEntry, encodeHead, type Directory, type Entry, type Fold } from '../ledger/index.ts'
 
 const CHUNK_CHARACTERS = 262_144
@@ -20,6 +21,7 @@ const SYNC_MS = 1_000
 export class LedgerFile implements Fold {
   private readonly path: string
   private readonly directory: Directory
+  private readonly secrets: readonly string[]
   private readonly headBytes: number
   private readonly faultsAtStart: number
   private readonly gzip: Gzip
@@ -30,11 +32,13 @@ export class LedgerFile implements Fold {
   private syncedAt = performance.now()
   private trouble: Error | null = null
 
-  constructor(path: string, directory: Directory) {
+  /** `secrets`: known ones that its names are not to hold. Entries hold numbers and words of ours. */
+  constructor(path: string, directory: Directory, secrets: readonly string[]) {
     this.path = path
     this.directory = directory
+    this.secrets = secrets
     this.faultsAtStart = directory.faults.length
-    const head = gzipSync(encodeHead(directory))
+    const head = this.head()
     this.headBytes = head.length
     this.file = createWriteStream(path)
     this.file.write(head)
@@ -90,10 +94,14 @@ export class LedgerFile implements Fold {
     this.room = null
   }
 
+  private head(): Uint8Array {
+    return gzipSync(encodeHead(redactAll(this.directory, this.secrets)))
+  }
+
   private async renewHead(): Promise<void> {
     const renewed = `${this.path}.renewed`
     const file = createWriteStream(renewed)
-    file.write(gzipSync(encodeHead(this.directory)))
+    file.write(this.head())
     await pipeline(createReadStream(this.path, { start: this.headBytes }), file)
     renameSync(renewed, this.path)
   }

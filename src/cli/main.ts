@@ -87,6 +87,7 @@ function bugReport(error: unknown, argv: readonly string[]): string {
 
 /** Those of this process, for as long as it lives: a reader or a terminal that goes away is not an error. */
 function ownSurroundings(): Surroundings {
+  const { stdout, stderr, stdin, env } = process
   process.stderr.on('error', () => {})
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE' || error.code === 'EIO') return
@@ -94,9 +95,8 @@ function ownSurroundings(): Surroundings {
     process.exit(EXIT.cannot)
   })
   process.on('uncaughtException', (error) => {
-    process.stderr.write(`${bugReport(error, process.argv.slice(2))}\n`)
+    new Shell({ stdout, stderr, stdin, env, cwd: process.cwd() }).err(bugReport(error, process.argv.slice(2)))
     process.exit(EXIT.bug)
   })
-  const { stdout, stderr, stdin, env } = process
   return { stdout, stderr, stdin, env, cwd: process.cwd() }
 }

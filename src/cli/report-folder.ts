@@ -21,6 +21,7 @@ import type { RunResult } from '../gates/index.ts'
 import { REPORT_FORMATS, type Envelope } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, shownPath } from './files.ts'
+import type { Shell } from './shell.ts'
 import { VERSION } from './version.ts'
 
 export const LEDGER_FILE = 'ledger.jsonl.gz'
@@ -36,14 +37,15 @@ interface Format<Result> {
 export class ReportFolder {
   /** Where the ledger is to be written while the run goes on. */
   readonly ledgerPath: string
-  private readonly cwd: string
+  private readonly shell: Shell
   private readonly out: string
   private readonly draft: string
   private readonly name: string
 
   /** Makes the folder for a run that begins now. Throws a Failure when nothing can be written there. */
-  constructor(cwd: string, out: string, scenario: string, seed: number | string, begunAt: Date) {
-    this.cwd = cwd
+  constructor(shell: Shell, out: string, scenario: string, seed: number | string, begunAt: Date) {
+    const { cwd } = shell
+    this.shell = shell
     this.out = resolve(cwd, out)
     this.name = `${scenario}-${seed}-${stampOf(begunAt)}`
     try {
@@ -66,17 +68,19 @@ export class ReportFolder {
 
   /** The same in formats of something else than one run. */
   publishAs<Result>(formats: readonly Format<Result>[], result: Result): string {
+    const { cwd } = this.shell
     try {
+      const told = this.shell.concealed(result)
       for (const format of formats) {
-        writeDurably(join(this.draft, format.fileName), format.render(result, { version: VERSION }))
+        writeDurably(join(this.draft, format.fileName), format.render(told, { version: VERSION }))
       }
       flush(this.draft)
       const path = this.takeName()
       flush(this.out)
-      return shownPath(this.cwd, path)
+      return shownPath(cwd, path)
     } catch (error) {
       this.discard()
-      const where = shownPath(this.cwd, this.out)
+      const where = shownPath(cwd, this.out)
       throw new Failure(EXIT.cannot, `the report could not be written into ${where}: ${systemMessage(error)}`)
     }
   }

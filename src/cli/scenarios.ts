@@ -14,6 +14,7 @@ import {
 } from '../scenario/index.ts'
 import { EXIT, Failure } from './exit.ts'
 import { expandPaths, readText, scenarioFiles, yamlFilesIn } from './files.ts'
+import { secretsOf } from './secrets.ts'
 import { plain, type Shell } from './shell.ts'
 
 /** Where scenarios are looked for when none is named. */
@@ -55,6 +56,7 @@ export function loadAll(shell: Shell, paths: readonly string[], policies: readon
       refused.push(path)
     } else {
       scenarios.push(loaded.scenario)
+      shell.conceal(secretsOf(loaded.scenario, shell.around.env))
       warnings.push(...loaded.warnings)
     }
   }

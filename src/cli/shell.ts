@@ -4,7 +4,9 @@
  *
  * Facts go to stdout, everything else to stderr. With --json stdout carries the one document and nothing more.
  */
+import { redact, redactAll } from '../base/redact.ts'
 import { safeForTerminal } from '../base/safe-text.ts'
+import { secretsOfEnvironment } from './secrets.ts'
 
 /** As much of a stream as commands need; process.stdout is one. */
 export interface Output {
@@ -35,11 +37,13 @@ export class Shell {
   readonly around: Surroundings
   readonly ascii: boolean
   private readonly color: ColorChoice
+  private readonly secrets: Set<string>
 
   constructor(around: Surroundings, { ascii = false, color = 'auto' }: { ascii?: boolean; color?: ColorChoice } = {}) {
     this.around = around
     this.ascii = ascii
     this.color = color
+    this.secrets = new Set(secretsOfEnvironment(around.env))
   }
 
   get cwd(): string {
@@ -48,22 +52,37 @@ export class Shell {
 
   /** Facts. */
   out(text: string): void {
-    this.around.stdout.write(withBreak(uncommanding(this.ascii ? plainAscii(text) : text)))
+    this.reveal('stdout', redact(text, [...this.secrets]))
   }
 
   /** Everything else. */
   err(text: string): void {
-    this.around.stderr.write(withBreak(uncommanding(this.ascii ? plainAscii(text) : text)))
+    this.reveal('stderr', redact(text, [...this.secrets]))
+  }
+
+  /** What is said with its secrets, because somebody is to use them: the keys of a mock gateway. */
+  reveal(stream: 'stdout' | 'stderr', text: string): void {
+    this.around[stream].write(withBreak(uncommanding(this.ascii ? plainAscii(text) : text)))
+  }
+
+  /** From now on nobody is told these. */
+  conceal(secrets: readonly string[]): void {
+    for (const secret of secrets) this.secrets.add(secret)
+  }
+
+  /** Plain data without any secret. */
+  concealed<T>(data: T): T {
+    return redactAll(data, [...this.secrets])
   }
 
   /** Lines that a CI runner is to obey. Nothing from outside may stand in them as it came. */
   commands(lines: string): void {
-    if (lines !== '') this.around.stderr.write(lines)
+    if (lines !== '') this.around.stderr.write(redact(lines, [...this.secrets]))
   }
 
   /** The one document of `--json`. */
   json(document: unknown): void {
-    this.around.stdout.write(`${JSON.stringify(document, null, 2).replace(/##(?=\[)/g, '#\\u0023')}\n`)
+    this.around.stdout.write(`${JSON.stringify(this.concealed(document), null, 2).replace(/##(?=\[)/g, '#\\u0023')}\n`)
   }
 
   /** Whether that stream is written to in colour: the flag first, then NO_COLOR, FORCE_COLOR, TERM, and the stream. */

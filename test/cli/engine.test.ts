@@ -99,7 +99,7 @@ test('ledger file: a folder that is gone, is told at the end and holds nobody up
     windows: [],
     faults: [],
   } satisfies Directory
-  const ledger = new LedgerFile(join(emptyFolder(), 'gone', 'ledger.jsonl.gz'), directory)
+  const ledger = new LedgerFile(join(emptyFolder(), 'gone', 'ledger.jsonl.gz'), directory, [])
   const entry: Entry = { kind: 'fault.started', at: 1, fault: 0 }
   for (let n = 0; n < 50_000; n += 1) ledger.step(entry)
   await ledger.drained()

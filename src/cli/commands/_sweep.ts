@@ -10,7 +10,7 @@ const COLORS = { pass: 'green', fail: 'red', inconclusive: 'yellow' } as const
 export function sweepFolder(shell: Shell, out: string, { scenario, planned, shard }: Named): ReportFolder {
   const seeds = `${planned.first}to${planned.first + planned.count - 1}`
   const part = shard ? `-shard-${shard.index}of${shard.of}` : ''
-  return new ReportFolder(shell.cwd, out, scenario, `${seeds}${part}`, new Date())
+  return new ReportFolder(shell, out, scenario, `${seeds}${part}`, new Date())
 }
 
 type Named = Pick<SweepResult, 'scenario' | 'planned'> & { readonly shard?: SweepResult['shard'] | null }

@@ -12,6 +12,7 @@ import { wholeNumber } from '../options.ts'
 import { ReportFolder } from '../report-folder.ts'
 import { runDocument } from '../run-document.ts'
 import { loadAll, selectScenarios } from '../scenarios.ts'
+import { secretsOf } from '../secrets.ts'
 import { plain, type Shell } from '../shell.ts'
 import { VERSION } from '../version.ts'
 import type { CommandFile } from './_command.ts'
@@ -70,9 +71,7 @@ async function loadScenario(shell: Shell, path: string, options: LoadOptions): P
   if (paths.length > 1) throw new Failure(EXIT.usage, `load takes one scenario; ${plain(path)} means ${paths.length}`)
   const scenario = withDuration(loadAll(shell, paths)[0] as CompiledScenario, options.duration)
   const workflow = workflowOf(scenario, options.workflow)
-  const folder = options.report
-    ? new ReportFolder(shell.cwd, options.out, scenario.name, scenario.seed, new Date())
-    : null
+  const folder = options.report ? new ReportFolder(shell, options.out, scenario.name, scenario.seed, new Date()) : null
   const { connections, port } = options
   shell.err(
     `squall ${VERSION} · ${scenario.name} · seed ${scenario.seed} · autocannon, ${connections} connections, ${scenario.durationMs / SECOND}s`,
@@ -83,7 +82,10 @@ async function loadScenario(shell: Shell, path: string, options: LoadOptions): P
   interrupts.onLeave(() => folder?.discard())
   try {
     const run = new LoadRun(scenario, { hasher: null, connections, workflow, ...(port !== undefined && { port }) })
-    const ledger = folder && options.ledger ? new LedgerFile(folder.ledgerPath, run.live.stage.directory) : null
+    const ledger =
+      folder && options.ledger
+        ? new LedgerFile(folder.ledgerPath, run.live.stage.directory, secretsOf(scenario, shell.around.env))
+        : null
     if (ledger) run.live.stage.log.attach(ledger)
     let telling: NodeJS.Timeout | undefined
     const tending = ledger ? setInterval(() => void ledger.drained(), TEND_MS) : undefined

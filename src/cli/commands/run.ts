@@ -230,7 +230,7 @@ function openFolder(
 ): ReportFolder | Failure | null {
   if (!options.report) return null
   try {
-    return new ReportFolder(shell.cwd, options.out, scenario.name, options.seed ?? scenario.seed, new Date())
+    return new ReportFolder(shell, options.out, scenario.name, options.seed ?? scenario.seed, new Date())
   } catch (error) {
     if (isFirst || !(error instanceof Failure)) throw error
     return error

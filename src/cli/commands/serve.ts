@@ -16,6 +16,7 @@ import { surroundingsOf } from '../real-endpoints.ts'
 import { ReportFolder } from '../report-folder.ts'
 import { runDocument } from '../run-document.ts'
 import { kindOfFile, loadAll, refuseAll, selectScenarios } from '../scenarios.ts'
+import { secretsOf } from '../secrets.ts'
 import { plain, type Shell } from '../shell.ts'
 import { VERSION } from '../version.ts'
 import type { CommandFile } from './_command.ts'
@@ -58,10 +59,9 @@ While it serves, type: play, status, break <provider>, heal <provider>, quit. Th
 
 async function serveFile(shell: Shell, path: string, options: ServeOptions): Promise<number> {
   const scenario = fromFile(shell, path, options)
+  shell.conceal(secretsOf(scenario, shell.around.env))
   const surroundings = surroundingsOf(scenario, shell.around.env, 1, options.allowHost)
-  const folder = options.report
-    ? new ReportFolder(shell.cwd, options.out, scenario.name, scenario.seed, new Date())
-    : null
+  const folder = options.report ? new ReportFolder(shell, options.out, scenario.name, scenario.seed, new Date()) : null
   const interrupts = new Interrupts((text) => shell.err(text))
   interrupts.listen()
   interrupts.onLeave(() => folder?.discard())
@@ -69,7 +69,10 @@ async function serveFile(shell: Shell, path: string, options: ServeOptions): Pro
   try {
     const { port = 0 } = options
     const run = new ServeRun(scenario, { port, surroundings, onStop: () => ending.resolve() })
-    const ledger = folder && options.ledger ? new LedgerFile(folder.ledgerPath, run.stage.directory) : null
+    const ledger =
+      folder && options.ledger
+        ? new LedgerFile(folder.ledgerPath, run.stage.directory, secretsOf(scenario, shell.around.env))
+        : null
     if (ledger) run.stage.log.attach(ledger)
     const tending = ledger ? setInterval(() => void ledger.drained(), TEND_MS) : undefined
     try {
@@ -77,7 +80,7 @@ async function serveFile(shell: Shell, path: string, options: ServeOptions): Pro
         const where = options.port === undefined ? '' : ` on port ${options.port}`
         throw new Failure(EXIT.cannot, `the gateway could not be opened${where}: ${systemMessage(error)}`)
       })
-      tellReady(shell, scenario, gateway, options.json ? (text) => shell.err(text) : (text) => shell.out(text))
+      tellReady(shell, scenario, gateway, (text) => shell.reveal(options.json ? 'stderr' : 'stdout', text))
       if (options.play) tellPlay(shell, run)
       interrupts.onStop(() => ending.resolve())
       const forget = listen(shell, run, () => ending.resolve())

@@ -40,7 +40,8 @@ async function validateFiles(
   const diagnostics = sortDiagnostics(checked.flatMap((file) => file.diagnostics))
   const warnings = sortDiagnostics(checked.flatMap((file) => file.warnings))
   const all = sortDiagnostics([...diagnostics, ...warnings])
-  if (sarif !== undefined) writeWhole(shell.cwd, sarif, renderSarif(all, { version: VERSION }, placeOf(shell)))
+  if (sarif !== undefined)
+    writeWhole(shell.cwd, sarif, renderSarif(shell.concealed(all), { version: VERSION }, placeOf(shell)))
   if (tellsGithub(shell, github)) tellDiagnostics(shell, all)
   if (isJson) {
     const files = checked.map(({ path, kind, diagnostics: own }) => ({ path, kind, ok: own.length === 0 }))
