@@ -4,12 +4,14 @@
  */
 import { appendFileSync, statSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
-import type { RunResult } from '../gates/index.ts'
+import type { RunResult, SweepResult } from '../gates/index.ts'
 import {
   diagnosticAnnotations,
   renderStepSummary,
+  renderSweepStepSummary,
   runAnnotations,
   SUMMARY_BYTES_MAX,
+  sweepAnnotations,
   type Place,
 } from '../report/index.ts'
 import type { Diagnostic } from '../scenario/index.ts'
@@ -25,13 +27,26 @@ export function tellsGithub({ around: { env } }: Shell, asked: boolean | undefin
 /** Runs that did not come out as expected as annotations, and all of them in the summary of the step. */
 export function tellRuns(shell: Shell, results: readonly RunResult[]): void {
   shell.commands(runAnnotations(results, placeOf(shell)))
+  if (results.length > 0)
+    summarize(shell, (room) => renderStepSummary(shell.concealed(results), { version: VERSION }, room))
+}
+
+/** The same of sweeps. What a shard could not tell, and what it saw, merging tells. */
+export function tellSweeps(shell: Shell, results: readonly SweepResult[]): void {
+  const told = results.filter(({ shard, verdict }) => shard === undefined || verdict.status === 'fail')
+  shell.commands(sweepAnnotations(told, placeOf(shell)))
+  const whole = results.filter(({ shard }) => shard === undefined)
+  if (whole.length > 0)
+    summarize(shell, (room) => renderSweepStepSummary(shell.concealed(whole), { version: VERSION }, room))
+}
+
+function summarize(shell: Shell, render: (bytesMax: number) => string): void {
   const path = shell.around.env['GITHUB_STEP_SUMMARY']
-  if (!path || results.length === 0) return
+  if (!path) return
   try {
     // The summary of a step is one file, whatever commands write to it.
     const written = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-    const text = renderStepSummary(shell.concealed(results), { version: VERSION }, SUMMARY_BYTES_MAX - written)
-    appendFileSync(path, `${text}\n`)
+    appendFileSync(path, `${render(SUMMARY_BYTES_MAX - written)}\n`)
   } catch (error) {
     shell.err(`the summary of the step could not be written: ${systemMessage(error)}`)
   }

@@ -109,4 +109,53 @@ jobs:
           path: reports/
           if-no-files-found: ignore
           retention-days: 14
+
+  # One scenario over 40 seeds, on four machines, judged as one: a verdict on the policy and not on one storm. To have it,
+  # take the "# " off the lines below, and name your scenario in SCENARIO.
+  # storms:
+  #   needs: gate
+  #   runs-on: ubuntu-latest
+  #   timeout-minutes: 15
+  #   strategy:
+  #     fail-fast: false
+  #     matrix:
+  #       shard: [1, 2, 3, 4]
+  #   env:
+  #     SCENARIO: scenarios/first-outage.yaml
+  #   steps:
+  #     - uses: actions/checkout@v5
+  #     - uses: actions/setup-node@v5
+  #       with:
+  #         node-version: 24
+  #         cache: npm
+  #     - run: npm ci
+  #     - run: npx --no -- squall run $SCENARIO --seeds 40 --shard \${{ matrix.shard }}/4 --out shards
+  #     - if: \${{ !cancelled() }}
+  #       uses: actions/upload-artifact@v4
+  #       with:
+  #         name: squall-shard-\${{ matrix.shard }}
+  #         path: shards/
+  # verdict:
+  #   needs: storms
+  #   if: \${{ !cancelled() }}
+  #   runs-on: ubuntu-latest
+  #   timeout-minutes: 15
+  #   steps:
+  #     - uses: actions/checkout@v5
+  #     - uses: actions/setup-node@v5
+  #       with:
+  #         node-version: 24
+  #         cache: npm
+  #     - run: npm ci
+  #     - uses: actions/download-artifact@v5
+  #       with:
+  #         pattern: squall-shard-*
+  #         path: shards
+  #         merge-multiple: true
+  #     - run: npx --no -- squall merge shards/* --out reports
+  #     - if: \${{ !cancelled() }}
+  #       uses: actions/upload-artifact@v4
+  #       with:
+  #         name: squall-storms
+  #         path: reports/
 `

@@ -10,11 +10,13 @@
  * begins with `::`; in it `%` and line ends are escaped, in its properties `:` and `,` as well.
  */
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
-import type { RunResult } from '../gates/index.ts'
+import type { GateResult, RunResult, SweepResult } from '../gates/index.ts'
 import type { Diagnostic } from '../scenario/index.ts'
 import { inRepository, type Envelope, type Place } from './_format.ts'
 import { headline, isDeciding, markOf, metricCell } from './_words.ts'
 import { sectionsOf } from './markdown/page.ts'
+import { sweepMarkdown } from './sweep/markdown.ts'
+import { sweepCommand, sweepHeadline } from './sweep/words.ts'
 import { bytesOf, cell, table } from './_markdown.ts'
 
 export const SUMMARY_BYTES_MAX = 900_000
@@ -37,6 +39,27 @@ interface Annotation {
 
 /** Runs that did not come out as expected, as lines for the log; empty when there is nothing to say. */
 export function runAnnotations(results: readonly RunResult[], place: Place): string {
+  return annotations(
+    results.map((result) => ({ ...result, headline: headline(result) })),
+    place,
+  )
+}
+
+/** The same of sweeps. */
+export function sweepAnnotations(results: readonly SweepResult[], place: Place): string {
+  return annotations(
+    results.map((result) => ({ ...result, headline: sweepHeadline(result), reproduce: sweepCommand(result) })),
+    place,
+  )
+}
+
+/** As much of a run or of a sweep as annotations tell. */
+interface Told extends Pick<RunResult, 'scenario' | 'verdict' | 'expect' | 'file' | 'sources' | 'reproduce'> {
+  readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level'>[]
+  readonly headline: string
+}
+
+function annotations(results: readonly Told[], place: Place): string {
   const all = results.flatMap(annotationsOf)
   return written([...all.filter(({ isDoubt }) => !isDoubt), ...all.filter(({ isDoubt }) => isDoubt)], place)
 }
@@ -51,7 +74,7 @@ export function diagnosticAnnotations(diagnostics: readonly Diagnostic[], place:
 }
 
 /** Whatever makes the command fail is an error; gates that decide nothing are warnings and notices. */
-function annotationsOf(result: RunResult): (Annotation & { readonly isDoubt: boolean })[] {
+function annotationsOf(result: Told): (Annotation & { readonly isDoubt: boolean })[] {
   const { scenario, verdict, expect, gates, file, reproduce } = result
   const isFine = verdict.status === expect
   const told = new Set<string>()
@@ -60,19 +83,19 @@ function annotationsOf(result: RunResult): (Annotation & { readonly isDoubt: boo
     if (cause !== null) told.add(`gate ${id}: ${cause}`)
     if (status === 'pass' || (isDeciding(gate) && isFine)) return []
     const kind: Kind = isDeciding(gate) ? 'error' : level === 'warn' ? 'warning' : 'notice'
-    const message = `${cause ?? headline(result)}\nreproduce: ${reproduce}`
+    const message = `${cause ?? result.headline}\nreproduce: ${reproduce}`
     return [{ kind, file, line: lineOf(result, id), title: `${scenario}: ${id}`, message, isDoubt: status !== 'fail' }]
   })
   if (isFine) return found
   const rest = verdict.causes.filter((cause) => !told.has(cause))
   if (rest.length === 0 && found.some(({ kind }) => kind === 'error')) return found
-  const message = [...(rest.length > 0 ? rest : [headline(result)]), `reproduce: ${reproduce}`].join('\n')
+  const message = [...(rest.length > 0 ? rest : [result.headline]), `reproduce: ${reproduce}`].join('\n')
   const isDoubt = verdict.status === 'inconclusive'
-  return [...found, { kind: 'error', file, line: 1, title: `${scenario}: ${headline(result)}`, message, isDoubt }]
+  return [...found, { kind: 'error', file, line: 1, title: `${scenario}: ${result.headline}`, message, isDoubt }]
 }
 
 /** The line of the scenario that names a gate; 1 where it cannot be found. */
-function lineOf({ sources, file }: RunResult, gate: string): number {
+function lineOf({ sources, file }: Told, gate: string): number {
   const text = sources.find((source) => source.file === file)?.text ?? ''
   const named = (line: string) => /\bid:\s*["']?([^\s"',}]+)/.exec(line)?.[1] === gate
   return Math.max(0, text.split('\n').findIndex(named)) + 1
@@ -132,6 +155,18 @@ export function renderStepSummary(results: readonly RunResult[], envelope: Envel
     results.length === 1 && only
       ? sectionsOf(only, envelope)
       : [overview(results, unexpected.length), ...unexpected.flatMap((result) => sectionsOf(result, envelope))]
+  return within(sections, bytesMax)
+}
+
+/** The pages of sweeps, in as many bytes. */
+export function renderSweepStepSummary(results: readonly SweepResult[], envelope: Envelope, bytesMax: number): string {
+  return within(
+    results.map((result) => sweepMarkdown.render(result, envelope).trimEnd()),
+    bytesMax,
+  )
+}
+
+function within(sections: readonly string[], bytesMax: number): string {
   let room = bytesMax - LAST_WORDS_BYTES
   const kept: string[] = []
   for (const section of sections) {

@@ -15,7 +15,14 @@ export const REPORT_FORMATS = [json, html, markdown, junit, ctrf] as const satis
 
 export type { Envelope, Place, ReportFormat } from './_format.ts'
 export { reportJsonSchema, reportSchema } from './_schema.ts'
-export { diagnosticAnnotations, renderStepSummary, runAnnotations, SUMMARY_BYTES_MAX } from './github.ts'
+export {
+  diagnosticAnnotations,
+  renderStepSummary,
+  renderSweepStepSummary,
+  runAnnotations,
+  SUMMARY_BYTES_MAX,
+  sweepAnnotations,
+} from './github.ts'
 export { REPORT_VERSION } from './json.ts'
 export { renderSarif } from './sarif.ts'
 export { renderSummary, type SummaryOptions } from './summary.ts'

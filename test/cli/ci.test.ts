@@ -1,5 +1,5 @@
 /** Squall in CI: the workflow it writes, and what it tells the runner. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -46,6 +46,43 @@ test('workflow: what init writes, is a workflow, and its commands are those of t
     expect([name, done.code, done.err]).toEqual([name, 0, expect.not.stringContaining('::')])
   }
   expect(existsSync(join(folder, 'reports'))).toBe(true)
+})
+
+test('workflow: what stands in its comments, is two more jobs that work as they say', async () => {
+  const folder = folderWith({})
+  await squall(folder, ['init', '--ci', 'github'])
+  const written = readFileSync(join(folder, '.github/workflows/squall.yml'), 'utf8')
+  const content = written.replace(/^ {2}# (?= *[\w-]+:| *-)/gm, '  ')
+  const { context } = parseWorkflow({ name: 'squall.yml', content }, new NoOperationTraceWriter())
+  expect(context.errors.getErrors()).toEqual([])
+  const { jobs } = parse(content) as Workflow
+  expect(Object.keys(jobs)).toEqual(['gate', 'storms', 'verdict'])
+  const commandOf = (job: string) => jobs[job]?.steps.find(({ run }) => run?.includes(' squall '))?.run ?? ''
+  const play = commandOf('storms').split(' squall ')[1]?.replace('$SCENARIO', 'scenarios/first-outage.yaml') ?? ''
+  for (const shard of [1, 2, 3, 4]) {
+    const args = play.replace(/\$\{\{ matrix\.shard \}\}/, String(shard)).split(' ')
+    expect(await squall(folder, [...args, '--workers', '1'], { env: IN_ACTIONS })).toMatchObject({ code: 0 })
+  }
+  const shards = readdirSync(join(folder, 'shards')).map((name) => `shards/${name}`)
+  const judge = commandOf('verdict').split(' squall ')[1]?.split(' ') ?? []
+  const env = { ...IN_ACTIONS, GITHUB_STEP_SUMMARY: join(folder, 'summary.md') }
+  const merged = await squall(
+    folder,
+    judge.flatMap((word) => (word === 'shards/*' ? shards : word)),
+    { env },
+  )
+  expect(merged).toMatchObject({ code: 0, err: expect.not.stringContaining('::') })
+  expect(readFileSync(env.GITHUB_STEP_SUMMARY, 'utf8')).toMatch(/^## ✓ first-outage: all 3 gates passed on 40 seeds/)
+}, 60_000)
+
+test('runner: a sweep fails, an annotation with the command that plays it again', async () => {
+  const folder = folderWith({ 'scenarios/small.yaml': story(FAILING) })
+  const args = ['run', '--seeds', '2', '--workers', '1', '--no-report']
+  const { code, err } = await squall(folder, args, { env: IN_ACTIONS })
+  expect(code).toBe(1)
+  expect(err.split('\n').filter((line) => line.startsWith('::'))).toEqual([
+    expect.stringMatching(/^::error file=scenarios\/small\.yaml,line=10,title=small%3A ok::.* --seeds 3\.\.4$/),
+  ])
 })
 
 test('workflow: there is one already, it stays and that is said', async () => {

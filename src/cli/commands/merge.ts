@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 import { mergeSweeps } from '../../gates/index.ts'
 import { baselinesFor } from '../baseline-file.ts'
 import { EXIT, Failure } from '../exit.ts'
+import { tellsGithub, tellSweeps } from '../github.ts'
+import { withGithub } from '../options.ts'
 import type { Shell } from '../shell.ts'
 import { readSweep } from '../sweep-file.ts'
 import { VERSION } from '../version.ts'
@@ -12,13 +14,13 @@ import { publishSweep, sweepDocument, sweepExit, sweepFolder, tellSweep } from '
 interface MergeOptions {
   readonly out: string
   readonly report: boolean
+  readonly github?: boolean
   readonly json?: boolean
 }
 
 export const merge: CommandFile = {
   register(program: Command, act) {
-    program
-      .command('merge')
+    withGithub(program.command('merge'))
       .description('judge the shards of a sweep together')
       .argument('<folders...>', 'report folders of run --seeds')
       .option('--out <dir>', 'where report folders go', 'reports')
@@ -36,6 +38,7 @@ async function mergeFolders(shell: Shell, folders: readonly string[], options: M
   if (typeof merged === 'string') throw new Failure(EXIT.usage, `these cannot be merged: ${merged}`)
   const report = publishSweep(options.report ? sweepFolder(shell, options.out, merged) : null, merged)
   tellSweep(shell, merged, report, options.json ?? false)
+  if (tellsGithub(shell, options.github)) tellSweeps(shell, [merged])
   if (options.json) shell.json({ squall: VERSION, sweeps: [sweepDocument(merged, report)] })
   return sweepExit(merged)
 }

@@ -1,11 +1,11 @@
 /** `squall run`: play scenarios, judge them, and write their reports. */
 import { Option, type Command } from 'commander'
-import { exitCodeOf, worstExit, type RunResult, type SeedRange } from '../../gates/index.ts'
+import { exitCodeOf, worstExit, type RunResult, type SeedRange, type SweepResult } from '../../gates/index.ts'
 import { renderSummary } from '../../report/index.ts'
 import type { CompiledScenario } from '../../scenario/index.ts'
 import type { Clock, Played, RunPlan } from '../engine.ts'
 import { EXIT, Failure, signalExit } from '../exit.ts'
-import { tellRuns, tellsGithub } from '../github.ts'
+import { tellRuns, tellsGithub, tellSweeps } from '../github.ts'
 import { Interrupts } from '../interrupts.ts'
 import { collect, factor, wholeNumber, withGithub } from '../options.ts'
 import { play } from '../play.ts'
@@ -127,6 +127,7 @@ async function runSweeps(
   interrupts: Interrupts,
 ): Promise<number> {
   const { seed, shard = null, workers = null, report: isReported, out, json = false } = options
+  const results: SweepResult[] = []
   const documents: object[] = []
   const codes: number[] = []
   const ranges = scenarios.map((scenario) => rangeOf(seeds, seed ?? scenario.seed))
@@ -140,6 +141,7 @@ async function runSweeps(
       const result = await playSweep(shell, scenario, { seeds: planned, shard, workers }, interrupts)
       const report = publishSweep(folder, result)
       tellSweep(shell, result, report, json)
+      results.push(result)
       documents.push(sweepDocument(result, report))
       codes.push(sweepExit(result))
     } catch (error) {
@@ -149,6 +151,7 @@ async function runSweeps(
       forget()
     }
   }
+  if (tellsGithub(shell, options.github)) tellSweeps(shell, results)
   if (json) shell.json({ squall: VERSION, sweeps: documents })
   return interrupts.signal === null ? worstExit(codes) : signalExit(interrupts.signal)
 }
