@@ -8,8 +8,8 @@
  *   shed    the same; everybody is turned away from half-way  only if the run has not recovered
  *           on, until the backlog is that of the twin
  *
- * Where the arrivals themselves are the trigger (no fault; `recovery.trigger` says when) there is no twin: what counts is
- * how the run was before.
+ * Where the arrivals themselves are the trigger there is no twin: what counts is how the run was before. They are where
+ * `recovery.trigger` says when, and no fault begins or ends with it: what is at work before and after is scenery.
  */
 import { HOUR, MINUTE, NEVER, SECOND, type Millis } from '../base/index.ts'
 import {
@@ -86,14 +86,14 @@ class RecoveryRun {
     const { slo, hold, horizon, trigger } = scenario.recovery
     const { faults } = scenario.directory()
     this.scenario = scenario
-    this.isByArrivals = faults.length === 0
     this.trigger = trigger ?? {
       from: Math.min(...faults.map(({ at }) => at), NEVER),
       to: Math.max(...faults.map(({ until }) => until), 0),
     }
+    const { from, to } = this.trigger
+    this.isByArrivals = faults.every(({ at, until }) => at < from && until > to)
     this.sloMs = slo ?? NEVER
     this.holdMs = hold ?? Math.max(HOLD_MIN, HOLD_PER_SLO * (slo ?? 0))
-    const { from, to } = this.trigger
     this.leastHorizonMs = horizon ?? Math.min(HORIZON_MAX, Math.max(TRIGGERS * (to - from), HORIZON_MIN))
     this.horizonMs = this.leastHorizonMs
     const most = to + 3 * (horizon ?? HORIZON_MAX) + this.holdMs

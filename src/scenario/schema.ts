@@ -228,7 +228,8 @@ export const recoverySchema = z.strictObject({
   trigger: timeSpan()
     .optional()
     .meta({
-      description: 'The trouble. Default: from the start of the first fault to the end of the last.',
+      description:
+        'The trouble. Default: from the start of the first fault to the end of the last. Where every fault begins before it and ends after it, the arrivals are the trouble.',
       examples: ['60s..90s'],
     }),
   slo: duration({ min: 1 })
