@@ -34,6 +34,10 @@ const RULES: Readonly<Record<Rule, readonly [title: string, help: string]>> = {
   'idle-gate': ['A gate with nothing to measure', 'It will be inconclusive, which is never a pass.'],
   'repeated-gate': ['A gate that says nothing of its own', 'Another gate asks the same of the same traffic.'],
   'too-much': ['A scenario that takes very long to play', 'So many requests take minutes or hours.'],
+  'thin-margin': [
+    'A fleet that takes less than it may be asked for',
+    'Capacity over attempts times load is below 1: its own clients may keep it down. `squall margins` tells the numbers.',
+  ],
   'no-gates': ['A scenario that judges nothing', 'Without gates the verdict is inconclusive.'],
 }
 const RULE_IDS = Object.keys(RULES) as Rule[]

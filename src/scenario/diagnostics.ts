@@ -22,6 +22,7 @@ export const WARNING_RULES = [
   'repeated-gate', //     it says nothing beside another one
   'too-much', //          it takes very long to play
   'no-gates', //          nothing is judged
+  'thin-margin', //       a fleet takes less than it may be asked for
 ] as const
 export type WarningRule = (typeof WARNING_RULES)[number]
 

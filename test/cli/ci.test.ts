@@ -157,6 +157,21 @@ test('runner: names that are commands, are not obeyed', async () => {
   expect(JSON.parse(said[2].out).ok).toBe(false)
 })
 
+test('margins: below 1, are SARIF beside the fleet', async () => {
+  const fleet = `{ name: f, endpoints: [{ provider: a, model: m/m, price: { input: 1, output: 1 }, limits: { requests_per_minute: 60 } }] }`
+  const folder = folderWith({
+    'scenarios/small.yaml': story({
+      fleet,
+      timeline: '[{ at: 5s, for: 5s, on: { provider: a }, fault: outage, mode: refuse }]',
+    }),
+  })
+  const { code, out, err } = await squall(folder, ['margins', '--sarif', 'margins.sarif'])
+  expect([code, out], err).toEqual([0, expect.stringContaining('  ! ')])
+  const { results } = JSON.parse(readFileSync(join(folder, 'margins.sarif'), 'utf8')).runs[0]
+  expect(results[0]).toMatchObject({ ruleId: 'thin-margin', level: 'warning' })
+  expect(results[0].locations[0].physicalLocation.region).toEqual({ startLine: 5, startColumn: 1 })
+})
+
 test('schema: that of report.json, describes a report that was written', async () => {
   const folder = folderWith({ 'scenarios/small.yaml': story() })
   const { code, out } = await squall(folder, ['schema', 'report'])

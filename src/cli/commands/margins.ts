@@ -1,7 +1,10 @@
 /** `squall margins`: what a scenario's fleet can take, what it may be asked for, and with each provider out; nothing runs. */
 import type { Command } from 'commander'
-import type { CompiledScenario, Contingency, Margins, ModelMargin } from '../../scenario/index.ts'
+import { renderSarif } from '../../report/index.ts'
+import type { CompiledScenario, Contingency, Diagnostic, Margins, ModelMargin } from '../../scenario/index.ts'
 import { EXIT } from '../exit.ts'
+import { writeWhole } from '../files.ts'
+import { placeOf } from '../github.ts'
 import { loadAll, selectScenarios } from '../scenarios.ts'
 import { plain, type Shell } from '../shell.ts'
 import { VERSION } from '../version.ts'
@@ -13,16 +16,24 @@ export const margins: CommandFile = {
       .command('margins')
       .description('tell what a fleet can take and may be asked for, also with each provider out; nothing runs')
       .argument('[scenarios...]', 'scenario files, folders or patterns (default: scenarios/*.yaml)')
+      .option('--sarif <file>', 'write the warnings as SARIF 2.1.0, for code scanning')
       .option('--json', 'print one JSON document')
-      .action((args: string[], { json = false }: { json?: boolean }) =>
-        act(async (shell) => tellMargins(shell, args, json)),
-      )
+      .action((args: string[], options: MarginsOptions) => act(async (shell) => tellMargins(shell, args, options)))
   },
 }
 
-function tellMargins(shell: Shell, args: readonly string[], isJson: boolean): number {
+interface MarginsOptions {
+  readonly sarif?: string
+  readonly json?: boolean
+}
+
+function tellMargins(shell: Shell, args: readonly string[], { sarif, json: isJson = false }: MarginsOptions): number {
   const scenarios = loadAll(shell, selectScenarios(shell.cwd, args))
   const told = scenarios.map((scenario) => ({ scenario, margins: scenario.margins() }))
+  if (sarif !== undefined) {
+    const findings = told.flatMap(({ scenario, margins: found }) => findingsOf(scenario, found))
+    writeWhole(shell.cwd, sarif, renderSarif(shell.concealed(findings), { version: VERSION }, placeOf(shell)))
+  }
   if (isJson) {
     const documents = told.map(({ scenario, margins: found }) => ({
       scenario: scenario.name,
@@ -32,6 +43,15 @@ function tellMargins(shell: Shell, args: readonly string[], isJson: boolean): nu
     shell.json({ squall: VERSION, scenarios: documents })
   } else shell.out(told.map(({ scenario, margins: found }) => textOf(shell, scenario, found)).join('\n\n'))
   return EXIT.ok
+}
+
+/** Beside the line that names the fleet. */
+function findingsOf({ file, sources }: CompiledScenario, { warnings }: Margins): Diagnostic[] {
+  const lines = sources.find((source) => source.file === file)?.text.split('\n') ?? []
+  const line = Math.max(1, lines.findIndex((text) => text.startsWith('fleet:')) + 1)
+  return warnings.map((message) => {
+    return { severity: 'warning', rule: 'thin-margin', file, line, col: 1, path: 'fleet', message, frame: '' }
+  })
 }
 
 const HEADS = ['asked', 'at worst', 'takes', 'margin'] as const
