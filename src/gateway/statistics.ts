@@ -4,7 +4,7 @@
  * numbers by which the router decides are its own (router/health.ts), over shorter windows.
  */
 import { RollingQuantiles, RollingWindow, SECOND, type Millis } from '../base/index.ts'
-import type { Entry, EntryKind } from '../ledger/index.ts'
+import type { AttemptEnded, SortedFold, Steps } from '../ledger/index.ts'
 import { PUBLIC_STATISTICS_WINDOW, PUBLIC_UPTIME_WINDOWS } from '../protocol/index.ts'
 import { REACTIONS } from '../router/index.ts'
 
@@ -32,13 +32,13 @@ interface Known {
   readonly throughput: RollingQuantiles
 }
 
-export class Statistics {
-  readonly on: readonly EntryKind[] = ['attempt.ended']
+export class Statistics implements SortedFold {
+  readonly steps: Steps = { 'attempt.ended': (entry) => this.step(entry) }
   private readonly known = new Map<number, Known>()
 
   /** Rate limits and the caller's own mistakes count on neither side. */
-  step(entry: Entry): void {
-    if (entry.kind !== 'attempt.ended' || entry.outcome === 'cancelled') return
+  step(entry: AttemptEnded): void {
+    if (entry.outcome === 'cancelled') return
     const { at: now, endpoint, errorClass, startedAt, firstContentAt, outputTokens } = entry
     const isFailure = errorClass !== null && REACTIONS[errorClass].health === 'failure'
     if (errorClass !== null && !isFailure) return

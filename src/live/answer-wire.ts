@@ -14,9 +14,9 @@ export interface AnswerWire {
   /** The head goes out, although there is no body yet. */
   flush(): void
   /** False when the reader does not keep up. */
-  write(body: string): boolean
+  write(body: string | Buffer): boolean
   /** The answer is whole. */
-  end(body: string): void
+  end(body: string | Buffer): void
   /** The connection ends in the middle of it. */
   reset(): void
   /** The connection ends without a byte. */
@@ -38,11 +38,11 @@ export class NodeWire implements AnswerWire {
     this.response.flushHeaders()
   }
 
-  write(body: string): boolean {
+  write(body: string | Buffer): boolean {
     return this.response.write(body)
   }
 
-  end(body: string): void {
+  end(body: string | Buffer): void {
     this.response.end(body)
   }
 
@@ -113,12 +113,13 @@ export class OddWire implements AnswerWire {
 
   flush(): void {} // It is out already.
 
-  write(body: string): boolean {
-    if (body !== '') this.send(this.isChunked ? `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n` : body)
+  write(body: string | Buffer): boolean {
+    if (body.length > 0)
+      this.send(this.isChunked ? `${Buffer.byteLength(body).toString(16)}\r\n${String(body)}\r\n` : String(body))
     return true
   }
 
-  end(body: string): void {
+  end(body: string | Buffer): void {
     this.write(body)
     if (this.isChunked) this.send('0\r\n\r\n')
     const excess = this.oddities.has('net.length_short') ? this.amount('net.length_short', WRONG_BY_BYTES) : 0

@@ -77,11 +77,7 @@ export class Answer {
     if (body === '') {
       if (whole) this.wire.flush()
     } else {
-      const isTaken = this.wire.write(body)
-      if (!isTaken && !this.isBlocked) {
-        this.isBlocked = true
-        this.events.onBlocked()
-      }
+      this.write(body)
     }
     if (end === 'reset') this.reset()
   }
@@ -94,6 +90,28 @@ export class Answer {
       this.wire.head(head, null)
     }
     this.wire.write(body)
+  }
+
+  /** Bytes that were rendered elsewhere. `headers` of a 200, with the first of them; `isEnd` with the last. */
+  pass(bytes: readonly Buffer[], headers: Readonly<Record<string, string>>, isEnd: boolean): void {
+    if (this.isOver) return
+    if (!this.hasHead) {
+      this.hasHead = true
+      const length = isEnd ? bytes.reduce((sum, piece) => sum + piece.length, 0) : null
+      this.wire.head({ status: 200, headers }, length)
+    }
+    const last = isEnd ? bytes.length - 1 : bytes.length
+    for (let index = 0; index < last; index += 1) this.write(bytes[index] as Buffer)
+    if (!isEnd) return
+    this.isOver = true
+    this.wire.end(bytes[last] ?? '')
+  }
+
+  private write(body: string | Buffer): void {
+    const isTaken = this.wire.write(body)
+    if (isTaken || this.isBlocked) return
+    this.isBlocked = true
+    this.events.onBlocked()
   }
 
   /** Break the connection. */

@@ -64,7 +64,9 @@ export class Application {
     const sent: Sent = {
       mark,
       hasShownContent: false,
-      exchange: new Exchange(dialect, call.request.stream, { onSignals: (signals) => this.heard(call, sent, signals) }),
+      exchange: new Exchange(dialect.parser({ stream: call.request.stream }), {
+        onSignals: (signals) => this.heard(call, sent, signals),
+      }),
     }
     this.sent.set(call, sent)
     this.byMark.set(mark, call)

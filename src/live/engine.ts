@@ -7,7 +7,7 @@
  * Commands that a Machine pushes are carried out at once, and never re-enter it: what comes back comes from a socket.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { NEVER, Rng, type Millis } from '../base/index.ts'
+import { at, NEVER, Register, Rng, type Millis } from '../base/index.ts'
 import { Generations, type Entry, type Log, type Out } from '../ledger/index.ts'
 import {
   AccountPages,
@@ -32,9 +32,9 @@ import type {
   Signal,
 } from '../protocol/index.ts'
 import { ACCEPTED, generationId, isFreeModel, PING, promptTokens } from '../protocol/index.ts'
-import type { Echo, WireRequest } from '../protocol/dialects/index.ts'
+import type { Echo, Parser, WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
-import type { Policy, RouterCommand } from '../router/index.ts'
+import { validates, type Policy, type RouterCommand } from '../router/index.ts'
 import {
   Client,
   Workload,
@@ -55,6 +55,7 @@ import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
 import { screenRequest, type ScreenedRequest } from './screening.ts'
 import { endsExchange, Upstream } from './upstream.ts'
+import { Verbatim } from './verbatim.ts'
 import type { Speaker } from './voice.ts'
 import { degraded, wireRequestOf } from './wire.ts'
 
@@ -99,6 +100,8 @@ interface AtGateway {
   pulse: Pulse | null
   readonly echoes: Echo[] | null
   readonly takesPartial: boolean
+  /** Head of an answer that goes through as it came; null: it is rendered. */
+  readonly verbatim: Visitor['verbatim']
 }
 
 export class Engine {
@@ -125,13 +128,16 @@ export class Engine {
   private readonly external: ExternalBooks
   private readonly record: (entry: Entry) => void
   private readonly keepAlive: KeepAlive
+  /** Requests whose answers may go through as they come, and the bytes of those that do. */
+  private readonly asTheyCome = new WeakSet<ChatRequest>()
+  private readonly verbatims = new WeakMap<AttemptHandle, Verbatim>()
   /** Requests whose callers want to see what is sent upstream. */
   private readonly echoing = new WeakMap<ChatRequest, Echo[]>()
   private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
   private readonly wires = new WeakMap<ChatRequest, WireRequest>()
   private readonly guardrails: Guardrails
   private readonly failures = new WeakMap<Call, CallFailure>()
-  private readonly atGateway = new Map<Call, AtGateway>()
+  private readonly atGateway = new Register<Call, AtGateway>()
   /** Calls that a gateway fault turns away, with what they are to be answered. */
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
   private readonly notesSeen = new Set<string>()
@@ -352,14 +358,14 @@ export class Engine {
     this.loop.stop()
     if (!this.isBroken) this.closeBooks()
     this.lagHistogram.disable()
-    for (const { answer } of this.atGateway.values()) answer.reset()
+    for (const [, { answer }] of this.atGateway.entries()) answer.reset()
     await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
   }
 
   private closeBooks(): void {
     const now = this.loop.now
     // The router's books first, so that those of the applications can take them over.
-    for (const call of this.atGateway.keys())
+    for (const [call] of this.atGateway.entries())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
     this.router.handle({ type: 'run.ended' }, now, this.fromRouter)
     const wasStopped = now < this.spec.durationMs + this.spec.drainMs
@@ -467,7 +473,7 @@ export class Engine {
 
   private admit(call: Call, visitor: Visitor, now: Millis): void {
     this.wires.set(call.request, this.wires.get(call.request) ?? visitor.wire)
-    const { takesPartial, echoes } = visitor
+    const { takesPartial, echoes, verbatim } = visitor
     const answer = this.answerTo(call, visitor)
     const place: AtGateway = {
       answer,
@@ -477,8 +483,11 @@ export class Engine {
       pulse: null,
       echoes,
       takesPartial,
+      verbatim,
     }
     this.atGateway.set(call, place)
+    if (verbatim !== null && !validates(at(this.spec.policies, call.policy).resilience.validation))
+      this.asTheyCome.add(call.request)
     if (echoes !== null) this.echoing.set(call.request, echoes)
     if (visitor.ask !== null && visitor.wire.stream) this.watch(place, call, visitor, now)
     const refusal =
@@ -589,13 +598,14 @@ export class Engine {
         this.upstream.resume(command.attempt)
         return
       case 'client.write':
-        this.answer(command.call, command.attempt, command.signals)
+        this.answer(command.call, command.attempt, command.signals, false)
         this.outside.heard(command.call, command.signals, this.loop.now)
         return
       case 'client.end':
-        this.answer(command.call, command.attempt, command.signals)
+        this.answer(command.call, command.attempt, command.signals, true)
         this.leaveGateway(command.call)
         this.outside.ended(command.call, command.signals, this.loop.now)
+        this.wires.delete(command.call.request)
         return
       case 'client.fail':
         this.failCall(command.call, command.failure, command.committed)
@@ -607,19 +617,64 @@ export class Engine {
 
   private dispatch(attempt: AttemptHandle): void {
     const { request, endpoint } = attempt
-    const body = this.upstream.dispatch(attempt, this.wireOf(request))
+    const wire = this.wireOf(request)
+    const body = this.upstream.dispatch(attempt, wire, this.listenerTo(attempt, wire))
     const providerName = this.spec.offers[endpoint]?.providerName ?? ''
     this.echoing.get(request.original ?? request)?.push({ providerName, body })
   }
 
+  /** Keeps the bytes of an answer of a real endpoint, where they may go through as they come; null: they may not. */
+  private listenerTo(attempt: AttemptHandle, wire: WireRequest): ((parser: Parser) => Parser) | null {
+    const { request, endpoint } = attempt
+    const spec = at(this.spec.endpoints, endpoint)
+    const mayPass = isExternal(spec) && spec.dialect === 'openai-chat'
+    if (!mayPass || !this.asTheyCome.has(request.original ?? request)) return null
+    return (parser) => {
+      const verbatim = new Verbatim(parser, {
+        stream: request.stream,
+        includeUsage: wire.streamOptionsIncludeUsage,
+      })
+      this.verbatims.set(attempt, verbatim)
+      return verbatim
+    }
+  }
+
   /** The router hands over content; the head of the answer is the gateway's own. */
-  private answer(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[]): void {
+  private answer(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[], isEnd: boolean): void {
     const place = this.atGateway.get(call)
     if (!place) return
     place.servedBy = attempt?.endpoint ?? -1
+    const mayPass = place.verbatim !== null && call.citations === undefined // Citations are our own words.
+    if (attempt !== null && mayPass && this.pass(place, call, attempt, signals, isEnd)) return
     place.answer.send(place.hasBegun ? signals : [ACCEPTED, ...signals], this.headersOf(call, attempt))
     place.hasBegun = true
     if (place.pulse !== null) place.pulse.lastAt = this.loop.now
+  }
+
+  /** Hand over the bytes that these Signals were read from, if they were kept. Whether they were. */
+  private pass(
+    place: AtGateway,
+    call: Call,
+    attempt: AttemptHandle,
+    signals: readonly Signal[],
+    isEnd: boolean,
+  ): boolean {
+    const verbatim = this.verbatims.get(attempt)
+    const bytes = verbatim?.take(signals)
+    if (isEnd) this.verbatims.delete(attempt)
+    if (!verbatim || !bytes) return false
+    const headers = place.hasBegun
+      ? NO_HEADERS
+      : {
+          'content-type': verbatim.contentType,
+          ...(attempt.request.stream && NO_CACHE),
+          ...place.verbatim,
+          ...this.headersOf(call, attempt),
+        }
+    place.answer.pass(bytes, headers, isEnd)
+    place.hasBegun = true
+    place.isOpen = true // Whatever may have to be rendered after all has no head.
+    return true
   }
 
   private failCall(call: Call, failure: CallFailure, committed: boolean): void {
@@ -646,6 +701,7 @@ export class Engine {
     })
     this.leaveGateway(call)
     this.outside.failed(call, failure, committed, this.loop.now)
+    this.wires.delete(call.request)
   }
 
   private headersOf(call: Call, attempt: AttemptHandle | null): Record<string, string> {
@@ -702,7 +758,7 @@ export class Engine {
       this.fleet.handle({ type: 'flight.struck', fault }, now, this.fromFleet)
       return
     }
-    for (const [call, { answer }] of this.atGateway) {
+    for (const [call, { answer }] of this.atGateway.entries()) {
       const consequence = this.weather.breaksCall(fault, call, now, this.fromWeather)
       if (consequence === null) continue
       this.leaveGateway(call)
@@ -728,6 +784,9 @@ const GATEWAY_DOWN: CallFailure = {
   retryAfterMs: null,
   message: 'the gateway went down',
 }
+
+const NO_HEADERS = {}
+const NO_CACHE = { 'cache-control': 'no-cache' }
 
 const ONLY_PING: readonly Signal[] = [PING]
 const FIRST_PING: readonly Signal[] = [ACCEPTED, PING]

@@ -5,7 +5,7 @@
  */
 import type { Dispatcher } from 'undici'
 import { CONNECTED, type Failed, type Signal } from '../protocol/index.ts'
-import { headerOf, type Dialect, type EncodedRequest, type HeaderBag, type Parser } from '../protocol/dialects/index.ts'
+import { headerOf, type EncodedRequest, type HeaderBag, type Parser } from '../protocol/dialects/index.ts'
 
 export interface ExchangeEvents {
   onSignals(signals: readonly Signal[]): void
@@ -18,8 +18,9 @@ const REFUSED_CODES: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNABORTE
 const NAME_CODES: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA'])
 
 export class Exchange implements Dispatcher.DispatchHandler {
-  private readonly parser: Parser
-  private readonly events: ExchangeEvents
+  /** Both are let go when it is over: undici remembers whom it has answered for longer than that. */
+  private parser: Parser
+  private events: ExchangeEvents
   private controller: Dispatcher.DispatchController | null = null
   private isOver = false
   private hasHead = false
@@ -28,8 +29,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Send it once more; null when that has been done, or may not be. */
   private again: (() => void) | null = null
 
-  constructor(dialect: Dialect, stream: boolean, events: ExchangeEvents) {
-    this.parser = dialect.parser({ stream })
+  constructor(parser: Parser, events: ExchangeEvents) {
+    this.parser = parser
     this.events = events
   }
 
@@ -49,8 +50,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** Nobody wants the answer any more; nothing more is heard from this exchange. */
   abort(): void {
     if (this.isOver) return
-    this.isOver = true
-    this.controller?.abort(new Error('no longer wanted'))
+    const { controller } = this
+    this.finish()
+    controller?.abort(new Error('no longer wanted'))
   }
 
   pause(): void {
@@ -94,7 +96,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.tell(this.parser.end('clean'))
-    this.isOver = true
+    this.finish()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -106,7 +108,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return
     }
     this.tell(this.hasHead ? this.parser.end('reset') : this.unanswered(error))
+    this.finish()
+  }
+
+  private finish(): void {
     this.isOver = true
+    this.parser = DEAF
+    this.events = NOBODY
+    this.controller = null
+    this.again = null
   }
 
   private unanswered(error: Error): readonly Signal[] {
@@ -122,6 +132,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.events.onSignals(signals)
   }
 }
+
+const NONE: Signal[] = []
+const DEAF: Parser = { head: () => NONE, push: () => NONE, end: () => NONE }
+const NOBODY: ExchangeEvents = { onSignals() {} }
 
 const NOT_HTTP: Signal = { type: 'garbled', pattern: 'not_http' }
 const UNCONNECTED = {

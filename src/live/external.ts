@@ -5,7 +5,7 @@
 import { isIP, type LookupFunction } from 'node:net'
 import { lookup } from 'node:dns'
 import { buildConnector, type Pool } from 'undici'
-import { at, type Millis } from '../base/index.ts'
+import { at, Register, type Millis } from '../base/index.ts'
 import type { FleetCharged } from '../ledger/index.ts'
 import {
   costOf,
@@ -112,7 +112,10 @@ function bare(hostname: string): string {
  */
 export class ExternalBooks {
   private readonly offers: readonly Offer[]
-  private readonly open = new Map<AttemptHandle, { seen: number; usage: Extract<Signal, { type: 'usage' }> | null }>()
+  private readonly open = new Register<
+    AttemptHandle,
+    { seen: number; usage: Extract<Signal, { type: 'usage' }> | null }
+  >()
 
   constructor(offers: readonly Offer[]) {
     this.offers = offers
@@ -120,13 +123,14 @@ export class ExternalBooks {
 
   /** Note what came; the charge, when it was the end of an answer. */
   heard(attempt: AttemptHandle, signals: readonly Signal[], isOver: boolean, now: Millis): FleetCharged | null {
-    const book = this.open.get(attempt) ?? { seen: 0, usage: null }
+    const known = this.open.get(attempt)
+    const book = known ?? { seen: 0, usage: null }
     for (const signal of signals) {
       if (signal.type === 'usage') book.usage = signal
       else if (signal.type === 'content' || signal.type === 'toolDelta') book.seen += signal.tokens
     }
     if (!isOver) {
-      this.open.set(attempt, book)
+      if (known === undefined) this.open.set(attempt, book)
       return null
     }
     this.open.delete(attempt)

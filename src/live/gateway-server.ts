@@ -37,6 +37,8 @@ export interface Visitor {
   readonly takesPartial: boolean
   /** What is sent upstream for it; null where he does not want to see that. */
   readonly echoes: Echo[] | null
+  /** Head of an answer whose bytes go through as they came, but for its type; null: here they are always rendered. */
+  readonly verbatim: Readonly<Record<string, string>> | null
   /** How the answer is written, once it is known who speaks. */
   renderer(speaker: Speaker): Renderer
   /** Answer that he is not let in. */
@@ -138,6 +140,7 @@ export class GatewayServer {
       reply,
       takesPartial: door.surface === 'openrouter' && door.skin.path === CHAT_PATH && !wire.stream,
       echoes,
+      verbatim: door.surface === 'openai' && door.skin.path === CHAT_PATH ? { 'x-request-id': `req_${id}` } : null,
       renderer: (speaker) => rendererOf({ door, wire, id, echo, echoes, speaker }, this.options),
       refuse: (failure) => this.refuse(door, failure, reply, wire),
     })

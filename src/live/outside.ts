@@ -3,7 +3,7 @@
  * an application would keep, so that their requests are in the ledger like any other. They have no twin, and a run with
  * them cannot be reproduced.
  */
-import { at, type Millis, type Rng } from '../base/index.ts'
+import { at, Register, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   isRouterModel,
@@ -78,7 +78,7 @@ const STRANGERS_FROM = 2147483648
 
 export class Outside {
   private readonly options: OutsideOptions
-  private readonly guests = new Map<Call, Guest>()
+  private readonly guests = new Register<Call, Guest>()
   private arrived = 0
 
   constructor(options: OutsideOptions) {
@@ -255,7 +255,7 @@ export class Outside {
   }
 
   endAll(outcome: 'cancelled' | 'unfinished', now: Millis): void {
-    for (const [call, guest] of this.guests) this.close(call, guest, outcome, null, now)
+    for (const [call, guest] of this.guests.entries()) this.close(call, guest, outcome, null, now)
   }
 
   private close(

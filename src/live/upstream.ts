@@ -5,9 +5,9 @@
  */
 import type { LookupFunction } from 'node:net'
 import type { Pool } from 'undici'
-import { at } from '../base/index.ts'
+import { at, Register } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, ModelsSpec, Signal } from '../protocol/index.ts'
-import { dialectOf, type WireRequest } from '../protocol/dialects/index.ts'
+import { dialectOf, type Parser, type WireRequest } from '../protocol/dialects/index.ts'
 import { Exchange } from './exchange.ts'
 import { addressed, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
@@ -39,7 +39,10 @@ export class Upstream {
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
   /** Parameters that each endpoint supports. */
   private readonly supported: readonly ReadonlySet<string>[]
-  private readonly exchanges = new Map<AttemptHandle, { readonly exchange: Exchange; readonly mark: string | null }>()
+  private readonly exchanges = new Register<
+    AttemptHandle,
+    { readonly exchange: Exchange; readonly mark: string | null }
+  >()
 
   constructor(options: UpstreamOptions) {
     this.options = options
@@ -57,13 +60,14 @@ export class Upstream {
     await Promise.all([...this.pools, this.deadEnd, this.nameless].map((each) => each.destroy()))
   }
 
-  /** Send an attempt on its way. Returns the body that went out. */
-  dispatch(attempt: AttemptHandle, wire: WireRequest): string {
+  /** Send an attempt on its way. `verbatim`: who listens in on the bytes of its answer. Returns the body that went out. */
+  dispatch(attempt: AttemptHandle, wire: WireRequest, verbatim: ((parser: Parser) => Parser) | null = null): string {
     const { endpoints, models, surroundings = NO_SURROUNDINGS } = this.options
     const spec = at(endpoints, attempt.endpoint)
     const dialect = dialectOf(spec.dialect)
     const { stream } = attempt.request
-    const exchange = new Exchange(dialect, stream, {
+    const parser = dialect.parser({ stream })
+    const exchange = new Exchange(verbatim === null ? parser : verbatim(parser), {
       onSignals: (signals) => {
         if (endsExchange(signals)) this.settle(attempt)
         this.options.onSignals(attempt, signals)

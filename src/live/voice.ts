@@ -53,14 +53,14 @@ export interface Asked {
 export function rendererOf({ door, wire, id, echo, echoes, speaker }: Asked, options: VoiceOptions): Renderer {
   const { skin, surface } = door
   const { choices } = options
-  const context = { ...contextOf(door, wire, id, options), model: speaker.model, ...(echo && { echo }) }
+  const { model, isOpen } = speaker
+  const context = { ...contextOf(door, wire, id, options), model, isOpen, ...(echo && { echo }) }
   if (surface === 'openai') return skin.renderer(context)
   const { generation } = speaker
   return skin.renderer({
     ...context,
     id: generation,
     providerName: speaker.providerName,
-    isOpen: speaker.isOpen,
     doneAfterError: choices.done_after_error,
     told: (failed) => {
       const failure = speaker.failure() ?? asFailure(failed)

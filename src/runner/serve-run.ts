@@ -50,9 +50,13 @@ export class ServeRun implements Control {
     const ready = standing(scenario)
     this.stage = new Stage(ready, { hasher: null, sinks, outsiders: true, hasTwin: false })
     const { log } = this.stage
-    log.attach({ on: ['request.closed'], step: (entry) => this.count(entry as RequestClosed) })
-    log.attach({ on: ['fault.started'], step: (entry) => void this.atWork.add((entry as { fault: number }).fault) })
-    log.attach({ on: ['fault.ended'], step: (entry) => void this.atWork.delete((entry as { fault: number }).fault) })
+    log.attach({
+      steps: {
+        'request.closed': (entry) => this.count(entry),
+        'fault.started': ({ fault }) => void this.atWork.add(fault),
+        'fault.ended': ({ fault }) => void this.atWork.delete(fault),
+      },
+    })
     this.engine = new Engine(ready, log, { speed: 1, port, playsWorkload: false, surroundings, control: this })
     this.done = this.engine.done
   }

@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { EventQueue, Histogram, NEVER, Rng, RollingQuantiles, RollingWindow, Roster } from '../../src/base/index.ts'
+import {
+  EventQueue,
+  Histogram,
+  NEVER,
+  Register,
+  Rng,
+  RollingQuantiles,
+  RollingWindow,
+  Roster,
+} from '../../src/base/index.ts'
 
 const SEEDED = { seed: 1, numRuns: 300 }
 
@@ -239,5 +248,32 @@ describe('rolling quantiles', () => {
     quantiles.record(10, 5)
     expect(quantiles.quantile(999, 0.5)).not.toBeNull()
     expect(quantiles.quantile(1_000, 0.5)).toBeNull()
+  })
+})
+
+describe('register', () => {
+  test('register: any comings and goings, agree with a Map', () => {
+    const keys = Array.from({ length: 8 }, (_, index) => ({ index }))
+    const step = fc.record({ key: fc.constantFrom(...keys), value: fc.option(fc.nat()) })
+    const byIndex = (left: readonly [{ index: number }, number], right: readonly [{ index: number }, number]) =>
+      left[0].index - right[0].index
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const register = new Register<{ index: number }, number>()
+        const map = new Map<{ index: number }, number>()
+        for (const { key, value } of steps) {
+          if (value === null) expect(register.delete(key)).toBe(map.delete(key))
+          else {
+            register.set(key, value)
+            map.set(key, value)
+          }
+          expect(register.get(key)).toBe(map.get(key))
+          expect(register.has(key)).toBe(map.has(key))
+          expect(register.size).toBe(map.size)
+        }
+        expect(register.entries().toSorted(byIndex)).toEqual([...map].toSorted(byIndex))
+      }),
+      SEEDED,
+    )
   })
 })

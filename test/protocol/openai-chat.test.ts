@@ -700,3 +700,43 @@ describe('requests', () => {
     ])
   })
 })
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Events that differ in their text alone
+
+describe('events alike', () => {
+  const said = (body: string) =>
+    streamed(body).flatMap((signal) => (signal.type === 'content' ? [`${signal.channel}:${signal.text ?? ''}`] : []))
+  const raw = (content: string, id = 'x') =>
+    `data: {"id":"${id}","choices":[{"index":0,"delta":{"content":${content}},"finish_reason":null}]}\n\n`
+
+  test('openai-chat: events that repeat one another, say what each of them says', () => {
+    const texts = ['a', 'b', '', ' ', 'x', 'a "quoted" \\ one', 'ü☂', '"', 'x', 'content', 'null', 'a\nb']
+    const body = texts.map((text) => raw(JSON.stringify(text))).join('')
+    expect(said(body)).toEqual(texts.filter((text) => text !== '').map((text) => `text:${text}`))
+  })
+
+  test('openai-chat: an event like the one before it but for something else, is read', () => {
+    const odd = [
+      raw('"a"'),
+      raw('"b","reasoning_content":"c"'),
+      raw('"d"', 'y'),
+      raw('"e"'),
+      'data: {"id":"x","choices":[{"index":0,"delta":{"content":"f"},"finish_reason":"length"}]}\n\n',
+    ]
+    expect(said(odd.join(''))).toEqual(['text:a', 'reasoning:c', 'text:b', 'text:d', 'text:e', 'text:f'])
+    expect(streamed(`${odd.join('')}data: [DONE]\n\n`).at(-1)).toMatchObject({ type: 'finished', reason: 'length' })
+  })
+
+  test('openai-chat: a text that is an escape, is no text', () => {
+    // The first content is the letter A, escaped; the only place with an A in it is the id.
+    expect(said(raw('"\\u0041"', 'A') + raw('"\\u0041"', 'B'))).toEqual(['text:A', 'text:A'])
+    expect(said(raw('"A"', 'A') + raw('"A"', 'B') + raw('"B"', 'A'))).toEqual(['text:A', 'text:A', 'text:B'])
+  })
+
+  test('openai-chat: an event like the one before it that is no JSON, is garbled', () => {
+    for (const broken of ['"b', '"b\tc"', '"b\\q"']) {
+      expect(streamed(raw('"a"') + raw(broken)).at(-1), broken).toMatchObject({ type: 'garbled' })
+    }
+  })
+})

@@ -48,6 +48,7 @@ import {
   recordOf,
   retryAfterOf,
   TokenEstimate,
+  Utf8,
 } from './_wire.ts'
 
 /** A whole answer, in UTF-16 units: over a million tokens. */
@@ -71,8 +72,10 @@ export abstract class AnswerParser implements Parser {
   private out: Signal[] = []
   private status = 0
   private headers: HeaderBag = {}
-  private readonly decoder = new TextDecoder()
-  private readonly events: EventSourceParser
+  private readonly bytes = new Utf8()
+  /** Made with the first event. */
+  private events: EventSourceParser | null = null
+  private readonly last = new LastFrame()
   /** Body text that is not yet understood. */
   private pieces: string[] = []
   private length = 0
@@ -83,14 +86,6 @@ export abstract class AnswerParser implements Parser {
   constructor(context: ParseContext, vocabulary: Vocabulary) {
     this.isStreamAsked = context.stream
     this.vocabulary = vocabulary
-    this.events = createParser({
-      onEvent: (event) => this.readFrame(event),
-      onComment: () => this.emit(PING),
-      onError: (error) => {
-        if (error.type === 'max-buffer-size-exceeded') this.garble('not_sse')
-      },
-      maxBufferSize: EVENT_LENGTH_MAX,
-    })
   }
 
   /** The JSON of one event of a stream. Ends with `garble`, `failInBand`, `conclude`, or nothing yet. */
@@ -118,9 +113,9 @@ export abstract class AnswerParser implements Parser {
 
   push(chunk: Uint8Array): readonly Signal[] {
     if (this.phase === 'over' || this.phase === 'waiting') return NONE
-    const text = this.decoder.decode(chunk, { stream: true })
+    const text = this.bytes.decode(chunk)
     if (text === '') return NONE
-    if (this.phase === 'stream') this.events.feed(text)
+    if (this.phase === 'stream') this.feed(text)
     else if (this.phase === 'sniffing') this.sniff(text)
     else this.collect(text)
     return this.take()
@@ -166,11 +161,23 @@ export abstract class AnswerParser implements Parser {
     this.pieces = []
     if (kind === 'sse') {
       this.phase = 'stream'
-      this.events.feed(start.trimStart())
+      this.feed(start.trimStart())
     } else if (kind === 'json') {
       this.phase = 'misfit'
       this.collect(start)
     } else this.garble(kind)
+  }
+
+  private feed(text: string): void {
+    this.events ??= createParser({
+      onEvent: (event) => this.readFrame(event),
+      onComment: () => this.emit(PING),
+      onError: (error) => {
+        if (error.type === 'max-buffer-size-exceeded') this.garble('not_sse')
+      },
+      maxBufferSize: EVENT_LENGTH_MAX,
+    })
+    this.events.feed(text)
   }
 
   private readFrame({ event, data }: EventSourceMessage): void {
@@ -179,6 +186,8 @@ export abstract class AnswerParser implements Parser {
     this.hasEvents = true
     if (this.isLast(data)) return this.conclude('clean')
     if (data.length > EVENT_LENGTH_MAX) return this.garble('not_sse')
+    const text = this.last.textOf(data)
+    if (text !== null) return this.say(this.last.channel, text)
     let chunk: unknown
     try {
       chunk = JSON.parse(data)
@@ -186,8 +195,12 @@ export abstract class AnswerParser implements Parser {
       return this.garble(patternOf(data))
     }
     const body = recordOf(chunk)
-    if (body) this.readEvent(body)
-    else this.garble('broken_json')
+    if (!body) return this.garble('broken_json')
+    const { length } = this.out
+    this.readEvent(body)
+    const said = this.out[length]
+    const isText = this.out.length === length + 1 && said?.type === 'content' && this.reason === null
+    if (isText && this.usage === null) this.last.learn(data, said)
   }
 
   /** The stream is over: finished if it gave a reason, else cut. */
@@ -233,7 +246,7 @@ export abstract class AnswerParser implements Parser {
 
   /** A stream where JSON was asked for: the same answer, in events. */
   private readStreamInstead(text: string, how: 'clean' | 'reset'): void {
-    this.events.feed(text.trimStart())
+    this.feed(text.trimStart())
     this.conclude(how)
   }
 
@@ -347,6 +360,38 @@ export abstract class AnswerParser implements Parser {
     const taken = this.out
     this.out = []
     return taken
+  }
+}
+
+const NOT_PLAIN = /["\\\p{Cc}]/u // Control characters are no part of a JSON string.
+
+/**
+ * The last event that said some text and nothing else. The next one is nearly always the same but for its text, and need
+ * not be parsed to be understood: JSON that differs in one string only, says the same but for that string.
+ */
+class LastFrame {
+  channel: Content['channel'] = 'text'
+  /** What stood before the text and after it, its quotes included; null: no such event has been there. */
+  private before: string | null = null
+  private after = ''
+
+  /** The text of an event that says the same in other words; null: it has to be parsed. */
+  textOf(data: string): string | null {
+    const { before, after } = this
+    if (before === null || data.length < before.length + after.length) return null
+    if (!data.startsWith(before) || !data.endsWith(after)) return null
+    const text = data.slice(before.length, data.length - after.length)
+    return NOT_PLAIN.test(text) ? null : text
+  }
+
+  /** Where nothing is escaped and a string comes once, it is there that it was read. */
+  learn(data: string, { channel, text = '' }: Content): void {
+    const quoted = `"${text}"`
+    const place = data.indexOf(quoted)
+    if (place < 0 || data.includes('\\') || data.indexOf(quoted, place + 1) >= 0) return
+    this.channel = channel
+    this.before = data.slice(0, place + 1)
+    this.after = data.slice(place + quoted.length - 1)
   }
 }
 

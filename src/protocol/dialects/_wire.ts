@@ -32,6 +32,46 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit < 0xe000
 }
 
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const BOM = '\uFEFF'
+
+/** UTF-8 that comes in pieces, as text: a character that is cut through comes with its last byte. */
+export class Utf8 {
+  private rest: Uint8Array | null = null
+  private hasBegun = false
+
+  decode(piece: Uint8Array): string {
+    const bytes = this.rest === null ? piece : concat(this.rest, piece)
+    const end = wholeCharacters(bytes)
+    this.rest = end === bytes.length ? null : bytes.slice(end)
+    if (end === 0) return ''
+    const text = decoder.decode(end === bytes.length ? bytes : bytes.subarray(0, end))
+    const isMarked = !this.hasBegun && text.startsWith(BOM)
+    this.hasBegun = true
+    return isMarked ? text.slice(1) : text
+  }
+}
+
+function concat(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const both = new Uint8Array(left.length + right.length)
+  both.set(left)
+  both.set(right, left.length)
+  return both
+}
+
+/** Where the last character that is whole ends. */
+function wholeCharacters(bytes: Uint8Array): number {
+  const { length } = bytes
+  for (let back = 1; back <= 3 && back <= length; back += 1) {
+    const byte = bytes[length - back] as number
+    if (byte < 0x80) return length
+    if (byte < 0xc0) continue
+    const needs = byte >= 0xf8 ? 1 : byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2
+    return needs > back ? length - back : length
+  }
+  return length
+}
+
 /**
  * Counts the tokens of text that comes in pieces: what its bytes make so far, less what has been counted, and at least
  * one for any piece that says something. Exact for text of 4 bytes per token; close for real streams.
