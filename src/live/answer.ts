@@ -44,11 +44,6 @@ export class Answer {
       this.isOver = true
       events.onLeft()
     })
-    response.on('drain', () => {
-      if (!this.isBlocked || this.isOver) return
-      this.isBlocked = false
-      events.onDrained()
-    })
     response.on('error', () => {}) // A write after the reader left; `close` follows.
   }
 
@@ -111,6 +106,10 @@ export class Answer {
     const isTaken = this.wire.write(body)
     if (isTaken || this.isBlocked) return
     this.isBlocked = true
+    this.response.once('drain', () => {
+      this.isBlocked = false
+      if (!this.isOver) this.events.onDrained()
+    })
     this.events.onBlocked()
   }
 

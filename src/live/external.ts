@@ -53,13 +53,30 @@ export function externalPool(spec: ExternalSpec, { allowedHosts }: Surroundings)
 
 /** The request as the real server wants it: under its own path, with its key. */
 export function addressed(spec: ExternalSpec, request: EncodedRequest, { keys }: Surroundings): EncodedRequest {
-  const base = new URL(spec.base_url).pathname.replace(/\/+$/, '')
-  const version = /\/v\d\w*$/.exec(base)?.[0] ?? ''
+  const { base, version } = placeOf(spec.base_url)
   // `http://host/v1` and `/v1/chat/completions` both name the version.
   const path =
     version !== '' && request.path.startsWith(`${version}/`) ? request.path.slice(version.length) : request.path
   const key = spec.api_key_env === undefined ? undefined : keys[spec.api_key_env]
   return { ...request, path: base + path, headers: { ...request.headers, ...(key && KEY_HEADERS[spec.dialect](key)) } }
+}
+
+interface ServerPlace {
+  readonly base: string
+  /** The version of the API that its address ends with, such as `/v1`; empty for none. */
+  readonly version: string
+}
+
+const places = new Map<string, ServerPlace>()
+
+function placeOf(baseUrl: string): ServerPlace {
+  let place = places.get(baseUrl)
+  if (place === undefined) {
+    const base = new URL(baseUrl).pathname.replace(/\/+$/, '')
+    place = { base, version: /\/v\d\w*$/.exec(base)?.[0] ?? '' }
+    places.set(baseUrl, place)
+  }
+  return place
 }
 
 const KEY_HEADERS: Readonly<Record<DialectId, (key: string) => Readonly<Record<string, string>>>> = {

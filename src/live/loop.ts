@@ -72,13 +72,28 @@ export class Loop {
     clearTimeout(this.timer)
   }
 
-  /** Set the timer for the earliest wake of anybody. */
+  /** Set the timer for the earliest wake of anybody, by a clock that may have changed. */
   arm(): void {
+    this.disarm()
+    this.rearm()
+  }
+
+  private disarm(): void {
     clearTimeout(this.timer)
+    this.timer = undefined
+    this.dueAt = NEVER
+  }
+
+  /** A timer that wakes nobody costs less than one that is moved with every event: it is only ever moved forward. */
+  private rearm(): void {
     if (this.isStopped || this.options.clock.paused) return
     let next = NEVER
     for (const part of this.options.producers) next = Math.min(next, part.wakeAt())
     if (!this.deadlinesPending) for (const part of this.options.deadlines) next = Math.min(next, part.wakeAt())
+    if (this.timer !== undefined) {
+      if (next >= this.dueAt) return
+      clearTimeout(this.timer)
+    }
     this.dueAt = next
     const sleep = Math.min(SLEEP_MS_MAX, this.options.clock.wallMsUntil(next))
     this.timer = setTimeout(() => this.turn(), sleep)
@@ -86,9 +101,11 @@ export class Loop {
 
   private turn(): void {
     const { clock, deadlines } = this.options
-    const lag = clock.now() - this.dueAt
+    const { dueAt } = this
+    this.disarm()
+    const lag = clock.now() - dueAt
     this.play((now) => {
-      if (lag > LAG_MS_MIN * clock.speed && this.dueAt !== NEVER) this.options.onLag(lag, now)
+      if (lag > LAG_MS_MIN * clock.speed && dueAt !== NEVER) this.options.onLag(lag, now)
       this.produce(now)
       if (this.deadlinesPending || !deadlines.some((part) => part.wakeAt() <= now)) return
       this.deadlinesPending = true
@@ -119,7 +136,7 @@ export class Loop {
     } finally {
       this.turnAt = null
     }
-    this.arm()
+    this.rearm()
   }
 
   private produce(now: Millis): void {

@@ -25,6 +25,8 @@ const EVENT_BYTES_MAX = 1_048_576
 const NONE: readonly Signal[] = []
 const LF = 0x0a
 const CR = 0x0d
+const BLANK = 0x20
+const BRACE = 0x7b
 
 export class Verbatim implements Parser {
   /** The content type of the answer. */
@@ -166,15 +168,38 @@ function joined(signals: readonly Signal[]): readonly Signal[] {
   return whole
 }
 
-const COUNTS = '"usage":'
+const COUNTS = Buffer.from('usage":')
 const ONLY_COUNTS = /"choices"\s*:\s*\[\s*\]/
-const HAS_COUNTS = /"usage"\s*:\s*\{/
 
 /** The same without events that have counts and no choice, as `stream_options.include_usage` makes them. */
 function withoutUsage(bytes: Buffer): Buffer {
-  if (!bytes.includes(COUNTS)) return bytes
-  const text = bytes.toString('latin1') // A character a byte: what is looked for is ASCII.
-  if (!ONLY_COUNTS.test(text) || !HAS_COUNTS.test(text)) return bytes
-  const kept = text.split(/(?<=\n\r?\n)/).filter((event) => !ONLY_COUNTS.test(event) || !HAS_COUNTS.test(event))
-  return Buffer.from(kept.join(''), 'latin1')
+  const kept: Buffer[] = []
+  let from = 0
+  for (let at = bytes.indexOf(COUNTS); at >= 0; at = bytes.indexOf(COUNTS, at + 1)) {
+    if (!hasObject(bytes, at + COUNTS.length)) continue
+    const start = Math.max(from, endOfEvents(bytes.subarray(0, at)))
+    const end = endOfEvent(bytes, at)
+    // A character a byte: what is looked for is ASCII.
+    if (!ONLY_COUNTS.test(bytes.toString('latin1', start, end))) continue
+    kept.push(bytes.subarray(from, start))
+    from = end
+    at = end - 1
+  }
+  return from === 0 ? bytes : Buffer.concat([...kept, bytes.subarray(from)])
+}
+
+/** Whether an object begins here, or after some blanks. */
+function hasObject(bytes: Buffer, from: number): boolean {
+  let at = from
+  while (bytes[at] === BLANK) at += 1
+  return bytes[at] === BRACE
+}
+
+/** Where the first blank line from here on ends; all of them end. */
+function endOfEvent(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at + 1] === LF) return at + 2
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) return at + 3
+  }
+  return bytes.length
 }

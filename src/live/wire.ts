@@ -127,23 +127,43 @@ export function requestFromOutside(
     callsTool: wire.tools.length > 0 && wire.toolChoice !== 'none' && !hasToolResult(wire),
     shape,
     traits,
-    session: sessionOf(wire.messages),
+    session: new Conversation(wire.messages),
     visited: [],
   }
 }
 
 /**
  * The conversation that messages are a turn of, known by what it began with: its first instruction and the first message
- * that is none (openrouter.md §6.2). What the last answer ends is what a prompt cache may know.
+ * that is none (openrouter.md §6.2). What the last answer ends is what a prompt cache may know. Found out when somebody
+ * asks, which nobody does where no endpoint has a cache and no policy sticks to one.
  */
-export function sessionOf(messages: WireRequest['messages']): SessionTurn {
-  const first = messages.find((message) => !isInstruction(message))
-  const beginning = [messages.find(isInstruction), first].map((message) => message && [message.role, textOf(message)])
-  const last = messages.findLastIndex(({ role }) => role === 'assistant')
-  return {
-    key: hashName(JSON.stringify(beginning)),
-    turn: messages.filter(({ role }) => role === 'assistant').length,
-    prefixTokens: promptTokens(promptBytesOf(messages.slice(0, last + 1))),
+class Conversation implements SessionTurn {
+  private readonly messages: WireRequest['messages']
+  private known: number | null = null
+
+  constructor(messages: WireRequest['messages']) {
+    this.messages = messages
+  }
+
+  get key(): number {
+    if (this.known === null) {
+      const { messages } = this
+      const first = messages.find((message) => !isInstruction(message))
+      const beginning = [messages.find(isInstruction), first].map(
+        (message) => message && [message.role, textOf(message)],
+      )
+      this.known = hashName(JSON.stringify(beginning))
+    }
+    return this.known
+  }
+
+  get turn(): number {
+    return this.messages.filter(({ role }) => role === 'assistant').length
+  }
+
+  get prefixTokens(): number {
+    const last = this.messages.findLastIndex(({ role }) => role === 'assistant')
+    return promptTokens(promptBytesOf(this.messages.slice(0, last + 1)))
   }
 }
 

@@ -89,6 +89,9 @@ export class Generations implements SortedFold {
   private readonly open = new Map<number, Open>()
   private readonly arrived = new Map<RequestId, Asked>()
   private readonly closed = new Map<number, Generation>()
+  /** Names of those that are remembered; the oldest is where the next one goes. */
+  private readonly remembered: number[] = []
+  private oldest = 0
   private readonly byKey = new Map<number, Sums>()
   private readonly free: ReadonlySet<number>
   private freeDay = -1
@@ -205,7 +208,13 @@ export class Generations implements SortedFold {
       billed,
       bill,
     })
-    if (this.closed.size > this.max) this.closed.delete(this.closed.keys().next().value as number)
+    if (this.remembered.length < this.max) {
+      this.remembered.push(name)
+      return
+    }
+    this.closed.delete(this.remembered[this.oldest] as number)
+    this.remembered[this.oldest] = name
+    this.oldest = (this.oldest + 1) % this.max
   }
 
   private sumsOf(key: number): Sums {

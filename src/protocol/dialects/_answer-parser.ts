@@ -363,8 +363,6 @@ export abstract class AnswerParser implements Parser {
   }
 }
 
-const NOT_PLAIN = /["\\\p{Cc}]/u // Control characters are no part of a JSON string.
-
 /**
  * The last event that said some text and nothing else. The next one is nearly always the same but for its text, and need
  * not be parsed to be understood: JSON that differs in one string only, says the same but for that string.
@@ -378,10 +376,11 @@ class LastFrame {
   /** The text of an event that says the same in other words; null: it has to be parsed. */
   textOf(data: string): string | null {
     const { before, after } = this
-    if (before === null || data.length < before.length + after.length) return null
-    if (!data.startsWith(before) || !data.endsWith(after)) return null
-    const text = data.slice(before.length, data.length - after.length)
-    return NOT_PLAIN.test(text) ? null : text
+    if (before === null) return null
+    const end = data.length - after.length
+    // Slices that are compared: `startsWith` takes ten times as long, which is as long as parsing.
+    if (end < before.length || data.slice(0, before.length) !== before || data.slice(end) !== after) return null
+    return isPlain(data, before.length, end) ? data.slice(before.length, end) : null
   }
 
   /** Where nothing is escaped and a string comes once, it is there that it was read. */
@@ -393,6 +392,19 @@ class LastFrame {
     this.before = data.slice(0, place + 1)
     this.after = data.slice(place + quoted.length - 1)
   }
+}
+
+const BLANK = 0x20
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** Whether this part of a text would stand in a JSON string as it is. */
+function isPlain(text: string, from: number, to: number): boolean {
+  for (let index = from; index < to; index += 1) {
+    const unit = text.charCodeAt(index)
+    if (unit < BLANK || unit === QUOTE || unit === BACKSLASH) return false
+  }
+  return true
 }
 
 const SSE_STARTS = ['data:', ':', 'event:', 'id:', 'retry:', 'data\n', 'data\r']

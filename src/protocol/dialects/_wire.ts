@@ -10,7 +10,7 @@ import type { RetryAfterForm } from '../signal.ts'
 // Text
 
 const encoder = new TextEncoder()
-const SHORT_TEXT = 64
+const SHORT_TEXT = 4_096
 
 /** Length of a text in UTF-8 bytes; a lone surrogate counts as the three bytes of U+FFFD, as it would be sent. */
 export function utf8Bytes(text: string): number {
