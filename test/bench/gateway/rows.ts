@@ -12,9 +12,9 @@ import type { FromServer } from './process.ts'
 
 const ROUNDS = 5
 /** A server is warm when its code is compiled, which is a matter of answers and not of time. */
-const WARM_ANSWERS = 30_000
+const WARM_ANSWERS = 20_000
 const WARM_SECONDS = 1
-const WARM_TURNS_MAX = 12
+const WARM_TURNS_MAX = 8
 const SECONDS = 3
 const PROMPT = 'Where is my parcel? It should have been here on Monday, and the page says nothing. '.repeat(6)
 
