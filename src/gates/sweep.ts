@@ -10,7 +10,8 @@
  *   | fewer seeds than `min_seeds`        |                    | inconclusive, unless it has failed already             |
  *
  * An interval is Student's below BOOTSTRAP_MIN runs, and by resampling runs from there on. Where a share is the same on
- * every seed there is nothing to resample: then it is Wilson's, over the requests of all of them.
+ * every seed there is nothing to resample: then it is Wilson's, over the requests of all of them. What is told of a whole
+ * run, yes or no, is a share of the runs, and its interval Wilson's over these: P(metastable).
  */
 import { Rng, type Millis } from '../base/index.ts'
 import { holds } from './assertion.ts'
@@ -253,8 +254,10 @@ function intervalOf(
   confidence: number | undefined,
 ): Interval | null {
   if (values.length < 2) return null
-  const [min, max] = metricOf(metric).range
+  const { range, isOfRun } = metricOf(metric)
+  const [min, max] = range
   const isShare = unit === 'ratio' && min === 0 && max === 1
+  if (isOfRun && isShare) return wilson(Math.round(mean(values) * values.length), values.length, confidence)
   const isSteady = values.every((value) => value === values[0])
   if (isSteady && isShare && n > 0) return wilson(Math.round(mean(values) * n), n, confidence)
   const { low, high } =

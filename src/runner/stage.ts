@@ -171,9 +171,13 @@ export class Stage {
       windows: this.directory.windows.filter(({ from }) => from !== NEVER),
       sources: this.scenario.sources,
       reproduce: reproduceCommand(file, instead, seed, clock, speed) + (this.isRecoveryAsked ? ' --recovery' : ''),
-      notes: this.handUsed
-        ? [...notes, 'faults were started or healed by hand: the command below plays without them']
-        : notes,
+      notes: [
+        ...notes,
+        ...(this.handUsed ? ['faults were started or healed by hand: the command below plays without them'] : []),
+        ...(recovery && clock === 'live'
+          ? ['whether it recovers was told from simulated runs of the same scenario']
+          : []),
+      ],
     }
   }
 }

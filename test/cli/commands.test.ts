@@ -237,3 +237,12 @@ test('margins: what a fleet can take and may be asked for, as text and as a docu
   const { scenarios } = JSON.parse((await squall(ROOT, ['margins', 'scenarios/hotos21-retry.yaml', '--json'])).out)
   expect(scenarios[0]).toMatchObject({ scenario: 'hotos21-retry', unasked: [], contingencies: [{ out: null }, { out: 'solo' }] }) // prettier-ignore
 })
+
+test('run --recovery: tells whether it comes back by itself, in the document and in words', async () => {
+  const command = ['run', 'scenarios/primary-outage.yaml', '--recovery', '--no-report']
+  const [told] = JSON.parse((await squall(ROOT, [...command, '--json'])).out).runs
+  expect(told.recovery).toMatchObject({ verdict: 'RECOVERED', shed: null, trigger: { from: 45_000, to: 105_000 } })
+  const { out } = await squall(ROOT, command)
+  expect(out).toContain('recovery: RECOVERED, recovered')
+  expect(out).toContain('--recovery')
+})

@@ -128,6 +128,20 @@ describe('a gate by its bound', () => {
     expect(gates[0]?.interval?.low).toBeCloseTo(0.9874, 3)
     expect(gates[0]?.status).toBe('inconclusive')
   })
+  test('sweep: nine runs of ten are metastable, is a share of the runs with an interval over these', () => {
+    const asked = { metric: 'metastability', assert: '<= 5%' } as const
+    const told = { metric: 'metastability', bound: 0.05, operator: '<=', threshold: '<= 5%' }
+    const p = (metastable: number) =>
+      sweep(
+        many(10, (index) => (index < metastable ? 1 : 0)),
+        { spec: { ...asked, evidence: BOUND }, told },
+      ).gates[0]
+    expect(p(9)).toMatchObject({ status: 'fail', observed: 0.9 })
+    expect(p(9)?.interval?.low).toBeCloseTo(0.596, 3)
+    expect(p(9)?.interval?.high).toBeCloseTo(0.982, 3)
+    // None of ten may still be more than a quarter of them: 59 clean runs say that it is at most 5%.
+    expect(p(0)).toMatchObject({ status: 'inconclusive', observed: 0 })
+  })
   test('sweep: one seed, says nothing about how sure it is', () => {
     expect(sweep([[1]], { spec: { evidence: BOUND } }).gates[0]?.status).toBe('inconclusive')
   })
