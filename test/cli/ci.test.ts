@@ -4,7 +4,7 @@ import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { folderWith, squall, story } from './lab.ts'
+import { folderWith, ROOT, squall, story } from './lab.ts'
 
 // The parser of GitHub's own editor imports JSON without saying so.
 registerHooks({
@@ -92,6 +92,13 @@ test('workflow: there is one already, it stays and that is said', async () => {
   expect(readFileSync(join(folder, '.github/workflows/squall.yml'), 'utf8')).toBe('mine')
   // Who has scenarios wants no example among them.
   expect(existsSync(join(folder, 'scenarios/first-outage.yaml'))).toBe(false)
+})
+
+test('package: installed by an application, it has its build, its command and what prepares it', () => {
+  const { files, bin, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  expect(files).toEqual(['dist', 'src/cli/link-bin.js', bin.squall])
+  expect(scripts.prepare).toContain('src/cli/link-bin.js')
+  for (const name of files.slice(1)) expect(existsSync(join(ROOT, name))).toBe(true)
 })
 
 test('runner: a gate fails, an annotation at its line and the summary of the step behind what is there', async () => {
