@@ -2,15 +2,15 @@
  * Baselines on disk: one JSON file each in reports/baselines. A file is whole or it is the one before; what cannot be
  * read is told in words, and what must not be compared with says why, so that a gate on it is never a pass.
  */
-import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Baseline, Baselines, GateSpec, SourceText } from '../gates/index.ts'
 import { kindOf, readYaml } from '../scenario/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, readText, shownPath } from './files.ts'
 import { sha256 } from './hasher.ts'
+import { replaceFile } from './report-folder.ts'
 import { parseJson } from './sweep-file.ts'
 import { VERSION } from './version.ts'
 
@@ -127,28 +127,15 @@ function canonical(value: unknown): unknown {
   return Object.fromEntries(sorted.map(([key, each]) => [key, canonical(each)]))
 }
 
-/** Writes it beside where it will be and gives it its name: whoever reads finds the old one or the new one. */
+/** Whoever reads finds the old one or the new one. */
 export function saveBaseline(cwd: string, baseline: Baseline): string {
   const path = baselinePath(cwd, baseline.name)
-  const draft = join(dirname(path), `.partial-${basename(path)}-${randomBytes(4).toString('hex')}`)
   try {
     makeFolder(dirname(path))
-    writeFileSync(draft, `${JSON.stringify({ squallBaseline: BASELINE_VERSION, ...baseline }, null, 1)}\n`, {
-      flush: true,
-    })
-    renameSync(draft, path)
+    replaceFile(path, `${JSON.stringify({ squallBaseline: BASELINE_VERSION, ...baseline }, null, 1)}\n`)
     return shownPath(cwd, path)
   } catch (error) {
-    discard(draft)
     throw new Failure(EXIT.cannot, `the baseline could not be written into ${BASELINE_FOLDER}: ${systemMessage(error)}`)
-  }
-}
-
-function discard(path: string): void {
-  try {
-    rmSync(path, { force: true })
-  } catch {
-    // Its name says that it is no baseline.
   }
 }
 

@@ -25,12 +25,17 @@ export interface Evidence {
   visit(wanted: Wanted, see: (entry: Entry) => void): Promise<void>
 }
 
+/** The folder that an argument means: itself, or that of the report.json it names. */
+export function reportFolderOf(cwd: string, report: string): string {
+  const given = resolve(cwd, report)
+  return basename(given) === REPORT_FILE && !isFolder(given) ? dirname(given) : given
+}
+
 const SPAN_MS = 60_000
 
 /** `report`: the folder of a report, or the report.json in it. */
 export async function openEvidence(cwd: string, report: string): Promise<Evidence> {
-  const given = resolve(cwd, report)
-  const folder = basename(given) === REPORT_FILE && !isFolder(given) ? dirname(given) : given
+  const folder = reportFolderOf(cwd, report)
   const result = readReport(cwd, join(folder, REPORT_FILE))
   const ledger = join(folder, LEDGER_FILE)
   return existsSync(ledger) ? storedEvidence(cwd, ledger, result) : replayedEvidence(cwd, folder, result)
@@ -94,7 +99,7 @@ function replayedEvidence(cwd: string, folder: string, report: RunResult): Evide
 }
 
 /** Reports name their scenario relative to where it was run: here, or somewhere above the report. */
-function scenarioPath(cwd: string, folder: string, file: string): string {
+export function scenarioPath(cwd: string, folder: string, file: string): string {
   for (let base = cwd, above = folder; ; base = above, above = dirname(above)) {
     if (existsSync(resolve(base, file))) return shownPath(cwd, resolve(base, file))
     if (above === dirname(above)) return file

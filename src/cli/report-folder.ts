@@ -16,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { RunResult } from '../gates/index.ts'
 import { REPORT_FORMATS, type Envelope } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
@@ -138,6 +138,18 @@ function writeDurably(path: string, text: string): void {
     fsyncSync(file)
   } finally {
     closeSync(file)
+  }
+}
+
+/** Write a file that is there already: whoever reads finds the old one or the new one. */
+export function replaceFile(path: string, text: string): void {
+  const draft = join(dirname(path), `.partial-${basename(path)}-${randomBytes(4).toString('hex')}`)
+  try {
+    writeDurably(draft, text)
+    renameSync(draft, path)
+  } catch (error) {
+    if (existsSync(draft)) rmSync(draft, { force: true })
+    throw error
   }
 }
 

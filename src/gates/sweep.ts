@@ -6,6 +6,7 @@
  *   | ----------------------------------- | ------------------ | ----------------------------------------------------- |
  *   | by what was seen, and every count   | the worst of seeds | that of the worst seed: fail, inconclusive, pass       |
  *   | `evidence: { rule: bound }`         | the mean           | by the interval over seeds, as in one run by its own   |
+ *   | a share of runs (`metastability`)   | the share          | by the share, or with `rule: bound` by Wilson's around |
  *   | `compare: { baseline, … }`          | the mean           | by the difference from the baseline, see compare.ts   |
  *   | fewer seeds than `min_seeds`        |                    | inconclusive, unless it has failed already             |
  *
@@ -51,7 +52,7 @@ export interface SeedRun {
 /** A gate over all seeds. */
 export interface SweepGate extends Omit<GateResult, 'cause'> {
   readonly cause: string | null
-  readonly rule: 'point' | 'bound' | 'baseline'
+  readonly rule: 'point' | 'bound' | 'share' | 'baseline'
   /** What the baseline had, as a mean over the seeds that are compared. */
   readonly before?: number
   readonly seeds: { readonly passed: number; readonly failed: number; readonly inconclusive: number }
@@ -144,6 +145,7 @@ function judgeGate(
   baselines: Baselines,
 ): SweepGate {
   const spec = asked[index]
+  const { metric, unit, operator, bound, threshold } = told
   const cells = runs.flatMap(({ seed, gates }) => {
     const cell = gates[index]
     return cell === undefined ? [] : [{ seed, ...cell }]
@@ -153,15 +155,15 @@ function judgeGate(
   const measured = cells.filter((cell) => cell.observed !== null)
   const worst = worstOf(measured, told)
   const evidence = spec?.evidence
-  const isBound = evidence?.rule === 'bound' && told.unit !== 'count'
-  const rule = spec?.compare !== undefined ? 'baseline' : isBound ? 'bound' : 'point'
+  const isOfRuns = metricOf(metric).isOfRun === true && unit === 'ratio'
+  const isBound = evidence?.rule === 'bound' && unit !== 'count'
+  const rule = spec?.compare !== undefined ? 'baseline' : isOfRuns ? 'share' : isBound ? 'bound' : 'point'
   const values = measured.map(({ observed }) => observed as number)
   const n = cells.reduce((sum, cell) => sum + cell.n, 0)
-  const interval = rule === 'bound' ? intervalOf(told, values, n, evidence?.confidence) : null
-  const { metric, unit, operator, bound, threshold } = told
+  const interval = rule === 'bound' || rule === 'share' ? intervalOf(told, values, n, evidence?.confidence) : null
   const against = spec?.compare === undefined ? null : byBaseline(spec, spec.compare)
   const observed = rule !== 'point' ? (values.length === 0 ? null : mean(values)) : (worst?.observed ?? null)
-  const [status, cause] = against?.outcome ?? (rule === 'bound' ? byBound() : byWorst())
+  const [status, cause] = against?.outcome ?? (rule === 'bound' ? byBound() : rule === 'share' ? byShare() : byWorst())
   const tooFew = status !== 'fail' && cells.length < (evidence?.min_seeds ?? 1)
   return {
     ...named(told),
@@ -205,9 +207,23 @@ function judgeGate(
     return { outcome: [found.status, found.cause], ...(found.before !== null && { before: found.before }) }
   }
 
+  /** Runs that say nothing have no part in it, unless most say nothing. */
+  function byShare(): [Status, string | null] {
+    const unclear = cells.filter((cell) => cell.observed === null)
+    if (unclear.length >= values.length) return byDoubt(unclear)
+    if (isBound) return byEnds()
+    const seen = formatBeside(observed ?? 0, bound, unit)
+    return holds({ operator, bound, threshold }, observed ?? 0, metricOf(metric).resolution)
+      ? ['pass', null]
+      : ['fail', `it is ${seen} of ${countOf(values.length, 'seeds')}, the gate asks for ${threshold}`]
+  }
+
   function byBound(): [Status, string | null] {
     const unclear = cells.filter((cell) => cell.status === 'inconclusive')
-    if (unclear.length > 0) return byDoubt(unclear)
+    return unclear.length > 0 ? byDoubt(unclear) : byEnds()
+  }
+
+  function byEnds(): [Status, string | null] {
     if (interval === null)
       return ['inconclusive', `${countOf(cells.length, 'seeds')} say nothing about how sure it is: play several`]
     const resolution = metricOf(metric).resolution
@@ -253,11 +269,12 @@ function intervalOf(
   n: number,
   confidence: number | undefined,
 ): Interval | null {
-  if (values.length < 2) return null
   const { range, isOfRun } = metricOf(metric)
   const [min, max] = range
   const isShare = unit === 'ratio' && min === 0 && max === 1
-  if (isOfRun && isShare) return wilson(Math.round(mean(values) * values.length), values.length, confidence)
+  if (isOfRun && isShare && values.length > 0)
+    return wilson(Math.round(mean(values) * values.length), values.length, confidence)
+  if (values.length < 2) return null
   const isSteady = values.every((value) => value === values[0])
   if (isSteady && isShare && n > 0) return wilson(Math.round(mean(values) * n), n, confidence)
   const { low, high } =

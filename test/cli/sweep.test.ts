@@ -97,6 +97,7 @@ test.each([
   [['--shard', '1/2'], '--shard is for many seeds; add --seeds'],
   [['--seeds', '1..3', '--seed', '4'], 'leave out --seed 4'],
   [['--seeds', '3', '--clock', 'live'], '--seeds is for virtual time'],
+  [['--seeds', '3', '--recovery'], 'a gate on metastability'],
   [['--seeds', '3', '--ledger'], '--ledger is for one run'],
 ])('run %j: is refused in words, and nothing runs', async (args, words) => {
   const { code, err } = await squall(small(), ['run', ...args])

@@ -167,6 +167,27 @@ describe('a gate by its bound', () => {
   })
 })
 
+describe('a share of runs', () => {
+  const told = { metric: 'metastability', operator: '<=', bound: 0.2, threshold: '<= 20%' }
+  const ofRuns = (values: readonly (number | null)[], spec: Partial<GateSpec> = {}) =>
+    sweep(
+      values.map((value) => [value, value === null ? 'inconclusive' : value > 0 ? 'fail' : 'pass'] as const),
+      { told, spec },
+    ).gates[0]
+  test('sweep: one of ten runs, is 10% with Wilson around it', () => {
+    expect(ofRuns([1, 0, 0, 0, 0, 0, 0, 0, 0, 0])).toMatchObject({ status: 'pass', rule: 'share', observed: 0.1 })
+    expect(ofRuns([1, 0, 0, 0, 0, 0, 0, 0, 0, 0])?.interval?.high).toBeCloseTo(0.4042, 3)
+  })
+  test('sweep: by its bound, needs more runs than one by what was seen', () => {
+    expect(ofRuns([1, 0, 0, 0, 0, 0, 0, 0, 0, 0], { evidence: BOUND })?.status).toBe('inconclusive')
+    expect(ofRuns([0, 0, 0, ...Array.from({ length: 20 }, () => 0)], { evidence: BOUND })?.status).toBe('pass')
+  })
+  test('sweep: runs that say nothing, have no part in it unless most say nothing', () => {
+    expect(ofRuns([1, 0, 0, 0, null])).toMatchObject({ status: 'fail', observed: 0.25 })
+    expect(ofRuns([0, null, null])?.status).toBe('inconclusive')
+  })
+})
+
 describe('the verdict', () => {
   test('sweep: a doubt about runs, is told once and is no pass', () => {
     const { verdict } = sweep([[1], [1]], { doubts: ['fault f never struck'] })

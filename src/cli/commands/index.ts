@@ -4,10 +4,12 @@ import { baseline } from './baseline.ts'
 import { compare } from './compare.ts'
 import { explain } from './explain.ts'
 import { init } from './init.ts'
+import { judge } from './judge.ts'
 import { list } from './list.ts'
 import { load } from './load.ts'
 import { margins } from './margins.ts'
 import { merge } from './merge.ts'
+import { report } from './report.ts'
 import { run } from './run.ts'
 import { schema } from './schema.ts'
 import { serve } from './serve.ts'
@@ -18,6 +20,8 @@ export const COMMANDS = [
   merge,
   compare,
   baseline,
+  judge,
+  report,
   load,
   serve,
   validate,

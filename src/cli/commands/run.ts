@@ -162,7 +162,19 @@ function seedsWords({ first, count }: SeedRange, shard: Shard | null): string {
   return shard === null ? seeds : `shard ${shard.index}/${shard.of} of ${seeds}`
 }
 
-function checkOptions({ clock, speed, pace, port, allowHost, seed, seeds, shard, workers, ledger }: RunOptions): void {
+function checkOptions({
+  clock,
+  speed,
+  pace,
+  port,
+  allowHost,
+  seed,
+  seeds,
+  shard,
+  workers,
+  ledger,
+  recovery,
+}: RunOptions): void {
   if (seeds === undefined && (shard !== undefined || workers !== undefined))
     throw new Failure(
       EXIT.usage,
@@ -179,6 +191,8 @@ function checkOptions({ clock, speed, pace, port, allowHost, seed, seeds, shard,
         EXIT.usage,
         `--seeds already says which; leave out --seed ${seed}, or say how many: --seeds ${seeds.count}`,
       )
+    if (recovery)
+      throw new Failure(EXIT.usage, '--recovery is for one run; a gate on metastability asks it of every seed')
     if (pace !== undefined) throw new Failure(EXIT.usage, '--pace is for one run; leave it out, or leave out --seeds')
     if (ledger) throw new Failure(EXIT.usage, '--ledger is for one run; a seed of a sweep is played again with --seed')
     if (shard !== undefined && shard.of > seeds.count)

@@ -31,6 +31,8 @@ export function sweepHeadline(result: SweepResult): string {
 export function observedOverSeeds({ observed, bound, unit, interval, rule, before, worstSeed }: SweepGate): string {
   if (observed === null) return 'no value'
   const seen = formatBeside(observed, bound, unit)
+  if (rule === 'share' && interval)
+    return `${seen} of seeds (${formatBeside(interval.low, bound, unit)} to ${formatBeside(interval.high, bound, unit)})`
   if (rule === 'point') return `worst ${seen} (seed ${worstSeed})`
   if (before !== undefined) return `mean ${seen}, was ${formatBeside(before, observed, unit)}`
   if (interval === undefined) return `mean ${seen}`
