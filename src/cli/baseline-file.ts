@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { redact } from '../base/redact.ts'
 import type { Baseline, Baselines, GateSpec, SourceText } from '../gates/index.ts'
 import { kindOf, readYaml } from '../scenario/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
@@ -101,12 +102,12 @@ function obstacleOf({ name, weather, squall, expiresOn, scenario }: Baseline, to
 
 /**
  * Hash of everything that was played but for what a baseline is there to judge: policies, gates, and the words around
- * them.
+ * them. Without secrets, as the shards of a sweep are stored.
  */
 export function weatherOf(file: string, sources: readonly SourceText[]): string {
   const hash = sha256()
   for (const source of sources) {
-    const { value } = readYaml(source.text, source.file)
+    const { value } = readYaml(redact(source.text), source.file)
     if (kindOf(value) === 'policy') continue
     const kept = Object.entries((value ?? {}) as Record<string, unknown>).filter(
       ([key]) => source.file !== file || !FREE.includes(key),

@@ -5,6 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { redactAll } from '../../src/base/index.ts'
+import { weatherOf } from '../../src/cli/baseline-file.ts'
 import { folderWith, spawnSquall, squall, story } from './lab.ts'
 
 /** Where each of them is planted, and what it is. No two share a part. */
@@ -175,4 +177,13 @@ test('secrets: in requests and in answers of real endpoints, no report, ledger, 
   const texts = { ...textsIn(join(folder, 'reports')), ...textsIn(join(folder, 'tmp')), out, err }
   expect(Object.keys(texts)).toContainEqual(expect.stringMatching(/ledger\.jsonl\.gz$/))
   expect(leaks(texts)).toEqual([])
+})
+
+test('secrets: a baseline of what has some, is that of the shards that were stored without them', () => {
+  const played = files('http://127.0.0.1:9/v1')
+  const sources = Object.entries(played).map(([file, text]) => ({ file, text }))
+  const known = [PLANTED['key of the gateway'], ...Object.values(ENV)]
+  const stored = redactAll(sources, known)
+  expect(stored).not.toEqual(sources)
+  expect(weatherOf('scenarios/small.yaml', stored)).toBe(weatherOf('scenarios/small.yaml', sources))
 })
