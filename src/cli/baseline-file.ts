@@ -12,6 +12,7 @@ import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, readText, shownPath } from './files.ts'
 import { sha256 } from './hasher.ts'
 import { replaceFile } from './report-folder.ts'
+import type { Shell } from './shell.ts'
 import { parseJson } from './sweep-file.ts'
 import { VERSION } from './version.ts'
 
@@ -129,11 +130,15 @@ function canonical(value: unknown): unknown {
 }
 
 /** Whoever reads finds the old one or the new one. */
-export function saveBaseline(cwd: string, baseline: Baseline): string {
+export function saveBaseline(shell: Shell, baseline: Baseline): string {
+  const { cwd } = shell
   const path = baselinePath(cwd, baseline.name)
   try {
     makeFolder(dirname(path))
-    replaceFile(path, `${JSON.stringify({ squallBaseline: BASELINE_VERSION, ...baseline }, null, 1)}\n`)
+    replaceFile(
+      path,
+      `${JSON.stringify({ squallBaseline: BASELINE_VERSION, ...shell.concealed(baseline) }, null, 1)}\n`,
+    )
     return shownPath(cwd, path)
   } catch (error) {
     throw new Failure(EXIT.cannot, `the baseline could not be written into ${BASELINE_FOLDER}: ${systemMessage(error)}`)

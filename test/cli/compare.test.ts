@@ -139,6 +139,14 @@ test('baseline save: what fails is no baseline; odd names and places are refused
   expect((await save(blocked)).code).toBe(5)
 })
 
+test('baseline save: a secret of the environment, is not in the file', async () => {
+  const folder = place()
+  writeFileSync(join(folder, 'scenarios/quiet-otter-7.yaml'), policy(''))
+  const args = ['baseline', 'save', 'scenarios/small.yaml', '--seeds', '2', '--policy', 'scenarios/quiet-otter-7.yaml']
+  expect((await squall(folder, args, { env: { NPM_TOKEN: 'quiet-otter-7' } })).code).toBe(0)
+  expect(readFileSync(path(folder), 'utf8')).not.toContain('quiet-otter-7')
+})
+
 test('baseline show: lists, prints, and says what is not there', async () => {
   const folder = place()
   expect((await squall(folder, ['baseline', 'show'])).code).toBe(4)

@@ -82,7 +82,7 @@ async function save(shell: Shell, path: string, options: SaveOptions): Promise<n
     }
     const now = new Date()
     const saved = saveBaseline(
-      shell.cwd,
+      shell,
       baselineOf(sweep, {
         name,
         squall: VERSION,
