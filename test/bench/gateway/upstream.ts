@@ -1,8 +1,8 @@
 /**
  * The provider of the gateway's benchmark: answers with bytes that were made before anybody asked, as JSON or as a
- * stream of 50 events in one go; under `/fail` with a 500. Tells its port to whoever started it.
+ * stream of 50 events, each in a turn of its own as they come from a model; under `/fail` with a 500. Tells its port to whoever started it.
  */
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 
 const CHUNKS = 50
 const base = { id: 'chatcmpl-bench', created: 1_767_225_600, model: 'bench/model' }
@@ -33,7 +33,7 @@ const stream = [
   event([{ index: 0, delta: {}, finish_reason: 'stop' }]),
   event([], { usage }),
   'data: [DONE]\n\n',
-].join('')
+].map((text) => Buffer.from(text))
 const failure = JSON.stringify({
   error: { message: 'The server had an error', type: 'server_error', param: null, code: null },
 })
@@ -41,8 +41,18 @@ const failure = JSON.stringify({
 const headersOf = (type: string, body: string) => ({ 'content-type': type, 'content-length': Buffer.byteLength(body) })
 const answers = {
   json: { status: 200, headers: headersOf('application/json', json), body: Buffer.from(json) },
-  stream: { status: 200, headers: { 'content-type': 'text/event-stream' }, body: Buffer.from(stream) },
   failure: { status: 500, headers: headersOf('application/json', failure), body: Buffer.from(failure) },
+}
+
+/** The next event, and the one after it in the next turn. */
+function say(response: ServerResponse, event: number): void {
+  const bytes = stream[event]
+  if (bytes === undefined) {
+    response.end()
+    return
+  }
+  response.write(bytes)
+  setImmediate(() => say(response, event + 1))
 }
 
 const server = createServer((request, response) => {
@@ -52,7 +62,12 @@ const server = createServer((request, response) => {
     isStream ||= bytes.includes('"stream":true')
   })
   request.on('end', () => {
-    const { status, headers, body } = isFailing ? answers.failure : isStream ? answers.stream : answers.json
+    if (isStream && !isFailing) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      say(response, 0)
+      return
+    }
+    const { status, headers, body } = isFailing ? answers.failure : answers.json
     response.writeHead(status, headers).end(body)
   })
 })
