@@ -170,6 +170,7 @@ test('run: report folder, holds every format, and no draft is left', async () =>
   expect(report).toMatch(/^reports\/small-3-\d{8}-\d{6}$/)
   expect(readdirSync(join(folder, 'reports'))).toEqual([report.slice('reports/'.length)])
   expect(readdirSync(join(folder, report)).sort()).toEqual([
+    'ctrf.json',
     'junit.xml',
     'ledger.jsonl.gz',
     'report.html',
