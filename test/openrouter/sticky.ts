@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { MINUTE } from '../../src/base/index.ts'
-import { CHOICES, STICKY_IDLE, type Call, type Signal, type Usage } from '../../src/protocol/index.ts'
+import { CHOICES, type Call, type Signal, type Usage } from '../../src/protocol/index.ts'
 import { Sticky } from '../../src/router/sticky.ts'
 import { DONE, OPEN, tokens, type Asked } from '../router/lab.ts'
 import { behaviour } from './card.ts'
@@ -145,8 +145,8 @@ describe('stickiness', () => {
 
     const idle = new Talks()
     idle.answeredBy('c', { session: SESSION })
-    expect(idle.at(STICKY_IDLE - 1).firsts({ session: SESSION })).toBe('c')
-    expect(idle.at(STICKY_IDLE).firsts({ session: SESSION })).toBe('abcd')
+    expect(idle.at(CHOICES.sticky_idle - 1).firsts({ session: SESSION })).toBe('c')
+    expect(idle.at(CHOICES.sticky_idle).firsts({ session: SESSION })).toBe('abcd')
     const kept = new Talks()
     for (let minutes = 0; minutes <= 27; minutes += 9) {
       kept.at(minutes * MINUTE).answeredBy('c', { session: SESSION }, minutes === 0 ? 80 : 0)
@@ -192,7 +192,7 @@ describe('stickiness, in any order of things', () => {
 
     where(conversation: number, now: number): string | null {
       const stay = this.stays.get(conversation)
-      return stay !== undefined && now - stay.since < STICKY_IDLE ? stay.provider : null
+      return stay !== undefined && now - stay.since < CHOICES.sticky_idle ? stay.provider : null
     }
 
     answered(conversation: number, provider: string, begins: boolean, now: number): void {
@@ -246,9 +246,9 @@ describe('stickiness, in any order of things', () => {
   test('memory: conversations that nobody goes on with are forgotten, in the order in which they expire', () => {
     const sticky = new Sticky(offers({ provider: 'a', price: CACHED }), CHOICES)
     const each = 100
-    for (let now = 0; now < 3 * STICKY_IDLE; now += each) {
+    for (let now = 0; now < 3 * CHOICES.sticky_idle; now += each) {
       sticky.answered(request({ session: { key: now, turn: 0, prefixTokens: 0 } }), 0, usage(80), now)
-      expect(sticky.size).toBeLessThanOrEqual(STICKY_IDLE / each)
+      expect(sticky.size).toBeLessThanOrEqual(CHOICES.sticky_idle / each)
     }
   })
 })

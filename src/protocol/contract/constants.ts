@@ -27,8 +27,6 @@ export const MODELS_MAX = 3
 export const FALLBACKS_MAX = 3
 /** Characters of a `session_id`. */
 export const SESSION_ID_MAX = 256
-/** How long a conversation that nobody goes on with stays with its endpoint (D:Prompt Caching). */
-export const STICKY_IDLE: Millis = 10 * MINUTE
 /** Peers, requests and tool requests before Auto Exacto judges an endpoint, and over which windows. */
 export const EXACTO_PEERS_MIN = 4
 export const EXACTO_REQUESTS_MIN = 100
@@ -57,5 +55,3 @@ export const RESPONSE_CACHE_TTL: Millis = 300 * SECOND
 export const RESPONSE_CACHE_TTL_MAX: Millis = 86_400 * SECOND
 /** Characters of `flagged_input`; the middle of longer ones is cut. */
 export const FLAGGED_INPUT_MAX = 100
-/** Steps of server tools. */
-export const SERVER_TOOL_STEPS_MAX = 30

@@ -51,8 +51,6 @@ const workspaceSchema = z.strictObject({
     .meta({ description: 'Whether requests with keys of one’s own count toward the budgets.' }),
 })
 
-export type WorkspaceSpec = z.infer<typeof workspaceSchema>
-
 export const DEFAULT_WORKSPACE = 'default'
 
 export const creditFields = {
