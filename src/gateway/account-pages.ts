@@ -5,6 +5,7 @@
 import type { Millis } from '../base/index.ts'
 import type { Generation, Generations } from '../ledger/index.ts'
 import {
+  boughtBy,
   DEFAULT_WORKSPACE,
   FREE_HIGH_FROM_USD,
   FREE_PER_DAY,
@@ -100,7 +101,7 @@ export class AccountPages {
     const { account } = this.options.gateway
     // An account that pays by invoice has bought whatever it needs.
     if (account?.credits === undefined) return account === undefined ? 0 : FREE_HIGH_FROM_USD * 1e9
-    return account.purchases.reduce((sum, { at, amount }) => (at <= now ? sum + amount : sum), account.credits)
+    return boughtBy(account, now)
   }
 
   private told(found: Generation): object {

@@ -15,6 +15,7 @@
  */
 import type { Millis, Rng } from '../base/index.ts'
 import {
+  boughtBy,
   costOf,
   DEFAULT_WORKSPACE,
   intervalOf,
@@ -116,8 +117,7 @@ export class Accounts implements Billing {
 
   /** Credits bought until an instant. */
   boughtBy(now: Millis): NanoDollars {
-    const { credits = 0, purchases } = this.account
-    return purchases.reduce((sum, { at, amount }) => (at <= now ? sum + amount : sum), credits)
+    return boughtBy(this.account, now)
   }
 
   balance(now: Millis): NanoDollars {

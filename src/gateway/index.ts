@@ -7,7 +7,6 @@
  */
 export * from './catalogue.ts'
 export * from './content-filters.ts'
-export * from './error-shapes.ts'
 export * from './errors.ts'
 export * from './account-pages.ts'
 export * from './gateway.ts'

@@ -3,7 +3,7 @@
  * comes of it, an error fits the shapes of the contract, and says the same in its status, its code and its headers.
  */
 import { describe, expect, test } from 'vitest'
-import { brokenCompletionShape, envelopeShape, errorChunkShape } from '../../src/gateway/index.ts'
+import { brokenCompletionShape, envelopeShape, errorChunkShape } from '../openrouter/error-shapes.ts'
 import { CATALOGUE } from '../../src/provider/index.ts'
 import { HELLO, onWire, Wire, type Answered } from '../openrouter/wire.ts'
 

@@ -3,7 +3,7 @@
  * endpoints (§3.8), as the gateway sends them: error-bodies.txt. A change there is a change of what callers read.
  */
 import { expect, test } from 'vitest'
-import { envelopeShape } from '../../src/gateway/index.ts'
+import { envelopeShape } from './error-shapes.ts'
 import { CHAT, HELLO, MODEL, onWire, TOOLS, type WireSetup } from './wire.ts'
 
 interface Situation {

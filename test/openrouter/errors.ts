@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { ERROR_CLASSES, ERROR_TYPES, errorTypeOf, STATUS_OF, type Failed } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, Lab, offers, policy } from './lab.ts'
-import { brokenCompletionShape, envelopeShape, errorChunkShape } from '../../src/gateway/index.ts'
+import { brokenCompletionShape, envelopeShape, errorChunkShape } from './error-shapes.ts'
 import { toldOf } from './telling.ts'
 import { CHAT, HELLO, MODEL, onWire, PLAIN_CHAT } from './wire.ts'
 

@@ -1,6 +1,6 @@
 /** Behaviours 1–15: what a request may say, and what is refused. Those of keys and skins are in files of their own. */
 import { describe, expect } from 'vitest'
-import { envelopeShape } from '../../src/gateway/error-shapes.ts'
+import { envelopeShape } from './error-shapes.ts'
 import { behaviour } from './card.ts'
 import { Lab, failed, fleet, offers, policy } from './lab.ts'
 import { CHAT, HELLO, MODEL, onWire, type Wire } from './wire.ts'

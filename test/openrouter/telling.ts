@@ -1,6 +1,7 @@
 /** What a caller on `/api/v1` is told of a call that failed: its body, held against the shapes of the contract. */
 import type { z } from 'zod'
-import { envelopeShape, errorAnswer, errorPart, errorShape, type Telling } from '../../src/gateway/index.ts'
+import { errorAnswer, errorPart, type Telling } from '../../src/gateway/index.ts'
+import { envelopeShape, errorShape } from './error-shapes.ts'
 import { CHOICES, type Call, type CallFailure, type Choices } from '../../src/protocol/index.ts'
 import type { Lab } from './lab.ts'
 

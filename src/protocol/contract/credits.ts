@@ -13,6 +13,7 @@
  */
 import { z } from 'zod'
 import { duration, ratio, usd } from '../../base/quantities.ts'
+import type { Millis } from '../../base/time.ts'
 import { INTERVALS, type Interval } from './calendar.ts'
 import { BYOK_ALLOWANCE_USD, BYOK_FEE, PURCHASE_FEE, PURCHASE_FEE_MIN_USD } from './constants.ts'
 
@@ -112,4 +113,18 @@ export function purchaseFee(
   }: { readonly purchase_fee: number; readonly purchase_fee_min: number },
 ): number {
   return amount === 0 ? 0 : Math.max(Math.round(amount * share), least)
+}
+
+/** Credits bought until an instant, in nano-dollars; none for an account that pays by invoice. */
+export function boughtBy(
+  {
+    credits = 0,
+    purchases,
+  }: {
+    readonly credits?: number | undefined
+    readonly purchases: readonly { readonly at: Millis; readonly amount: number }[]
+  },
+  now: Millis,
+): number {
+  return purchases.reduce((sum, { at, amount }) => (at <= now ? sum + amount : sum), credits)
 }

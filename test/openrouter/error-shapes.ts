@@ -11,7 +11,7 @@ import {
   LIMIT_SOURCES,
   type AvailabilityCode,
   type ErrorType,
-} from '../protocol/index.ts'
+} from '../../src/protocol/index.ts'
 
 const errorType = z.enum(Object.keys(ERROR_TYPES) as [ErrorType, ...ErrorType[]])
 const status = z.int().min(400).max(599)
