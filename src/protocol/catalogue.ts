@@ -157,7 +157,7 @@ export const endpointSchema = z
       }),
     dialect: z.enum(DIALECT_IDS).default('openai-chat'),
     base_url: z
-      .url({ protocol: /^https?$/, error: 'an address like http://127.0.0.1:8000/v1' })
+      .url({ protocol: /^https?$/, error: 'this is no http or https address; write one like http://127.0.0.1:8000/v1' })
       .refine((text) => !/[?#@]/.test(text), { error: 'the address of an API has no user, query or fragment' })
       .optional()
       .meta({

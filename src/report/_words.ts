@@ -72,7 +72,10 @@ function outcomeOf({ verdict, gates: all }: RunResult): string {
     case 'fail':
       return `${count} of ${gates.length} ${noun} failed`
     case 'inconclusive':
-      return count === 0 ? 'inconclusive' : `inconclusive, as ${count} of ${gates.length} ${noun} are`
+      if (count === 0) return 'inconclusive'
+      return gates.length === 1
+        ? 'inconclusive, as its gate is'
+        : `inconclusive, as ${count} of ${gates.length} ${noun} are`
   }
 }
 

@@ -114,3 +114,14 @@ test('serve: what cannot be served is said before a door opens', async () => {
   })
   expect(readdirSync(cwd)).not.toContain('reports')
 })
+
+test('serve: where a fleet keeps keys, it is said whose secret to ask with, and no secret is printed', async () => {
+  const cwd = folderWith({ 'fleet.yaml': `${FLEET}gateway: { keys: [{ name: app, secret: hidden-here-77 }] }\n` })
+  const { child, said } = spawnSquall(cwd, ['serve', 'fleet.yaml', '--no-report'])
+  const gateway = await gatewayOf(child)
+  expect((await ask(gateway)).status).toBe(401)
+  child.stdin?.write('quit\n')
+  const { out, err } = await said
+  expect(out).toContain("OPENAI_API_KEY='<secret of key app>'")
+  expect(out + err).not.toContain('hidden-here-77')
+})

@@ -147,13 +147,19 @@ function exportsFor(gateway: string, key: string): readonly (readonly [client: s
 /** Where a fleet keeps no keys, any will do; clients want one. */
 const ANY_KEY = 'sk-squall'
 
+/** The key to ask with. Secrets are not printed: where one is needed, it is said whose. */
+function keyFor({ gateway: { keys } }: CompiledScenario): string {
+  const key = keys?.find(({ management }) => !management)
+  return key === undefined ? ANY_KEY : `'<secret of key ${key.name}>'`
+}
+
 /** `say`: where facts go while standard output belongs to one JSON document, or where they go otherwise. */
 function tellReady(shell: Shell, scenario: CompiledScenario, gateway: string, say: (text: string) => void): void {
   const { name, endpoints, timeline, durationMs } = scenario
   const models = new Set(endpoints.map(({ model }) => model)).size
   shell.err(`squall ${VERSION} · ${name} · ${models} models at ${endpoints.length} endpoints`)
   say(`gateway at ${gateway}`)
-  const lines = exportsFor(gateway, ANY_KEY)
+  const lines = exportsFor(gateway, keyFor(scenario))
   const width = Math.max(...lines.map(([client]) => client.length))
   for (const [client, line] of lines) say(`  ${client.padEnd(width)}  ${line}`)
   const faults = `${timeline.length} ${timeline.length === 1 ? 'fault' : 'faults'}`
