@@ -55,6 +55,8 @@ export interface Hold {
   readonly key: NanoDollars
   readonly workspace: NanoDollars
   readonly estimate: NanoDollars
+  /** Normal price of what is asked with a key of one's own: the fee on all of it together is held against the balance. */
+  readonly byokListed: NanoDollars
 }
 
 /** Who pays for a call besides the account. */
@@ -81,11 +83,12 @@ export class Accounts implements Billing {
   /** Held against the balance, and estimates of what is in flight. */
   private held: NanoDollars = 0
   private inFlight: NanoDollars = 0
+  /** Normal price of what is in flight with keys of one's own. */
+  private byokHeld: NanoDollars = 0
   /** Costs of calls that have ended and are still held as if in flight, in order of their release. */
   private readonly settling: { readonly until: Millis; readonly amount: NanoDollars }[] = []
   /** Normal price of requests with keys of one's own in this month. */
-  private byokMonth = -1
-  private byokListed: NanoDollars = 0
+  private byokMonth: { readonly number: number; readonly listed: NanoDollars } = { number: -1, listed: 0 }
 
   constructor(gateway: GatewaySpec, account: AccountSpec, offers: readonly Offer[], rng: Rng) {
     this.gateway = gateway
@@ -159,19 +162,25 @@ export class Accounts implements Billing {
       if (objection !== null) return objection
     }
     if (isFree(offer.price)) return null
-    const holds = this.isHeld
     const hold = this.holdFor(payer, request, endpoint, now)
+    const { balance: shared, byokListed: listed } = hold
     const balance = this.hasCredits ? this.balance(now) : Infinity
-    if (hold.balance > balance) return this.short('credits', balance, request, offer, unixMs)
+    if (shared + this.feeOn(listed, unixMs) > balance) {
+      return this.short('credits', this.coveredBy(balance, offer, unixMs), request, offer, unixMs)
+    }
     const shortKey = payer.purse.shortOf(hold.key, unixMs)
-    if (shortKey !== null) return this.short('key', shortKey.amount - shortKey.spent, request, offer, unixMs)
+    if (shortKey !== null) {
+      const covered = (shortKey.amount - shortKey.spent) / this.keyShare(payer, offer)
+      return this.short('key', covered, request, offer, unixMs)
+    }
     const weight = this.weighs(hold, balance, offer, now)
     if (weight !== null) return weight
-    if (!holds) return null
+    if (!this.isHeld) return null
     const shortWorkspace = payer.workspace.shortOf(hold.workspace + payer.workspace.held, unixMs)
     if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
     const isFull =
-      hold.balance + this.held > balance || payer.purse.shortOf(hold.key + payer.purse.held, unixMs) !== null
+      this.held + shared + this.feeOn(this.byokHeld + listed, unixMs) > balance ||
+      payer.purse.shortOf(hold.key + payer.purse.held, unixMs) !== null
     return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
   }
 
@@ -186,17 +195,30 @@ export class Accounts implements Billing {
     return null
   }
 
-  /** In how many tokens, of the answer or else of the prompt, somebody's money ends. */
-  private short(whose: 'credits' | 'key', left: NanoDollars, request: ChatRequest, offer: Offer, unixMs: number) {
+  /** In how many tokens, of the answer or else of the prompt, somebody's money ends that covers so much at list prices. */
+  private short(whose: 'credits' | 'key', covered: NanoDollars, request: ChatRequest, offer: Offer, unixMs: number) {
     const { price } = offer
     const prompt = promptAt(request, offer)
-    const forPrompt = this.charged(worstCost(price, prompt, prompt, 0, unixMs), offer, true)
-    if (forPrompt > left) {
-      return promptTooDear(whose, prompt, affordableTokens(left - price.requestNano, price.inputNanoPerKTok))
+    const forPrompt = worstCost(price, prompt, prompt, 0, unixMs)
+    if (forPrompt > covered) {
+      return promptTooDear(whose, prompt, affordableTokens(covered - price.requestNano, price.inputNanoPerKTok))
     }
     const wanted = outputMax(request, offer)
-    const perKTok = this.charged(worstCost(price, prompt, prompt, 1_000, unixMs), offer, true) - forPrompt
-    return tooDear(whose, wanted, Math.min(wanted, affordableTokens(left - forPrompt, perKTok)))
+    const perKTok = worstCost(price, prompt, prompt, 1_000, unixMs) - forPrompt
+    return tooDear(whose, wanted, Math.min(wanted, affordableTokens(covered - forPrompt, perKTok)))
+  }
+
+  /** What a balance pays for, at list prices. */
+  private coveredBy(balance: NanoDollars, { byok }: Offer, unixMs: number): NanoDollars {
+    const { markup, byok_fee: fee, byok_allowance: allowance } = this.account
+    if (byok === null) return balance / (1 + markup)
+    return Math.max(0, allowance - this.byokListed(unixMs)) + balance / fee
+  }
+
+  /** What of list prices may be counted toward the limit of a key, at most. */
+  private keyShare({ countsByok }: Payer, { byok }: Offer): number {
+    const { markup, byok_fee: fee } = this.account
+    return byok === null ? 1 + markup : fee + (countsByok.key ? 1 : 0)
   }
 
   holdFor(payer: Payer, request: ChatRequest, endpoint: number, now: Millis): Hold {
@@ -208,31 +230,45 @@ export class Accounts implements Billing {
     const least = Math.min(prompt, request.inputTokens)
     const most = Math.max(prompt, request.inputTokens)
     const list = worstCost(price, least, most, outputMax(request, offer), unixMs)
-    const balance = this.charged(list, offer, true)
+    if (offer.byok !== null) {
+      // Whose request is the first above the allowance is not known before it ends: any of them may be, with all of it.
+      const fee = Math.ceil(list * this.account.byok_fee)
+      return {
+        endpoint,
+        balance: 0,
+        key: fee + (payer.countsByok.key ? list : 0),
+        workspace: fee + (payer.countsByok.workspace ? list : 0),
+        estimate: 0,
+        byokListed: list,
+      }
+    }
+    const balance = this.markedUp(list)
     const cap = this.gateway.choices.in_flight_output
     const estimated = costOf(price, prompt, Math.min(request.maxTokens ?? cap, cap, offer.maxOutput), 0, 0, unixMs)
-    const isByok = offer.byok !== null
-    return {
-      endpoint,
-      balance,
-      key: balance + (isByok && payer.countsByok.key ? list : 0),
-      workspace: balance + (isByok && payer.countsByok.workspace ? list : 0),
-      estimate: isByok ? 0 : this.charged(estimated, offer, true),
-    }
+    const estimate = this.markedUp(estimated)
+    return { endpoint, balance, key: balance, workspace: balance, estimate, byokListed: 0 }
   }
 
-  /** What a caller pays for what costs so much at list prices. `atMost`: if all of it is above the allowance. */
-  charged(list: NanoDollars, offer: Offer, atMost: boolean): NanoDollars {
-    const { markup, byok_fee: fee } = this.account
-    if (offer.byok === null) return markup === 0 ? list : Math.round(list * (1 + markup))
-    return Math.round((atMost ? list : this.aboveAllowance(list)) * fee)
+  private markedUp(list: NanoDollars): NanoDollars {
+    const { markup } = this.account
+    return markup === 0 ? list : Math.round(list * (1 + markup))
   }
 
-  /** Of so much more at normal prices with keys of one's own, what is above the allowance of the month. */
-  private aboveAllowance(list: NanoDollars): NanoDollars {
-    const { byok_allowance: allowance } = this.account
-    const above = (listed: NanoDollars): NanoDollars => Math.max(0, listed - allowance)
-    return above(this.byokListed + list) - above(this.byokListed)
+  /**
+   * The fee on so much more at normal prices with keys of one's own, above the allowance of the month. Of two amounts
+   * one after the other it is what it is of both at once, to the nano-dollar.
+   */
+  private feeOn(list: NanoDollars, unixMs: number): NanoDollars {
+    if (list === 0) return 0
+    const { byok_fee: fee, byok_allowance: allowance } = this.account
+    const feeUpTo = (listed: NanoDollars): NanoDollars => Math.round(Math.max(0, listed - allowance) * fee)
+    const listed = this.byokListed(unixMs)
+    return feeUpTo(listed + list) - feeUpTo(listed)
+  }
+
+  /** Normal price of what was done with keys of one's own in the month of an instant. */
+  private byokListed(unixMs: number): NanoDollars {
+    return intervalOf('monthly', unixMs) === this.byokMonth.number ? this.byokMonth.listed : 0
   }
 
   // ── under way ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +286,7 @@ export class Accounts implements Billing {
     this.inFlight += sign * hold.estimate
     if (!this.isHeld) return
     this.held += sign * hold.balance
+    this.byokHeld += sign * hold.byokListed
     payer.purse.held += sign * hold.key
     payer.workspace.held += sign * hold.workspace
   }
@@ -276,14 +313,9 @@ export class Accounts implements Billing {
   /** A call has ended, and costs so much at list prices. Returns what is paid. */
   charge(payer: Payer, offer: Offer, list: NanoDollars, now: Millis): NanoDollars {
     const unixMs = this.epoch + now
-    const month = intervalOf('monthly', unixMs)
-    if (month !== this.byokMonth) {
-      this.byokMonth = month
-      this.byokListed = 0
-    }
     const isByok = offer.byok !== null
-    const paid = this.charged(list, offer, false)
-    if (isByok) this.byokListed += list
+    const paid = isByok ? this.feeOn(list, unixMs) : this.markedUp(list)
+    if (isByok) this.byokMonth = { number: intervalOf('monthly', unixMs), listed: this.byokListed(unixMs) + list }
     this.used += paid
     payer.purse.spend(paid + (isByok && payer.countsByok.key ? list : 0), unixMs)
     payer.workspace.spend(paid + (isByok && payer.countsByok.workspace ? list : 0), unixMs)

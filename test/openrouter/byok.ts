@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Call, Offer } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { failed, keyed, Lab, policy } from './lab.ts'
+import { DONE, failed, keyed, Lab, OPEN, policy, tokens } from './lab.ts'
 
 const nameOf = ({ tag, byok, model }: Offer): string =>
   `${tag}${byok === null ? '' : `#${byok.name}`}${model === 'm' ? '' : `:${model}`}`
@@ -157,5 +157,38 @@ describe('a key that fails', () => {
     const call = lab.ask()
     lab.hear(call, failed('authentication')).hear(call, failed('rate_limited')).hear(call, failed('authentication'))
     expect(lab.attempts(call).map(({ endpoint }) => nameOf(lab.offers[endpoint] as Offer))).toHaveLength(3)
+  })
+})
+
+describe('what a key costs', () => {
+  const usage = { type: 'usage', inputTokens: 100, outputTokens: 10 } as const
+
+  it('nothing below the allowance of the month, even without credits; above it the fee must be there', () => {
+    // A request may come to 600 tokens at $1 per million: four of them make $0.0024.
+    const account = { credits: '$0', byok_allowance: '$0.001', byok_fee: '10%' }
+    const only = { name: 'mine', provider: 'a', is_required: true }
+    const lab = new Lab(keyed(['a'], [only], { account }), policy())
+    const first = lab.ask({ maxTokens: 500 })
+    expect(lab.end(first)).toBeNull()
+    // The first may need the allowance: nothing is left for the second that it could be sure of.
+    expect(lab.end(lab.ask({ maxTokens: 500 }))).toMatchObject({ outcome: 'failed', status: 402 })
+    lab.hear(first, ...OPEN, tokens(10), usage, DONE)
+    expect(lab.end(first)).toMatchObject({ outcome: 'ok', billed: 0 })
+    const second = lab.ask({ maxTokens: 500 })
+    lab.hear(second, ...OPEN, tokens(10), usage, DONE)
+    expect(lab.end(second)).toMatchObject({ outcome: 'ok', billed: 0 })
+    expect(lab.end(lab.ask({ maxTokens: 900 }))).toMatchObject({ outcome: 'failed', status: 402 })
+    expect(lab.sent('client.fail').at(-1)!.failure.message).toContain('can only afford 680.')
+  })
+
+  it('is not counted as a request to a free model, nor stopped by the limits of those', () => {
+    const free = { provider: 'a', model: 'm:free', price: { input: 0, output: 0 } }
+    const byok = [{ name: 'mine', provider: 'a', allowed_api_keys: ['owner'] }]
+    const keys = [{ name: 'owner' }, { name: 'other' }]
+    const lab = new Lab(keyed([free], byok, { keys, account: { credits: '$0' } }), policy({ models: ['m:free'] }))
+    const asked = (key: number, times: number) => Array.from({ length: times }, () => lab.end(lab.ask({ key }))?.status)
+    expect(asked(0, 30)).toEqual(Array.from({ length: 30 }))
+    expect(asked(1, 21)).toEqual([...Array.from({ length: 20 }), 429])
+    expect(asked(0, 1)).toEqual([undefined])
   })
 })
