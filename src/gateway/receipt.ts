@@ -3,20 +3,29 @@ import { costOf, type Call, type Offer, type Usage } from '../protocol/index.ts'
 
 const NANO = 1e9
 
-export function receiptOf({ summary, toolCost }: Call, offer: Offer | undefined, usage: Usage | null): object {
+/** `epoch`: Unix time of instant 0, in ms. The parts of the cost are at the prices of when the answer was asked for. */
+export function receiptOf(
+  { summary, toolCost }: Call,
+  offer: Offer | undefined,
+  usage: Usage | null,
+  epoch: number,
+): object {
   if (summary === null || offer === undefined) return {}
   const { inputTokens = 0, outputTokens = 0, cachedInputTokens, writtenInputTokens } = usage ?? {}
-  const prompt = costOf(offer.price, inputTokens, 0, cachedInputTokens, writtenInputTokens)
+  const from = summary.story?.servedFrom() ?? null
+  const listed = (output: number): number =>
+    // An answer that was kept costs nothing.
+    from === null ? 0 : costOf(offer.price, inputTokens, output, cachedInputTokens, writtenInputTokens, epoch + from)
+  const all = listed(outputTokens)
+  const prompt = listed(0)
   const isByok = offer.byok !== null
   return {
     cost: summary.billed / NANO,
     is_byok: isByok,
     cost_details: {
-      upstream_inference_cost: isByok
-        ? costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens) / NANO
-        : null,
+      upstream_inference_cost: isByok ? all / NANO : null,
       upstream_inference_prompt_cost: prompt / NANO,
-      upstream_inference_completions_cost: costOf(offer.price, 0, outputTokens) / NANO,
+      upstream_inference_completions_cost: (all - prompt) / NANO,
       ...(toolCost !== undefined && { server_tool_cost: toolCost / NANO }),
     },
     ...(toolCost !== undefined && ONE_SEARCH),

@@ -558,7 +558,7 @@ export class Engine {
       closing: (usage) => {
         const told = routing()
         return {
-          usage: receiptOf(call, offer, usage),
+          usage: receiptOf(call, offer, usage, this.spec.gateway.epoch),
           beside: { service_tier: offer?.tier ?? null, ...(told && { openrouter_metadata: told }) },
         }
       },

@@ -289,6 +289,8 @@ export interface CallStory {
   planned(): readonly number[]
   /** The attempts made, in order; status 0 for one that was given up. */
   tried(): readonly { readonly endpoint: number; readonly status: number }[]
+  /** When the attempt that served began, by whose prices the answer is paid; null where none has. */
+  servedFrom(): Millis | null
 }
 
 /**

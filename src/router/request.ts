@@ -177,6 +177,10 @@ export class RequestLife implements CallStory {
     })
   }
 
+  servedFrom(): Millis | null {
+    return this.race.committed?.startedAt ?? null
+  }
+
   private isOpen(): boolean {
     return this.phase !== 'closed'
   }

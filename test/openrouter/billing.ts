@@ -296,6 +296,28 @@ describe('bills', () => {
 })
 
 describe('an account on the wire', () => {
+  test('the parts of a cost are at the prices of when it was asked for, and for a prompt of its length', async () => {
+    const overrides = [
+      { utc_start: '2300', utc_end: '0100', input: 7, output: 9 },
+      { min_prompt_tokens: 1_000, output: 20 },
+    ]
+    const price = { input: 1, output: 2, request: 0.001, overrides }
+    const gateway = { epoch: '2026-01-01T23:30:00Z', account: { credits: '$10' } }
+    await onWire({ endpoints: [{ provider: 'alpha', price }], gateway }, async (wire: Wire) => {
+      const long = 'and so it went on, '.repeat(400)
+      for (const [content, output] of [
+        ['Who goes there?', 9],
+        [long, 20],
+      ] as const) {
+        const told = await wire.chat({ messages: [{ role: 'user', content }], max_tokens: 20 })
+        const { prompt_tokens: prompt, completion_tokens: completion, cost, cost_details: parts } = told.json().usage
+        expect(parts.upstream_inference_prompt_cost).toBeCloseTo((prompt * 7) / 1e6 + 0.001, 9)
+        expect(parts.upstream_inference_completions_cost).toBeCloseTo((completion * output) / 1e6, 9)
+        expect(parts.upstream_inference_prompt_cost + parts.upstream_inference_completions_cost).toBeCloseTo(cost, 9)
+      }
+    })
+  })
+
   const KEYS = [
     { name: 'app', limit: '$1', limit_reset: 'daily', expires_at: '2026-06-01T00:00:00Z' },
     { name: 'admin', management: true },
