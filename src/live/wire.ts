@@ -17,6 +17,7 @@ import {
   type SessionTurn,
 } from '../protocol/index.ts'
 import { isInstruction, promptBytesOf, shapeOf, textOf, type WireRequest } from '../protocol/dialects/index.ts'
+import { endsOf, withoutMiddle } from './middle-out.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
 
 const TEXT_STREAM = 0x7478
@@ -51,12 +52,20 @@ function wireChoice({ toolChoice, tools }: RequestShape): WireRequest['toolChoic
   return toolChoice === 'function' ? { name: tools[0]?.name ?? '' } : toolChoice
 }
 
-/** A request as a rung of a degradation ladder has changed it: a lower cap, no tools, or a prompt that was cut. */
-export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens }: ChatRequest): WireRequest {
+/**
+ * A request as it has been changed: by a rung of a degradation ladder (a lower cap, no tools, a prompt that was cut), or
+ * for an endpoint that it is too long for.
+ */
+export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens, cut }: ChatRequest): WireRequest {
   const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : wireChoice(shape)
   const excess = wire.promptBytes - promptBytes(inputTokens)
-  const messages = excess > 0 ? shortened(wire.messages, excess) : wire.messages
   const kept = Math.min(wire.promptBytes, promptBytes(inputTokens))
+  const messages =
+    cut !== undefined
+      ? withoutMiddle(wire.messages, cut, kept)
+      : excess > 0
+        ? shortened(wire.messages, excess)
+        : wire.messages
   return { ...wire, maxTokens, tools: shape.tools, toolChoice, messages, promptBytes: kept }
 }
 
@@ -138,32 +147,38 @@ export function requestFromOutside(
  * asks, which nobody does where no endpoint has a cache and no policy sticks to one.
  */
 class Conversation implements SessionTurn {
-  private readonly messages: WireRequest['messages']
+  private readonly all: WireRequest['messages']
   private known: number | null = null
 
   constructor(messages: WireRequest['messages']) {
-    this.messages = messages
+    this.all = messages
   }
 
   get key(): number {
     if (this.known === null) {
-      const { messages } = this
-      const first = messages.find((message) => !isInstruction(message))
-      const beginning = [messages.find(isInstruction), first].map(
-        (message) => message && [message.role, textOf(message)],
-      )
+      const { all } = this
+      const first = all.find((message) => !isInstruction(message))
+      const beginning = [all.find(isInstruction), first].map((message) => message && [message.role, textOf(message)])
       this.known = hashName(JSON.stringify(beginning))
     }
     return this.known
   }
 
   get turn(): number {
-    return this.messages.filter(({ role }) => role === 'assistant').length
+    return this.all.filter(({ role }) => role === 'assistant').length
   }
 
   get prefixTokens(): number {
-    const last = this.messages.findLastIndex(({ role }) => role === 'assistant')
-    return promptTokens(promptBytesOf(this.messages.slice(0, last + 1)))
+    const last = this.all.findLastIndex(({ role }) => role === 'assistant')
+    return promptTokens(promptBytesOf(this.all.slice(0, last + 1)))
+  }
+
+  get messages(): number {
+    return this.all.length
+  }
+
+  tokensOfEnds(kept: number): number {
+    return promptTokens(promptBytesOf(endsOf(this.all, kept)))
   }
 }
 

@@ -66,12 +66,20 @@ export interface SessionTurn {
   readonly turn: number
   /** Tokens at the head of the prompt that the previous turn ended with: what a prompt cache may know. */
   readonly prefixTokens: number
+  /** How many messages it has, and the tokens of so many that are kept from both of its ends. Absent: it has none. */
+  readonly messages?: number
+  tokensOfEnds?(kept: number): number
 }
 
 /** The name that a caller gives to a conversation, and the field it is from (openrouter.md §6.2). */
 export interface Conversation {
   readonly id: string
   readonly by: 'session_id' | 'prompt_cache_key'
+}
+
+/** How the middle of a prompt was cut out: so many messages are left at most, null for all, and then `inputTokens`. */
+export interface MiddleCut {
+  readonly messagesMax: number | null
 }
 
 /** What a client asks. Identified by (workflow, ordinal), so that it meets the same weather under every policy. */
@@ -97,7 +105,9 @@ export interface ChatRequest {
   readonly conversation?: Conversation
   /** Number of the question, where the same is asked again and again. Absent: it is asked once. */
   readonly question?: number
-  /** The request as it was asked, where a rung of a degradation ladder has changed it since. */
+  /** What was cut out of its middle, for an endpoint that it is too long for. Absent: nothing. */
+  readonly cut?: MiddleCut
+  /** The request as it was asked, where something has changed it since: a rung of a ladder, a tool, a cut. */
   readonly original?: ChatRequest
   /** Endpoints it has been to, in order; kept by `nextVisit`. */
   visited: readonly number[]
@@ -109,6 +119,11 @@ export function nextVisit(request: ChatRequest, endpoint: number): number {
   for (const past of request.visited) if (past === endpoint) visit += 1
   request.visited = visit === 0 && request.visited.length === 0 ? [endpoint] : [...request.visited, endpoint]
   return visit
+}
+
+/** The request as it is after something has changed it. It is still the same: the same identity, and the same weather. */
+export function changed(request: ChatRequest, changes: Partial<ChatRequest>): ChatRequest {
+  return { ...request, ...changes, original: request.original ?? request }
 }
 
 /** (workflow, ordinal) in one number: workflow × 2^32 + ordinal. */

@@ -17,6 +17,7 @@ import {
   type ToolDelta,
   type Usage,
 } from '../protocol/index.ts'
+import { tellCompression } from './compression.ts'
 import type { Turn } from './door.ts'
 import type { Failure } from './failures.ts'
 import type { RouterCommand } from './messages.ts'
@@ -77,11 +78,11 @@ export class Attempt implements AttemptHandle {
   constructor(life: RequestLife, number: number, start: Start, now: Millis) {
     this.life = life
     this.start = start
-    this.request = life.request
+    this.request = life.requestFor(start.endpoint)
     this.call = life.call.number
     this.number = number
     this.endpoint = start.endpoint
-    this.visit = nextVisit(this.request, start.endpoint)
+    this.visit = nextVisit(life.request, start.endpoint) // However it is cut, it is the same request.
     this.startedAt = now
   }
 
@@ -102,6 +103,7 @@ export class Attempt implements AttemptHandle {
     const { life, request, call, number, endpoint, start } = this
     const { desk, spending, tab, totalAt } = life
     const { timeouts } = desk.resilience
+    if (request !== life.request) tellCompression(life.call, life.request, request)
     this.connectAt = now + timeouts.connect
     this.attemptAt = attemptDeadline(timeouts, hasNext, totalAt, now)
     // Without streaming there is no first token to see before the answer is whole.

@@ -253,7 +253,9 @@ export class Chooser {
 
   /** Whose money an attempt at an endpoint would overdraw, whatever it comes to: the policy's, or the caller's. */
   private unpaid(endpoint: number, now: Millis): 'budget' | 'credits' | null {
-    const { spending, tab, request } = this.life
+    const { spending, tab } = this.life
+    if (spending === null && tab === null) return null
+    const request = this.life.requestFor(endpoint)
     if (spending !== null && !spending.covers(request, endpoint, now)) {
       spending.isShort = true
       return 'budget'
@@ -334,13 +336,14 @@ export class Chooser {
 
   /** The first that has not been asked and is free to be; of those, one of a provider that is not in the race. */
   private hedgePosition(now: Millis): number {
-    const { spending, tab, request } = this.life
+    const { spending, tab } = this.life
     const { offers } = this.desk
     let best = -1
     for (let position = 0; position < this.plan.order.length; position += 1) {
       const endpoint = this.endpointAt(position)
       if (this.attempts.some((attempt) => attempt.endpoint === endpoint)) continue
       if (this.guard(endpoint).admits(now) !== true) continue
+      const request = this.life.requestFor(endpoint)
       if (spending !== null && !spending.covers(request, endpoint, now)) continue
       if (tab !== null && tab.objection(request, endpoint, now) !== null) continue
       const { provider } = at(offers, endpoint)

@@ -21,6 +21,7 @@ import {
   type Quantization,
   type RequestShape,
 } from '../protocol/index.ts'
+import type { Compression } from './compression.ts'
 import { admitsTier, type Intent } from './resolve.ts'
 import { isAmong, isNamedInFull } from './slugs.ts'
 import type { NamedRestraint, Terms } from './terms.ts'
@@ -87,22 +88,26 @@ const KINDS_MAX = 1_024
 export class Funnel {
   private readonly intent: Intent
   private readonly terms: Terms
+  /** null: no prompt is cut for any of the endpoints. */
+  private readonly compression: Compression | null
   /** After the steps that look at nothing but the half. */
   private readonly early: Sieve
-  /** Of those that are left then: different lengths of context and output, ascending. */
+  /** Of those that are left then: different lengths of context and output at which something changes, ascending. */
   private readonly contexts: readonly number[]
   private readonly outputs: readonly number[]
   /** By shape, then by which lengths are exceeded. Weak: a live gateway decodes a shape of its own for every request. */
   private readonly byShape = new WeakMap<RequestShape, Eligibility[]>()
   private readonly byKind = new Map<string, Eligibility[]>()
 
-  constructor(intent: Intent, terms: Terms) {
+  constructor(intent: Intent, terms: Terms, compression: Compression | null = null) {
     this.intent = intent
     this.terms = terms
+    this.compression = compression
     this.early = earlySteps(intent, terms)
     const left = this.early.left.map((endpoint) => at(terms.offers, endpoint))
-    this.contexts = distinct(left.map((offer) => offer.contextLength))
-    this.outputs = distinct(left.map((offer) => offer.maxOutput))
+    const cut = left.filter((offer) => compression?.cutsFor(offer) === true).map(({ contextLength }) => contextLength)
+    this.contexts = distinct([...left.map((offer) => offer.contextLength), ...cut.map((length) => 2 * length)])
+    this.outputs = distinct([...left.map((offer) => offer.maxOutput), ...cut.map((length) => length - 1)])
   }
 
   of({ shape, inputTokens, maxTokens }: ChatRequest): Eligibility {
@@ -129,8 +134,7 @@ export class Funnel {
     const { intent, terms } = this
     const sieve = this.early.copy()
     if (below(needed, this.contexts) + below(output, this.outputs) > 0) {
-      const keeps = ({ contextLength, maxOutput }: Offer): boolean => needed <= contextLength && output <= maxOutput
-      sieve.pass('Filter by Context Length', { cause: 'context_length', keeps })
+      sieve.pass('Filter by Context Length', ...this.lengthTests(sieve, needed, output))
     }
     sieve.pass('Filter by Parameters', ...parameterTests(intent, shape))
     sieve.pass('Filter by Tool Compatibility', ...toolTests(shape, terms))
@@ -140,6 +144,21 @@ export class Funnel {
     }
     lateSteps(sieve, intent, terms)
     return sieve.result()
+  }
+
+  /** Who takes all of it; and, where the middle of a prompt may be cut out, who takes enough. */
+  private lengthTests(sieve: Sieve, needed: number, output: number): readonly Test[] {
+    const { compression, terms } = this
+    const cause = 'context_length'
+    const takesAll = ({ contextLength, maxOutput }: Offer): boolean => needed <= contextLength && output <= maxOutput
+    if (compression === null) return [{ cause, keeps: takesAll }]
+    const takesEnough = (offer: Offer): boolean => takesAll(offer) || compression.reaches(offer, needed, output)
+    // Where nobody does, whoever takes most is good enough.
+    const longest = sieve.has(takesEnough) ? Infinity : sieve.longest((offer) => compression.leaves(offer, output))
+    const keeps = (offer: Offer): boolean =>
+      takesEnough(offer) || (offer.contextLength === longest && compression.leaves(offer, output))
+    const isLastResort = terms.choices.compressed_endpoints === 'last_resort'
+    return [{ cause, keeps }, ...where(isLastResort, { cause, isSoft: true, keeps: takesAll })]
   }
 }
 
@@ -216,6 +235,12 @@ class Sieve {
   /** Whether anybody left is so. */
   has(test: (offer: Offer) => boolean): boolean {
     return this.left.some((endpoint) => test(at(this.offers, endpoint)))
+  }
+
+  /** The longest context of those left that are so; 0 where nobody is. */
+  longest(test: (offer: Offer) => boolean): number {
+    const fit = this.left.map((endpoint) => at(this.offers, endpoint)).filter(test)
+    return Math.max(0, ...fit.map(({ contextLength }) => contextLength))
   }
 
   result(): Eligibility {

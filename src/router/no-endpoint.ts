@@ -11,7 +11,7 @@ import {
   type ExcludedBy,
   type FailureDetail,
   type Offer,
-  type RequestShape,
+  type ChatRequest,
 } from '../protocol/index.ts'
 import type { Cause, Removal } from './eligibility.ts'
 import type { Intent } from './resolve.ts'
@@ -27,7 +27,7 @@ export interface NoEndpoint {
 /** A plan with nobody in it, and what it was made for. */
 export interface EmptyPlan {
   readonly intent: Intent
-  readonly shape: RequestShape
+  readonly request: ChatRequest
   /** To the row that ends at 0. */
   readonly funnel: readonly FunnelStep[]
   readonly removals: readonly Removal[]
@@ -75,6 +75,7 @@ export function noEndpoint(plan: EmptyPlan, terms: Terms): NoEndpoint {
   const field = code === 'constraint_filtered' && cause !== null ? PUBLISHED[cause]?.field : undefined
   const affected = [...new Set(failed.removed.map((endpoint) => at(terms.offers, endpoint).provider))]
   const permitted = cause === null ? null : permittedBy(cause, intent, terms)
+  if (cause === 'context_length' && terms.choices.too_long === 'recorded') return tooLong(plan, failed, terms)
   return {
     status: cause === 'harness' ? 403 : terms.choices.no_endpoint_status,
     message: messageOf(cause, plan, terms),
@@ -88,6 +89,24 @@ export function noEndpoint(plan: EmptyPlan, terms: Terms): NoEndpoint {
         ...(excludedBy.length > 0 && { excludedBy }),
         ...(field !== undefined && { constraint: { field, detail: removedBy(failed, terms) } }),
       },
+    },
+  }
+}
+
+/** As it was recorded before `error.availability` was announced (Kilo-Org/cloud#2671, editor-code-assistant/eca#380). */
+function tooLong({ request, funnel }: EmptyPlan, failed: FunnelStep, { offers }: Terms): NoEndpoint {
+  const { inputTokens, maxTokens } = request
+  const longest = Math.max(...failed.removed.map((endpoint) => at(offers, endpoint).contextLength))
+  const output = maxTokens === null ? '' : `, ${maxTokens} in the output`
+  return {
+    status: 400,
+    message: `This endpoint's maximum context length is ${longest} tokens. However, you requested about ${inputTokens + (maxTokens ?? 0)} tokens (${inputTokens} of text input${output}). Please reduce the length of either one, or use the context-compression plugin to compress your prompt automatically.`,
+    detail: {
+      funnel,
+      failedStep: failed.step,
+      errorType: 'context_length_exceeded',
+      availability: null,
+      metadata: { provider_name: null },
     },
   }
 }
@@ -112,7 +131,7 @@ function codeOf(cause: Cause | null): AvailabilityCode | null {
 }
 
 function messageOf(cause: Cause | null, plan: EmptyPlan, terms: Terms): string {
-  const { intent, shape, funnel } = plan
+  const { intent, request, funnel } = plan
   const failed = at(funnel, funnel.length - 1)
   const [removed] = failed.removed.map((endpoint) => at(terms.offers, endpoint))
   if (failed.step === 'Filter by Guardrails') return guardrailMessage(plan)
@@ -135,7 +154,7 @@ function messageOf(cause: Cause | null, plan: EmptyPlan, terms: Terms): string {
     case 'parameters':
       return 'No endpoints found that can handle the requested parameters'
     case 'tools':
-      return `No endpoints found that support tool use. Try disabling "${shape.tools[0]?.name ?? ''}". ${LEARN_MORE}`
+      return `No endpoints found that support tool use. Try disabling "${request.shape.tools[0]?.name ?? ''}". ${LEARN_MORE}`
     case 'tool_choice':
       return `No endpoints found that support the provided 'tool_choice' value. ${LEARN_MORE}`
     case 'image':

@@ -11,6 +11,7 @@ import { at, hashName, type Millis, type Rng } from '../base/index.ts'
 import type { Candidate, FunnelStep } from '../ledger/index.ts'
 import type { Caller, ChatRequest, Offer } from '../protocol/index.ts'
 import { OwnKeys } from './byok.ts'
+import { Compression } from './compression.ts'
 import { Course, type Group } from './course.ts'
 import { Funnel, type Eligibility } from './eligibility.ts'
 import { noEndpoint, type NoEndpoint } from './no-endpoint.ts'
@@ -32,6 +33,8 @@ export interface Plan {
   readonly order: readonly Candidate[]
   /** Why there is nobody in it; null where there is somebody. */
   readonly nobody: NoEndpoint | null
+  /** What prompts are cut by that are too long for an endpoint of it; null: nothing. */
+  readonly compression: Compression | null
 }
 
 type Threshold = NonNullable<ProviderPreferences['preferred_max_latency']>
@@ -56,6 +59,7 @@ export class Planner {
   private readonly intent: Intent
   private readonly models: readonly string[]
   private readonly terms: Terms
+  private readonly compression: Compression | null
   private readonly funnel: Funnel
   /** By endpoint: its place in `order`; Infinity for those that are not named there. Empty without an order. */
   private readonly places: readonly number[]
@@ -81,7 +85,9 @@ export class Planner {
     this.offers = terms.offers
     this.intent = resolve(half, (model) => this.offers.some((offer) => offer.model === model))
     this.models = this.intent.wishes.map(({ model }) => model)
-    this.funnel = new Funnel(this.intent, terms)
+    const served = this.offers.filter(({ model }) => this.models.includes(model))
+    this.compression = Compression.of(half, served, terms.gateway.plugins)
+    this.funnel = new Funnel(this.intent, terms, this.compression)
     this.places = this.intent.order.length === 0 ? [] : placesIn(this.intent.order, terms)
     this.rule = rule
     this.arrangement = arrangement
@@ -91,11 +97,7 @@ export class Planner {
     this.withTools = withTools.uses(SORTS.exacto) ? withTools : this.course
     this.ownKeys = OwnKeys.of(this.models, this.intent.partition, terms)
     const { provider, order } = this.intent
-    this.isSticky =
-      order.length === 0 &&
-      stickiness === undefined &&
-      balance === undefined &&
-      this.offers.some((offer) => this.models.includes(offer.model) && readsCheaper(offer))
+    this.isSticky = order.length === 0 && stickiness === undefined && balance === undefined && served.some(readsCheaper)
     this.isUnmoved =
       this.ownKeys === null &&
       provider.preferred_max_latency == null &&
@@ -128,11 +130,12 @@ export class Planner {
     if (!isPlain) return this.arrange(course, known, request, context)
     const { eligible, funnel } = known
     const nobody = eligible.length > 0 ? null : this.nobody(known, funnel, request)
-    return { rule: this.rule, funnel, order: course.only.rank(eligible, context), nobody }
+    const { rule, compression } = this
+    return { rule, funnel, order: course.only.rank(eligible, context), nobody, compression }
   }
 
-  private nobody({ removals }: Eligibility, funnel: readonly FunnelStep[], { shape }: ChatRequest): NoEndpoint {
-    return noEndpoint({ intent: this.intent, shape, funnel, removals }, this.terms)
+  private nobody({ removals }: Eligibility, funnel: readonly FunnelStep[], request: ChatRequest): NoEndpoint {
+    return noEndpoint({ intent: this.intent, request, funnel, removals }, this.terms)
   }
 
   private fixedPlan(course: Course, known: Eligibility, request: ChatRequest, context: RankContext): Plan {
@@ -143,6 +146,7 @@ export class Planner {
     let plan = plans.get(state)
     if (plan === undefined || state < 0) {
       plan = this.arrange(course, known, request, context)
+      if (plan.nobody !== null) return plan // What is said of it may be about this request alone.
       if (plans.size >= STATES_MAX) plans.clear()
       plans.set(state, plan)
     }
@@ -164,7 +168,8 @@ export class Planner {
     const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known, caller)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
     const nobody = plan.order.length > 0 ? null : this.nobody(known, plan.funnel, request)
-    return { rule: this.rule, funnel: plan.funnel, order: this.easedIn(course, plan.order, context), nobody }
+    const { rule, compression } = this
+    return { rule, funnel: plan.funnel, order: this.easedIn(course, plan.order, context), nobody, compression }
   }
 
   /** A group as its strategy has it: those that are not well at its end, and first who has the prompt in the cache. */

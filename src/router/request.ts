@@ -159,6 +159,12 @@ export class RequestLife implements CallStory {
     return isAlone && (!current.request.stream || !at(this.desk.offers, current.endpoint).stopsWhenLeft)
   }
 
+  /** The request as it goes to an endpoint. */
+  requestFor(endpoint: number): ChatRequest {
+    const { compression } = this.chooser.plan
+    return compression === null ? this.request : compression.fit(this.request, at(this.desk.offers, endpoint))
+  }
+
   /** Say something to the caller, if he is still there. */
   tell(command: RouterCommand, out: RouterOut): void {
     if (this.leftAs === null) out.push(command)

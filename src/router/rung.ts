@@ -43,8 +43,3 @@ export interface RungKind<Params = unknown> {
   /** null: there is nothing that it could do for this request. */
   step(params: Params, request: ChatRequest): Step | null
 }
-
-/** The request as a rung has changed it. It is still the same request: the same identity, and the same weather. */
-export function changed(request: ChatRequest, changes: Partial<ChatRequest>): ChatRequest {
-  return { ...request, ...changes, original: request.original ?? request }
-}

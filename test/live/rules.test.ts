@@ -16,6 +16,7 @@ summary: For strangers who say what they want.
 duration: 1h
 fleet:
   name: door
+  gateway: { plugins: { defaults: [{ id: context-compression, enabled: false }] } }
   endpoints:
     - { provider: alpha, model: acme/small, context_length: 1000, price: { input: 1, output: 2 }, latency: { ttft_p50: 5ms, ttft_p95: 5ms, tokens_per_second: 5000 } }
     - { provider: beta, model: acme/large, price: { input: 5, output: 9 }, latency: { ttft_p50: 5ms, ttft_p95: 5ms, tokens_per_second: 5000 } }

@@ -399,20 +399,30 @@ describe('eligibility: price and length', () => {
 
   behaviour(33, 'too long for an endpoint removes it; for all of a model goes on to the next model', () => {
     const of = offers(
-      { provider: 'small', model: 'm1', context_length: 1_000 },
-      { provider: 'medium', model: 'm1', context_length: 2_000 },
-      { provider: 'large', model: 'm2', context_length: 8_000 },
+      { provider: 'small', model: 'm1', context_length: 10_000 },
+      { provider: 'medium', model: 'm1', context_length: 20_000 },
+      { provider: 'large', model: 'm2', context_length: 80_000 },
     )
     const lab = new Lab(of, policy({ models: ['m1', 'm2'], provider: { sort: 'price' } }))
     const wentFirst = (inputTokens: number): string[] => lab.went(lab.ask({ inputTokens }))
-    expect(wentFirst(1_000)).toEqual(['small'])
-    expect(wentFirst(1_001)).toEqual(['medium'])
-    expect(wentFirst(2_001)).toEqual(['large'])
-    expect(wentFirst(1_000)).toEqual(['small'])
-    expect(refusal(of, { models: ['m1', 'm2'] }, { inputTokens: 8_001 })).toMatchObject({
+    expect(wentFirst(10_000)).toEqual(['small'])
+    expect(wentFirst(10_001)).toEqual(['medium'])
+    expect(wentFirst(20_001)).toEqual(['large'])
+    expect(wentFirst(10_000)).toEqual(['small'])
+    const tooLong = { inputTokens: 80_001, maxTokens: 10 }
+    expect(refusal(of, { models: ['m1', 'm2'] }, tooLong)).toMatchObject({
       message:
         'No endpoints found for m2. Every candidate endpoint was removed during routing: Filter by Context Length removed small, medium, large.',
       availability: { code: 'constraint_filtered', excluded_by: ['context_length'] },
+    })
+    // As it was recorded, before that was announced.
+    const recorded = refusal(fleet(of, { choices: { too_long: 'recorded' } }), { models: ['m1', 'm2'] }, tooLong)
+    expect(recorded).toMatchObject({
+      status: 400,
+      availability: undefined,
+      message:
+        "This endpoint's maximum context length is 80000 tokens. However, you requested about 80011 tokens (80001 of text input, 10 in the output). Please reduce the length of either one, or use the context-compression plugin to compress your prompt automatically.",
+      metadata: { error_type: 'context_length_exceeded', provider_name: null },
     })
   })
 })

@@ -2,8 +2,10 @@
 import { describe, expect, it } from 'vitest'
 import { PLAIN_CHAT, type FinishReason, type Signal } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens } from './lab.ts'
+import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens, type OfferInput } from './lab.ts'
 import { onWire } from './wire.ts'
+
+type Fields = Readonly<Record<string, unknown>>
 
 const JSON_ANSWER = {
   ...PLAIN_CHAT,
@@ -49,6 +51,142 @@ describe('plugins', () => {
     lab.hear(without, ...answer('{n: 1}'))
     expect(lab.sent('client.end').at(-1)?.signals).toMatchObject([{ text: '{n: 1}' }, {}, {}])
   })
+})
+
+describe('context compression', () => {
+  const small = { provider: 'small', context_length: 8_192, price: { input: 1, output: 1 } }
+  const large = { provider: 'large', context_length: 50_000, price: { input: 2, output: 2 } }
+  const use = (enabled: boolean) => ({ plugins: [{ id: 'context-compression', enabled }] })
+
+  it('on by default up to 8,192 tokens; the middle goes, and what is left is charged', () => {
+    const lab = new Lab(fleet(offers(small), { account: { credits: '$1' } }), policy())
+    const call = lab.ask({ inputTokens: 10_000, maxTokens: 192 })
+    expect(lab.attempt(call).request).toMatchObject({ inputTokens: 8_000, cut: {}, original: call.request })
+    lab.hear(call, ...OPEN, tokens(5), { type: 'usage', inputTokens: 8_000, outputTokens: 5 }, DONE)
+    expect(lab.end(call)).toMatchObject({ outcome: 'ok', billed: 8_005_000 })
+    expect(lab.of('call.billed')).toMatchObject([{ inputTokens: 8_000, cost: 8_005_000 }])
+    expect(call.pipeline).toEqual([
+      {
+        type: 'context_compression',
+        name: 'context-compression',
+        data: { engine: 'middle-out', tokens_before: 10_000, tokens_after: 8_000 },
+      },
+    ])
+    const short = lab.ask({ inputTokens: 8_000, maxTokens: 192 })
+    expect(lab.attempt(short).request).toBe(short.request)
+    expect(short.pipeline).toBeUndefined()
+  })
+
+  it('the request, or the account, switches it off and on; prevent_overrides has the last word', () => {
+    const asked = { inputTokens: 60_000 }
+    const served = (fields: Fields, gateway: Fields, ...of: OfferInput[]): number[] => {
+      const lab = new Lab(fleet(offers(...of), gateway), policy(fields))
+      return lab.attempts(lab.ask(asked)).map(({ request }) => request.inputTokens)
+    }
+    const account = (enabled: boolean, more = {}) => ({ plugins: { defaults: use(enabled).plugins, ...more } })
+    expect(served({}, {}, large)).toEqual([])
+    expect(served(use(true), {}, large)).toEqual([50_000])
+    expect(served(use(false), {}, { ...small, context_length: 8_000 })).toEqual([])
+    expect(served({}, account(true), large)).toEqual([50_000])
+    expect(served(use(false), account(true), large)).toEqual([])
+    expect(served(use(false), account(true, { prevent_overrides: true }), large)).toEqual([50_000])
+  })
+
+  it('half of what is needed is enough; where nobody has that, whoever takes most serves', () => {
+    const of = offers(small, { ...small, provider: 'tiny', context_length: 4_000, price: { input: 0.1, output: 0.1 } })
+    const served = (inputTokens: number, maxTokens: number | null = null) => {
+      const lab = new Lab(of, policy({ provider: { sort: 'price' } }))
+      const call = lab.ask({ inputTokens, maxTokens })
+      return [lab.of('call.routed')[0]?.order.length, lab.went(call)[0], lab.attempts(call)[0]?.request.inputTokens]
+    }
+    expect(served(4_000)).toEqual([2, 'tiny', 4_000])
+    expect(served(8_001)).toEqual([1, 'small', 8_001]) // It takes all of it.
+    expect(served(8_300)).toEqual([1, 'small', 8_192])
+    expect(served(50_000)).toEqual([1, 'small', 8_192])
+    expect(served(50_000, 8_191)).toEqual([1, 'small', 1])
+    expect(served(50_000, 8_192)).toEqual([0, undefined, undefined]) // Nothing would be left of it.
+  })
+
+  it('who takes all of it goes first, and alone, unless the fleet file says otherwise', () => {
+    const cut = (gateway: Fields) => {
+      const lab = new Lab(fleet(offers(small, large), gateway), policy({ provider: { sort: 'price' } }))
+      const call = lab.ask({ inputTokens: 10_000 })
+      lab.hear(call, failed('server_error'))
+      return lab.attempts(call).map(({ request, endpoint }) => [endpoint, request.inputTokens])
+    }
+    expect(cut({})).toEqual([[1, 10_000]])
+    expect(cut({ choices: { compressed_endpoints: 'beside' } })).toEqual([
+      [0, 8_192],
+      [1, 10_000],
+    ])
+  })
+
+  it('credits are held for what is left of a prompt, and visits are counted through', () => {
+    // 8,192 tokens at 1 USD per million are paid for, 10,000 are not.
+    const lab = new Lab(
+      fleet(offers({ ...small, max_output: 8 }), {
+        account: { credits: '$0.0082' },
+        choices: { in_flight_below: '$0' },
+      }),
+      policy({ resilience: { retry: { attempts: 1, base: '1ms' } } }),
+    )
+    const call = lab.ask({ inputTokens: 10_000 })
+    expect(lab.attempts(call)).toHaveLength(1)
+    lab.hear(call, failed('server_error')).at(5_000)
+    expect(lab.attempts(call).map(({ visit }) => visit)).toEqual([0, 1])
+    expect(new Set(lab.attempts(call).map(({ request }) => request)).size).toBe(1)
+  })
+
+  it('on the wire the middle of the text is gone, and the answer says so', () =>
+    onWire({ endpoints: [{ provider: 'alpha', context_length: 1_000 }] }, async (wire) => {
+      const about = (letter: string, bytes: number) => letter.repeat(bytes)
+      const messages = [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: about('a', 3_000) },
+        { role: 'assistant', content: 'Well.' },
+        { role: 'user', content: [{ type: 'text', text: about('é', 1_000) }] },
+        { role: 'user', content: 'And now?' },
+      ]
+      const asked = { messages, stream: true, debug: { echo_upstream_body: true }, max_tokens: 500 }
+      const [debug, ...chunks] = (await wire.chat(asked, { 'x-openrouter-metadata': 'enabled' })).chunks()
+      const sent = JSON.parse(JSON.stringify(debug.debug.echo_upstream_body)).messages
+      const text = JSON.stringify(sent)
+      expect(sent.map(({ role }: { role: string }) => role)).toEqual(['system', 'user', 'user', 'user'])
+      expect(sent[0].content).toBe('Be brief.')
+      expect(sent.at(-1).content).toBe('And now?')
+      expect(sent[1].content).toMatch(/^a{991}$/)
+      expect(sent[2].content[0].text).toMatch(/^é{496}$/)
+      expect(text).not.toContain('Well.')
+      const { usage, openrouter_metadata: metadata } = chunks.at(-1)
+      expect(usage.prompt_tokens).toBe(500)
+      expect(metadata.pipeline).toMatchObject([
+        { type: 'context_compression', data: { tokens_before: 1_256, tokens_after: 500 } },
+      ])
+      for (const off of [{ plugins: use(false).plugins }, { transforms: [] }]) {
+        expect((await wire.chat({ messages, max_tokens: 500, ...off })).status).toBe(404)
+      }
+    }))
+
+  it('of more than 1,000 messages Claude gets half from each end, where it is switched on', () =>
+    onWire(
+      { endpoints: [{ provider: 'alpha', model: 'anthropic/claude' }], policy: { models: ['anthropic/claude'] } },
+      async (wire) => {
+        const messages = Array.from({ length: 1_201 }, (_, n) => ({
+          role: n % 2 ? 'assistant' : 'user',
+          content: `${n}`,
+        }))
+        const asked = { model: 'anthropic/claude', messages, stream: true, debug: { echo_upstream_body: true } }
+        const sentBy = async (more: object) =>
+          (await wire.chat({ ...asked, ...more })).chunks()[0].debug.echo_upstream_body.messages as {
+            content: string
+          }[]
+        const sent = await sentBy({ transforms: ['middle-out'] })
+        expect(sent.map(({ content }) => content)).toEqual(
+          [...messages.slice(0, 500), ...messages.slice(-500)].map(({ content }) => content),
+        )
+        expect(await sentBy({})).toHaveLength(1_201)
+      },
+    ))
 })
 
 describe('web search', () => {

@@ -50,7 +50,7 @@ const endpoint = fc
     region: regions,
     regional_surcharge: fc.constantFrom(false, false, true),
     quantization: fc.constantFrom(...QUANTIZATIONS),
-    context_length: fc.constantFrom(100, 1_000, 10_000),
+    context_length: fc.constantFrom(10_000, 100_000, 1_000_000),
     parameters: fc.constantFrom(['tools', 'max_tokens'], ['max_tokens'], []),
     input_modalities: fc.constantFrom(undefined, ['text'], ['text', 'image']),
     isGated: flag,
@@ -116,7 +116,7 @@ const named = fc.subarray(['anthropic/m', 'm', 'm:free'], { minLength: 1 }).chai
 
 /** What the length and the shape of a request forbid, beside what its half does. */
 const asked = fc.record({
-  inputTokens: fc.constantFrom(50, 50, 500, 5_000),
+  inputTokens: fc.constantFrom(5_000, 5_000, 50_000, 500_000),
   shape: fc.constantFrom(PLAIN_CHAT, PLAIN_CHAT, TOOLS, { ...PLAIN_CHAT, inputs: ['image' as const] }),
 })
 

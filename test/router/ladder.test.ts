@@ -7,7 +7,7 @@ import { endpoint } from '../virtual/lab.ts'
 import { DONE, failed, Lab, offers, OPEN, policy, tokens, call as toolCall, TOOLS } from './lab.ts'
 
 const FLEET = offers(
-  { provider: 'a', model: 'm', context_length: 1_000, data_collection: 'allow' },
+  { provider: 'a', model: 'm', context_length: 10_000, data_collection: 'allow' },
   { provider: 'big', model: 'large', context_length: 100_000, price: { input: 3, output: 3 } },
   { provider: 'cheap', model: 'small', price: { input: 0.1, output: 0.1 } },
   { provider: 'nosy', model: 'small', price: { input: 0.01, output: 0.01 }, data_collection: 'allow' },
@@ -58,7 +58,7 @@ describe('degradation ladder', () => {
       { rung: 'cheaper_model', models: ['small'] },
       { rung: 'larger_context', models: ['large'] },
     ])
-    const call = it.ask({ inputTokens: 5_000 })
+    const call = it.ask({ inputTokens: 50_000 })
     // A cheaper model is no answer to a prompt that is too long: that rung is passed by.
     expect(it.went(call)).toEqual(['big'])
     expect(rungs(it)).toEqual([0, 2])
@@ -103,10 +103,10 @@ describe('degradation ladder', () => {
   test('compress_input: rungs add up, until the prompt fits', () => {
     const half = { rung: 'compress_input', to: '50%', after: ['context_length'] }
     const it = lab([half, half, half])
-    const call = it.ask({ inputTokens: 3_000 })
+    const call = it.ask({ inputTokens: 30_000 })
     expect(rungs(it)).toEqual([0, 1, 2])
-    expect(it.attempt(call).request.inputTokens).toBe(750)
-    expect(call.request.inputTokens).toBe(3_000)
+    expect(it.attempt(call).request.inputTokens).toBe(7_500)
+    expect(call.request.inputTokens).toBe(30_000)
   })
 
   test('queue: looks again and again, and goes as soon as somebody can be asked', () => {

@@ -131,13 +131,13 @@ describe('funnel', () => {
     ],
     ['tools', {}, { parameters: without('tools') }, { shape: TOOLS }, 'Filter by Tool Compatibility'],
     ['max_price', { max_price: { prompt: 0.5 } }, {}, {}, 'Filter by Max Price'],
-    ['context length', {}, { context_length: 100 }, { inputTokens: 101 }, 'Filter by Context Length'],
+    ['context length', {}, { context_length: 10_000 }, { inputTokens: 10_001 }, 'Filter by Context Length'],
     ['output length', {}, { max_output: 100 }, { maxTokens: 101 }, 'Filter by Context Length'],
     [
       'context with output',
       {},
-      { context_length: 200 },
-      { inputTokens: 101, maxTokens: 100 },
+      { context_length: 20_000 },
+      { inputTokens: 10_001, maxTokens: 10_000 },
       'Filter by Context Length',
     ],
   ] as const)(
@@ -157,10 +157,10 @@ describe('funnel', () => {
   })
 
   test('context length: a long request after a short one, is still turned away', () => {
-    const fleet = offers({ provider: 'a', context_length: 200 }, { provider: 'b', context_length: 1_000 })
+    const fleet = offers({ provider: 'a', context_length: 20_000 }, { provider: 'b', context_length: 100_000 })
     const planner = new Planner(policySchema.parse({ name: 'lab', models: ['m'] }), termsOf(fleet))
     const belief = believing(fleet, {})
-    const sizes = [100, 500, 100].map(
+    const sizes = [10_000, 50_000, 10_000].map(
       (inputTokens) => planner.plan(request({ inputTokens }), belief, Rng.fromSeed(1), 0).order.length,
     )
     expect(sizes).toEqual([2, 1, 2])

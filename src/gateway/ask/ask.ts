@@ -13,6 +13,7 @@ import {
   type Choices,
   type Conversation,
   type Effort,
+  type PluginUse,
   type RequestWishes,
 } from '../../protocol/index.ts'
 import { providerPreferencesSchema } from '../../router/index.ts'
@@ -169,7 +170,18 @@ const METADATA_HEADERS = ['x-openrouter-metadata', 'x-openrouter-experimental-me
 function wishesOf(fields: Fields): RequestWishes | null {
   let wishes: Record<string, unknown> | null = null
   for (const name of WISHES) if (fields[name] != null) (wishes ??= {})[name] = fields[name]
+  const { transforms } = fields
+  if (Array.isArray(transforms)) (wishes ??= {})['plugins'] = [...listed(fields['plugins']), compression(transforms)]
   return wishes
+}
+
+/** What `transforms` meant before there were plugins: `[]` switched the one off that there was. */
+function compression(transforms: readonly unknown[]): PluginUse {
+  return { id: 'context-compression', enabled: transforms.includes('middle-out') }
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 /**

@@ -136,6 +136,7 @@ export const SHARED_CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>(
   ['route', oneOf('fallback', 'sort')],
   ['preset', text(NAME_MAX, 1)],
   ['plugins', listOf(plugin, NAME_MAX)],
+  ['transforms', listOf(text(NAME_MAX), NAME_MAX)],
   ['session_id', text(SESSION_ID_MAX)],
   ['prompt_cache_key', text(Infinity)],
   ['stream', boolean],

@@ -91,6 +91,16 @@ export const choicesSchema = z.strictObject({
     '§10.11',
     'Whether a price equal to the cap passes: the documentation says so; one report says not.',
   ),
+  compressed_endpoints: choice(
+    z.enum(['last_resort', 'beside']).default('last_resort'),
+    '§7.1',
+    'Whether endpoints for which the middle of a prompt has to be cut out are asked although another of the model takes all of it: half of the length is enough to be considered, says the documentation, and not when.',
+  ),
+  too_long: choice(
+    z.enum(['announced', 'recorded']).default('announced'),
+    '§3.8',
+    'What is told of a prompt that is too long for every endpoint: 404 with `constraint_filtered`, as announced, or 400 with the sentence that names the longest context, as recorded before the announcement.',
+  ),
   no_tools: choice(
     z.enum(['refuse', 'drop']).default('refuse'),
     '§1.7',

@@ -31,10 +31,19 @@ export type PluginsSpec = z.infer<typeof pluginsSchema>
 export function pluginUse(
   id: PluginId,
   asked: readonly PluginUse[] | null | undefined,
-  { defaults, prevent_overrides: isFinal }: PluginsSpec,
+  spec: PluginsSpec,
 ): PluginUse | null {
+  const use = pluginSaid(id, asked, spec)
+  return use === undefined || use.enabled === false ? null : use
+}
+
+/** What a request or its account says of a plugin; undefined where neither says anything. */
+export function pluginSaid(
+  id: PluginId,
+  asked: readonly PluginUse[] | null | undefined,
+  { defaults, prevent_overrides: isFinal }: PluginsSpec,
+): PluginUse | undefined {
   const byDefault = defaults.find((plugin) => plugin.id === id)
   const byRequest = asked?.find((plugin) => plugin.id === id)
-  const use = isFinal ? (byDefault ?? byRequest) : (byRequest ?? byDefault)
-  return use === undefined || use.enabled === false ? null : use
+  return isFinal ? (byDefault ?? byRequest) : (byRequest ?? byDefault)
 }

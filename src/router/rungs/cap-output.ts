@@ -1,7 +1,8 @@
 /** A shorter answer costs less, takes less time, and fits where a long one does not. */
 import { z } from 'zod'
 import { count } from '../../base/index.ts'
-import { changed, type RungKind } from '../rung.ts'
+import { changed } from '../../protocol/index.ts'
+import type { RungKind } from '../rung.ts'
 
 const params = {
   max_tokens: count({ min: 1, max: 1_000_000 }).meta({

@@ -1,7 +1,8 @@
 /** A compressed prompt loses detail, and fits where the whole one does not. */
 import { z } from 'zod'
 import { ratio } from '../../base/index.ts'
-import { changed, type RungKind } from '../rung.ts'
+import { changed } from '../../protocol/index.ts'
+import type { RungKind } from '../rung.ts'
 
 const params = {
   to: ratio({ min: 0.01, max: 0.99 }).meta({

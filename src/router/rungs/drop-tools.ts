@@ -1,6 +1,7 @@
 /** Where nobody is left who can call tools, or call them well, an answer in words may still help. */
 import type { RequestShape } from '../../protocol/index.ts'
-import { changed, type RungKind } from '../rung.ts'
+import { changed } from '../../protocol/index.ts'
+import type { RungKind } from '../rung.ts'
 
 const TOOL_PARAMETERS = ['tools', 'tool_choice', 'parallel_tool_calls']
 
