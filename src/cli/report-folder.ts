@@ -17,8 +17,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { RunResult } from '../gates/index.ts'
-import { REPORT_FORMATS, type Envelope } from '../report/index.ts'
+import type { RunResult, SweepResult } from '../gates/index.ts'
+import { REPORT_FORMATS, type Rendering } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, shownPath } from './files.ts'
 import type { Shell } from './shell.ts'
@@ -28,11 +28,6 @@ export const LEDGER_FILE = 'ledger.jsonl.gz'
 export const REPORT_FILE = 'report.json'
 
 const NAMES_MAX = 10_000
-
-interface Format<Result> {
-  readonly fileName: string
-  render(result: Result, envelope: Envelope): string
-}
 
 export class ReportFolder {
   /** Where the ledger is to be written while the run goes on. */
@@ -63,11 +58,21 @@ export class ReportFolder {
 
   /** Write every format, give the folder its name, and say what that is, relative to where the command was started. */
   publish(result: RunResult): string {
-    return this.publishAs(REPORT_FORMATS, result)
+    return this.write(
+      REPORT_FORMATS.map(({ run }) => run),
+      result,
+    )
   }
 
-  /** The same in formats of something else than one run. */
-  publishAs<Result>(formats: readonly Format<Result>[], result: Result): string {
+  /** The same of a sweep. */
+  publishSweep(result: SweepResult): string {
+    return this.write(
+      REPORT_FORMATS.map(({ sweep }) => sweep),
+      result,
+    )
+  }
+
+  private write<Result>(formats: readonly Rendering<Result>[], result: Result): string {
     const { cwd } = this.shell
     try {
       const told = this.shell.concealed(result)

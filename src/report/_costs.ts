@@ -1,5 +1,6 @@
 /** Cost drift by cause, in words: the same in every report for people. */
 import { formatRatio, formatUsd } from '../base/quantities.ts'
+import { plainRows, type Table } from './_table.ts'
 import type { CostPair, CostParts, CostSplit, RunResult } from '../gates/index.ts'
 
 /** In the order in which an answer is taken apart. */
@@ -26,12 +27,9 @@ export function causesOf(costs: readonly CostSplit[]): typeof COST_CAUSES {
 
 /**
  * A row for the whole run and each window in which requests ended ok in both runs, one more where the order of telling
- * matters, and what is not in the split. A heading with `>` is of numbers.
+ * matters, and what is not in the split.
  */
-export function costTable(
-  { costs = [] }: RunResult,
-  nameOf: (window: string) => string = (window) => window,
-): { readonly heads: string[]; readonly rows: string[][]; readonly notes: string[] } {
+export function costTable({ costs = [] }: Pick<RunResult, 'costs'>): Table & { readonly notes: string[] } {
   const causes = causesOf(costs)
   const rowOf = (name: string, { requests, twin, run }: CostPair, parts: CostParts): string[] => [
     name,
@@ -43,7 +41,7 @@ export function costTable(
   const rows = costs
     .filter(({ requests }) => requests > 0)
     .map((split) => {
-      const name = split.where.window === undefined ? 'whole run' : nameOf(split.where.window)
+      const name = split.where.window ?? 'whole run'
       const inTurn = rowOf(name, split, split.parts)
       const inAnyTurn = rowOf(`${name}, in any turn`, split, split.shapley ?? split.parts)
       return inTurn.slice(1).join() === inAnyTurn.slice(1).join() ? [inTurn] : [inTurn, inAnyTurn]
@@ -51,7 +49,7 @@ export function costTable(
   const isTwofold = rows.some(({ length }) => length > 1)
   return {
     heads: ['window', '>ok in both', '>without faults', '>this run', ...causes.map(([, name]) => `>${name}`)],
-    rows: rows.flat(),
+    rows: plainRows(rows.flat()),
     notes: [
       ...(isTwofold ? ['The causes are told in turn; in any turn: the mean over all orders (Shapley value).'] : []),
       ...apart(costs[0]),

@@ -1,20 +1,30 @@
 /** What a report format is, and what every report says beside the result. */
-import type { RunResult } from '../gates/index.ts'
+import type { RunResult, SweepResult } from '../gates/index.ts'
 
 export interface Envelope {
   /** Version of Squall, `0.1.0`. */
   readonly version: string
 }
 
-export interface ReportFormat {
-  /** As in `--report <id>`. */
-  readonly id: string
-  /** Where it is written, in the folder of the run. */
+/** One file of a report. */
+export interface Rendering<Result> {
+  /** Where it is written, in the folder of the report. */
   readonly fileName: string
-  readonly summary: string
   /** The whole file. The same result gives the same bytes. */
-  render(result: RunResult, envelope: Envelope): string
+  render(result: Result, envelope: Envelope): string
 }
+
+/** How a format tells everything there is to be told. */
+export interface ReportFormat {
+  /** As in `squall report --format <id>`. */
+  readonly id: string
+  readonly summary: string
+  readonly run: Rendering<RunResult>
+  readonly sweep: Rendering<SweepResult>
+}
+
+/** What a report may be about. */
+export type Subject = Exclude<keyof ReportFormat, 'id' | 'summary'>
 
 /** `folder`: where the files are, from the root of the repository; empty for the root itself. */
 export interface Place {

@@ -3,28 +3,38 @@
  * written in character references wherever Markdown, HTML or GitHub could read anything into it.
  */
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
+import { columnOf, type Row, type Table } from './_table.ts'
+import { MARKS } from './_words.ts'
 
 /** Columns of one value, before its characters are escaped. */
 const CELL_COLUMNS_MAX = 240
 const COMMAND_COLUMNS_MAX = 1_000
+/** `-1.25%`, `$0.10`, `3.25s`: nothing that could be read as anything else. */
+const NUMBER = /^[-+]?\$?\d[\d.]*%?[a-z]*$/
 
-/** A heading that begins with `>` is of a column of numbers. */
-export function table(
-  title: string,
-  head: readonly string[],
-  rows: readonly (readonly string[])[],
-  budget: number,
-): string[] {
+/** Nothing where there are no rows. */
+export function table(title: string, { heads, rows }: Table, budget: number): string[] {
+  if (rows.length === 0) return []
+  const columns = heads.map(columnOf)
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const { kept, left } = within(rows.map(line), budget)
+  const { kept, left } = within(
+    rows.map((row) => line(row.cells.map((text, index) => rowCell(row, text, index)))),
+    budget,
+  )
   return [
     title,
     '',
-    line(head.map((each) => each.replace('>', ''))),
-    `|${head.map((each) => (each.startsWith('>') ? '---:' : '---')).join('|')}|`,
+    line(columns.map(({ name }) => name)),
+    `|${columns.map(({ kind }) => (kind === 'number' ? '---:' : '---')).join('|')}|`,
     ...kept,
     ...(left > 0 ? ['', `… and ${left} more.`] : []),
   ]
+}
+
+function rowCell({ status, strong }: Row, text: string, index: number): string {
+  const safe = NUMBER.test(text) ? text : cell(text)
+  const marked = index === 0 && status !== undefined ? `${MARKS[status]} ${safe}` : safe
+  return index === strong ? `**${marked}**` : marked
 }
 
 export function list(title: string, sentences: readonly string[], budget: number): string[] {
@@ -72,4 +82,9 @@ export function cell(text: string): string {
     .replace(/(?<=www)\./gi, '&#46;')
     .replace(/^(?:[-+=]|>(?!=))/, (mark) => `&#${mark.codePointAt(0)};`)
     .replace(/^(\d+)[.)](?=\s|$)/, (mark, digits: string) => `${digits}&#${mark.codePointAt(digits.length)};`)
+}
+
+/** Those of the sections that say anything, each as text without a final line break. */
+export function sectionsOf(sections: readonly (readonly string[])[]): string[] {
+  return sections.filter((lines) => lines.some((line) => line !== '')).map((lines) => lines.join('\n'))
 }

@@ -57,8 +57,13 @@ export function headline(result: RunResult): string {
 }
 
 /** Fine or not: a canary that fails as it should is fine. */
-export function markOf({ verdict, expect }: RunResult): string {
-  return verdict.status === expect ? MARKS.pass : MARKS[verdict.status === 'inconclusive' ? 'inconclusive' : 'fail']
+export function standingOf({ verdict, expect }: Pick<RunResult, 'verdict' | 'expect'>): Status {
+  if (verdict.status === expect) return 'pass'
+  return verdict.status === 'inconclusive' ? 'inconclusive' : 'fail'
+}
+
+export function markOf(result: Pick<RunResult, 'verdict' | 'expect'>): string {
+  return MARKS[standingOf(result)]
 }
 
 /** `2 of 5 gates failed`, `all 5 gates passed`, `inconclusive`. */
@@ -80,7 +85,7 @@ function outcomeOf({ verdict, gates: all }: RunResult): string {
 }
 
 /** Null where a pass is expected: there is nothing to add. */
-export function expectation({ verdict, expect }: RunResult): string | null {
+export function expectation({ verdict, expect }: Pick<RunResult, 'verdict' | 'expect'>): string | null {
   if (expect === 'pass') return null
   if (verdict.status === expect) return `${VERDICTS[expect]}, as the scenario expects`
   return `${VERDICTS[verdict.status]}, and the scenario expects it to be ${VERDICTS[expect]}`

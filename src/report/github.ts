@@ -13,11 +13,12 @@ import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
 import type { GateResult, RunResult, SweepResult } from '../gates/index.ts'
 import type { Diagnostic } from '../scenario/index.ts'
 import { inRepository, type Envelope, type Place } from './_format.ts'
-import { headline, isDeciding, markOf, metricCell } from './_words.ts'
-import { sectionsOf } from './markdown/page.ts'
-import { sweepMarkdown } from './sweep/markdown.ts'
+import { bytesOf, table } from './_markdown.ts'
+import type { Row } from './_table.ts'
+import { headline, isDeciding, metricCell, standingOf } from './_words.ts'
+import { runSections } from './markdown/run.ts'
+import { sweepSections } from './markdown/sweep.ts'
 import { sweepCommand, sweepHeadline } from './sweep/words.ts'
-import { bytesOf, cell, table } from './_markdown.ts'
 
 export const SUMMARY_BYTES_MAX = 900_000
 const KIND_MAX = 10
@@ -153,15 +154,15 @@ export function renderStepSummary(results: readonly RunResult[], envelope: Envel
   const unexpected = results.filter(({ verdict, expect }) => verdict.status !== expect)
   const sections =
     results.length === 1 && only
-      ? sectionsOf(only, envelope)
-      : [overview(results, unexpected.length), ...unexpected.flatMap((result) => sectionsOf(result, envelope))]
+      ? runSections(only, envelope)
+      : [overview(results, unexpected.length), ...unexpected.flatMap((result) => runSections(result, envelope))]
   return within(sections, bytesMax)
 }
 
 /** The pages of sweeps, in as many bytes. */
 export function renderSweepStepSummary(results: readonly SweepResult[], envelope: Envelope, bytesMax: number): string {
   return within(
-    results.map((result) => sweepMarkdown.render(result, envelope).trimEnd()),
+    results.flatMap((result) => sweepSections(result, envelope)),
     bytesMax,
   )
 }
@@ -182,21 +183,24 @@ function within(sections: readonly string[], bytesMax: number): string {
 function overview(results: readonly RunResult[], unexpected: number): string {
   const rows = results
     .toSorted((left, right) => Number(isFine(left)) - Number(isFine(right)))
-    .map((result) => [
-      `${markOf(result)} ${cell(result.scenario)}`,
-      cell(headline(result)),
-      metricCell(result, 'success_rate', 'value', undefined),
-      metricCell(result, 'fallback_rate', 'value', undefined),
-      metricCell(result, 'ttft', 'p95', undefined),
-      metricCell(result, 'cost_drift', 'value', undefined),
-      String(result.seed),
-    ])
-  const head = ['scenario', 'verdict', '>success', '>fallback', '>ttft p95', '>cost drift', '>seed']
+    .map((result): Row => ({
+      status: standingOf(result),
+      cells: [
+        result.scenario,
+        headline(result),
+        metricCell(result, 'success_rate', 'value', undefined),
+        metricCell(result, 'fallback_rate', 'value', undefined),
+        metricCell(result, 'ttft', 'p95', undefined),
+        metricCell(result, 'cost_drift', 'value', undefined),
+        String(result.seed),
+      ],
+    }))
+  const heads = ['scenario', 'verdict', '>success', '>fallback', '>ttft p95', '>cost drift', '>seed']
   const title =
     unexpected === 0
       ? `## ✓ ${results.length} scenarios came out as expected`
       : `## ✗ ${unexpected} of ${results.length} scenarios did not come out as expected`
-  return table(title, head, rows, OVERVIEW_BYTES_MAX).join('\n')
+  return table(title, { heads, rows }, OVERVIEW_BYTES_MAX).join('\n')
 }
 
 function isFine({ verdict, expect }: RunResult): boolean {

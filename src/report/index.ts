@@ -1,6 +1,6 @@
 /**
- * report: a RunResult, told to programs, people and CI. One file per format, each a pure function from the result to
- * the text of a file; the command line writes them. Whatever comes from outside (names, labels, error texts) is made
+ * report: what was judged, told to programs, people and CI. One file per format, with a pure function to the text of a
+ * file for everything there is to be told: a run, a sweep; the command line writes them. Whatever comes from outside (names, labels, error texts) is made
  * harmless for where it will be read.
  * It imports base, ledger and gates (and types of scenario). It never measures or judges: that is over by now.
  */
@@ -13,8 +13,7 @@ import { markdown } from './markdown.ts'
 
 export const REPORT_FORMATS = [json, html, markdown, junit, ctrf] as const satisfies readonly ReportFormat[]
 
-export type { Envelope, Place, ReportFormat } from './_format.ts'
-export { reportJsonSchema, reportSchema } from './_schema.ts'
+export type { Envelope, Place, Rendering, ReportFormat, Subject } from './_format.ts'
 export {
   diagnosticAnnotations,
   renderStepSummary,
@@ -23,7 +22,9 @@ export {
   SUMMARY_BYTES_MAX,
   sweepAnnotations,
 } from './github.ts'
-export { REPORT_VERSION } from './json.ts'
 export { renderSarif } from './sarif.ts'
 export { renderSummary, type SummaryOptions } from './summary.ts'
-export * from './sweep/index.ts'
+export { REPORT_SCHEMAS, reportJsonSchema, type ReportSchemaName } from './schema/index.ts'
+export { REPORT_VERSION, reportSchema } from './schema/run.ts'
+export { SWEEP_VERSION, sweepSchema } from './schema/sweep.ts'
+export { renderSweepSummary } from './sweep/summary.ts'

@@ -1,21 +1,28 @@
 /**
- * report.json: everything a run came to, for programs. Keys are in this order in every file, numbers are as they were
- * measured (ms, shares from 0 to 1, integer nano-dollars), and what was not measured is null. `squallReport` is the
- * version of this shape: it changes when a key is removed or means something else, not when one is added.
+ * Everything that it came to, for programs. Keys are in the same order in every file, numbers are as they were measured
+ * (ms, shares from 0 to 1, integer nano-dollars), and what was not measured is null. `squallReport`, `squallSweep`: the
+ * version of the shape, which changes when a key is removed or means something else, not when one is added.
  */
+import type { RunResult, SweepResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
-import type { RunResult } from '../gates/index.ts'
-
-export const REPORT_VERSION = 1
+import { REPORT_VERSION } from './schema/run.ts'
+import { SWEEP_VERSION } from './schema/sweep.ts'
 
 export const json: ReportFormat = {
   id: 'json',
-  fileName: 'report.json',
   summary: 'Everything, for programs: verdict, gates, metrics, faults, providers.',
-  render: (result, envelope) => `${JSON.stringify(documentOf(result, envelope), null, 2)}\n`,
+  run: {
+    fileName: 'report.json',
+    render: (result, envelope) => `${JSON.stringify(runDocument(result, envelope), null, 2)}\n`,
+  },
+  // Every seed has a line for each of its numbers: a narrower margin keeps the file smaller.
+  sweep: {
+    fileName: 'sweep.json',
+    render: (result, envelope) => `${JSON.stringify(sweepDocument(result, envelope), null, 1)}\n`,
+  },
 }
 
-function documentOf(result: RunResult, { version }: Envelope): object {
+function runDocument(result: RunResult, { version }: Envelope): object {
   const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
   const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, coverage, recovery, chronicle } =
     result
@@ -60,5 +67,31 @@ function documentOf(result: RunResult, { version }: Envelope): object {
     sources: sources.map(({ file: name, text }) => ({ file: name, text })),
     reproduce,
     notes,
+  }
+}
+
+/** What `squall merge` and `squall baseline` read again. */
+function sweepDocument(result: SweepResult, { version }: Envelope): object {
+  const { scenario, summary, file, policies, durationMs, expect, planned, shard, command, verdict, gates } = result
+  const { asked, table, runs, sources } = result
+  return {
+    squallSweep: SWEEP_VERSION,
+    squall: version,
+    scenario,
+    summary,
+    file,
+    ...(policies && { policies }),
+    clock: 'virtual',
+    durationMs,
+    planned,
+    ...(shard && { shard }),
+    verdict,
+    expect,
+    gates,
+    command,
+    asked,
+    table,
+    runs,
+    sources,
   }
 }

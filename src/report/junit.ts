@@ -1,42 +1,45 @@
-/** junit.xml: the run as a test suite, for the test tabs of CI systems. */
+/** junit.xml: what was judged as a test suite, for the test tabs of CI systems. */
 import { safeForTerminal } from '../base/safe-text.ts'
-import type { RunResult } from '../gates/index.ts'
-import { casesOf, type Outcome, type TestCase } from './_cases.ts'
-import type { ReportFormat } from './_format.ts'
+import type { Envelope, ReportFormat } from './_format.ts'
+import { suiteOfRun, suiteOfSweep, type Outcome, type Suite, type TestCase } from './_suites.ts'
+
+const fileName = 'junit.xml'
 
 export const junit: ReportFormat = {
   id: 'junit',
-  fileName: 'junit.xml',
-  summary: 'Gates and faults as test cases, for CI.',
-  render(result, { version }) {
-    const cases = casesOf(result)
-    const count = (kind: Outcome['kind']) => cases.filter(({ outcome }) => outcome?.kind === kind).length
-    const seconds = (result.endedAt / 1000).toFixed(3)
-    const totals = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}" time="${seconds}"`
-    const lines = [
-      '<?xml version="1.0" encoding="UTF-8"?>',
-      `<testsuites name="squall" ${totals}>`,
-      `  <testsuite name="${escape(safeForTerminal(result.scenario))}" ${totals}>`,
-      '    <properties>',
-      ...property('squall', version),
-      ...property('seed', String(result.seed)),
-      ...property('clock', result.clock),
-      ...property('fingerprint', result.fingerprint ?? ''),
-      ...property('reproduce', result.reproduce),
-      '    </properties>',
-      ...cases.flatMap((each) => caseLines(each, result)),
-      '  </testsuite>',
-      '</testsuites>',
-    ]
-    return `${lines.join('\n')}\n`
-  },
+  summary: 'What was judged as test cases, for CI.',
+  run: { fileName, render: (result, envelope) => written(suiteOfRun(result), envelope) },
+  sweep: { fileName, render: (result, envelope) => written(suiteOfSweep(result), envelope) },
 }
 
-function caseLines({ name, outcome, told }: TestCase, { scenario, reproduce }: RunResult): string[] {
+function written(suite: Suite, { version }: Envelope): string {
+  const { scenario, cases, facts, playedMs, reproduce } = suite
+  const count = (kind: Outcome['kind']) => cases.filter(({ outcome }) => outcome?.kind === kind).length
+  const seconds = (playedMs / 1000).toFixed(3)
+  const failed = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}"`
+  const totals = `${failed} skipped="${count('skipped')}" time="${seconds}"`
+  const lines = [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<testsuites name="squall" ${totals}>`,
+    `  <testsuite name="${escape(safeForTerminal(scenario))}" ${totals}>`,
+    '    <properties>',
+    ...property('squall', version),
+    ...Object.entries(facts).flatMap(([name, value]) => property(name, String(value ?? ''))),
+    ...property('reproduce', reproduce),
+    '    </properties>',
+    ...cases.flatMap((each) => caseLines(each, suite)),
+    '  </testsuite>',
+    '</testsuites>',
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function caseLines({ name, outcome, told }: TestCase, { scenario, reproduce }: Suite): string[] {
   const open = `    <testcase classname="squall.${escape(safeForTerminal(scenario))}" name="${escape(name)}" time="0"`
   if (outcome === null && told === null) return [`${open}/>`]
   const lines = [`${open}>`]
-  if (outcome !== null) {
+  if (outcome?.kind === 'skipped') lines.push(`      <skipped message="${escape(outcome.message)}"/>`)
+  else if (outcome !== null) {
     const text = `${outcome.message}\nreproduce: ${safeForTerminal(reproduce)}`
     lines.push(`      <${outcome.kind} message="${escape(outcome.message)}">${escape(text)}</${outcome.kind}>`)
   }

@@ -1,10 +1,15 @@
-/** report.md: the run on one page, for step summaries and comments on pull requests. Below 64 kB whatever the run. */
+/** One page of Markdown, for step summaries and comments on pull requests. Below 64 kB whatever it is about. */
 import type { ReportFormat } from './_format.ts'
-import { sectionsOf } from './markdown/page.ts'
+import { runSections } from './markdown/run.ts'
+import { sweepSections } from './markdown/sweep.ts'
 
 export const markdown: ReportFormat = {
   id: 'markdown',
-  fileName: 'report.md',
   summary: 'One page for people: step summaries, comments on pull requests.',
-  render: (result, envelope) => `${sectionsOf(result, envelope).join('\n\n')}\n`,
+  run: { fileName: 'report.md', render: (result, envelope) => page(runSections(result, envelope)) },
+  sweep: { fileName: 'sweep.md', render: (result, envelope) => page(sweepSections(result, envelope)) },
+}
+
+function page(sections: readonly string[]): string {
+  return `${sections.join('\n\n')}\n`
 }

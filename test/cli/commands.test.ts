@@ -40,7 +40,9 @@ test('schema: printed and written, is JSON Schema of draft 7', async () => {
   expect(readdirSync(join(folder, 'scenarios/schemas')).sort()).toEqual([
     'fleet.schema.json',
     'policy.schema.json',
+    'report.schema.json',
     'scenario.schema.json',
+    'sweep.schema.json',
   ])
   expect((await squall(folder, ['schema', 'moon'])).code).toBe(2)
 })

@@ -11,6 +11,7 @@ const FAILING = {
   policies: '{ p: { name: p, models: [m/m], provider: { only: [a] } } }',
   gates: '[{ id: ok, metric: success_rate, where: { window: storm }, assert: ">= 99%" }]',
 }
+const SWEEP_FILES = ['ctrf.json', 'junit.xml', 'sweep.html', 'sweep.json', 'sweep.md']
 const reports = (folder: string): string[] => readdirSync(join(folder, 'reports')).map((name) => `reports/${name}`)
 
 test('run --seeds: from the seed of the file on, judged as one and reported', async () => {
@@ -23,7 +24,7 @@ test('run --seeds: from the seed of the file on, judged as one and reported', as
   )
   const [report = ''] = reports(folder)
   expect(report).toMatch(/^reports\/small-3to5-\d{8}-\d{6}$/)
-  expect(readdirSync(join(folder, report)).sort()).toEqual(['sweep.html', 'sweep.json', 'sweep.md'])
+  expect(readdirSync(join(folder, report)).sort()).toEqual(SWEEP_FILES)
   expect(readFileSync(join(folder, report, 'sweep.html'), 'utf8')).toContain('ok, seed 4: pass')
 })
 

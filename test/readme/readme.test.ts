@@ -27,11 +27,8 @@ test('README: its examples are valid as they stand', () => {
 
 test('sample report: what the demo scenario gives today (npm run docs writes it)', () => {
   const { result, envelope } = sample()
-  for (const format of REPORT_FORMATS) {
-    const stored = readFileSync(
-      fileURLToPath(new URL(`../../reports/sample/${format.fileName}`, import.meta.url)),
-      'utf8',
-    )
-    expect(stored).toBe(format.render(result, envelope))
+  for (const { run } of REPORT_FORMATS) {
+    const stored = readFileSync(fileURLToPath(new URL(`../../reports/sample/${run.fileName}`, import.meta.url)), 'utf8')
+    expect(stored).toBe(run.render(result, envelope))
   }
 })

@@ -16,6 +16,6 @@ const more = process.argv.includes('--profiles') ? { profiles: profileTable() } 
 writeFileSync(readme, withLists(readFileSync(readme, 'utf8'), more))
 await main(['schema', '--write'])
 const { result, envelope } = sample()
-for (const format of REPORT_FORMATS) {
-  writeFileSync(at(`reports/sample/${format.fileName}`), format.render(result, envelope))
+for (const { run } of REPORT_FORMATS) {
+  writeFileSync(at(`reports/sample/${run.fileName}`), run.render(result, envelope))
 }

@@ -41,7 +41,7 @@ describe('ctrf', () => {
     ['a run that fails as it should', sample({ expect: 'fail' })],
     ['hostile names', hostile()],
   ])('ctrf: %s, is what the published schema asks for', (_name, result) => {
-    const report = JSON.parse(ctrf.render(result, envelope))
+    const report = JSON.parse(ctrf.run.render(result, envelope))
     expect(validate(report)).toMatchObject({ valid: true, errors: [] })
     const { tests, summary } = report.results
     expect(summary.tests).toBe(tests.length)
@@ -50,7 +50,7 @@ describe('ctrf', () => {
   test('ctrf: a run without evidence, fails as its command does', () => {
     const verdict = { status: 'inconclusive', causes: ['nothing arrived'] } as const
     const { tests, summary } = JSON.parse(
-      ctrf.render(sample({ verdict, gates: [UNCLEAR], faults: [] }), envelope),
+      ctrf.run.render(sample({ verdict, gates: [UNCLEAR], faults: [] }), envelope),
     ).results
     expect(tests.map(({ status, rawStatus }: Record<string, string>) => [status, rawStatus])).toEqual([
       ['failed', 'inconclusive'],
@@ -180,7 +180,7 @@ describe('step summary', () => {
 })
 
 describe('schema of report.json', () => {
-  const isReport = new Ajv({ strict: false }).compile(reportJsonSchema())
+  const isReport = new Ajv({ strict: false }).compile(reportJsonSchema('report'))
   test.each([
     ['a failed run', sample()],
     ['a run that passed', sample(pass)],
@@ -212,7 +212,7 @@ describe('schema of report.json', () => {
     ['hostile names', hostile()],
     ['the demo, as it is played', demo().result],
   ])('schema: %s, is described to the last key', (_name, result) => {
-    const report = JSON.parse(json.render(result, envelope))
+    const report = JSON.parse(json.run.render(result, envelope))
     isReport(report)
     expect(isReport.errors).toBeNull()
     // Keys that the schema does not know are dropped by it.

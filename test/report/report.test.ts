@@ -14,7 +14,7 @@ const envelope = { version: '0.1.0' }
 
 describe('every format', () => {
   test('formats: names and files, are told apart', () => {
-    expect(REPORT_FORMATS.map(({ id, fileName }) => `${id} ${fileName}`)).toEqual([
+    expect(REPORT_FORMATS.map(({ id, run }) => `${id} ${run.fileName}`)).toEqual([
       'json report.json',
       'html report.html',
       'markdown report.md',
@@ -22,12 +22,12 @@ describe('every format', () => {
       'ctrf ctrf.json',
     ])
   })
-  test.each(REPORT_FORMATS)('$id: the same result, gives the same bytes and ends with a line end', (format) => {
-    expect(format.render(sample(), envelope)).toBe(format.render(sample(), envelope))
-    expect(format.render(sample(), envelope)).toMatch(/[^\n]\n$/)
+  test.each(REPORT_FORMATS)('$id: the same result, gives the same bytes and ends with a line end', ({ run }) => {
+    expect(run.render(sample(), envelope)).toBe(run.render(sample(), envelope))
+    expect(run.render(sample(), envelope)).toMatch(/[^\n]\n$/)
   })
-  test.each(REPORT_FORMATS)('$id: hostile names, leave no control character', (format) => {
-    const text = format.render(hostile(), envelope)
+  test.each(REPORT_FORMATS)('$id: hostile names, leave no control character', ({ run }) => {
+    const text = run.render(hostile(), envelope)
     // oxlint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
     expect(text.split(/\n|&#10;/).filter((line) => /^\s*::/.test(line))).toEqual([])
@@ -37,12 +37,12 @@ describe('every format', () => {
 describe('json', () => {
   test('json: what is in it, is what was measured', () => {
     const result = sample()
-    expect(JSON.parse(json.render(result, envelope))).toEqual({ squallReport: 1, squall: '0.1.0', ...result })
+    expect(JSON.parse(json.run.render(result, envelope))).toEqual({ squallReport: 1, squall: '0.1.0', ...result })
   })
   test('json: keys, are in a fixed order whatever the result was built like', () => {
     const { scenario, ...rest } = sample()
-    expect(json.render({ ...rest, scenario }, envelope)).toBe(json.render(sample(), envelope))
-    expect(Object.keys(JSON.parse(json.render(sample(), envelope))).slice(0, 4)).toEqual([
+    expect(json.run.render({ ...rest, scenario }, envelope)).toBe(json.run.render(sample(), envelope))
+    expect(Object.keys(JSON.parse(json.run.render(sample(), envelope))).slice(0, 4)).toEqual([
       'squallReport',
       'squall',
       'scenario',
@@ -52,7 +52,7 @@ describe('json', () => {
 })
 
 describe('html', () => {
-  const page = html.render(sample(), envelope)
+  const page = html.run.render(sample(), envelope)
   const bodyOf = (text: string) => text.slice(text.indexOf('<body>'))
   test('html: its own policy allows its stylesheet, and nothing else', () => {
     expect(STYLE_HASH).toBe(`sha256-${createHash('sha256').update(STYLE).digest('base64')}`)
@@ -88,7 +88,7 @@ describe('html', () => {
       errors: [],
       latency: [],
     }
-    const text = html.render(
+    const text = html.run.render(
       sample({ chronicle: empty, gates: [], faults: [], windows: [], providers: [], sources: [], metrics: [] }),
       envelope,
     )
@@ -96,15 +96,15 @@ describe('html', () => {
   })
   test('html: names from outside are text: no tag, no attribute, no comment', () => {
     const tags = (text: string) => [...bodyOf(text).matchAll(/<\/?([a-z0-9]+)/gi)].map(([, name]) => name)
-    const text = html.render(hostile(), envelope)
-    expect(new Set(tags(text))).toEqual(new Set(tags(html.render(sample(), envelope))))
+    const text = html.run.render(hostile(), envelope)
+    expect(new Set(tags(text))).toEqual(new Set(tags(html.run.render(sample(), envelope))))
     expect(text).not.toMatch(/ on[a-z]+=|javascript:|<!--/i)
   })
 })
 
 describe('markdown', () => {
   test('markdown: a failed run, reads as it should', () => {
-    expect(markdown.render(sample(), envelope)).toBe(`## ✗ primary-outage: 1 of 3 gates failed
+    expect(markdown.run.render(sample(), envelope)).toBe(`## ✗ primary-outage: 1 of 3 gates failed
 
 The preferred provider goes dark for two minutes.
 
@@ -120,7 +120,7 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
 ### Gates
 
-| gate | of | observed | asserted | n | cause |
+| gate | of | observed | asserted | n | why |
 |---|---|---:|---:|---:|---|
 | ✗ failover | time_to_failover, provider openai | **3.25s** | < 2s | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
 | ? tools | tool_call_validity | no value | >= 99% | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
@@ -148,9 +148,9 @@ Ok without faults, and not in this run: 4, at &#36;0.000060 without faults and &
 | ✓ dark | outage (refuse) on openai | 1m..3m | 41 | 1 |
 | ? slow | latency on azure | 1m30s..2m | 0 | 1 |
 
-### Providers
+### Endpoints
 
-| endpoint | attempts | ok | failed | served | upstream cost | errors |
+| endpoint | attempts | ok | failed | served | charged | errors |
 |---|---:|---:|---:|---:|---:|---|
 | openai:gpt | 4841 | 4800 | 41 | 4800 | $12.41 | connect_refused 40, server_error 1 |
 
@@ -165,19 +165,22 @@ Fingerprint: c0ffee
   })
   test('markdown: a run stopped early that was expected to be inconclusive, says both', () => {
     const verdict = { status: 'inconclusive', causes: ['stopped'] } as const
-    const text = markdown.render(sample({ partial: true, endedAt: 90_000, verdict, expect: 'inconclusive' }), envelope)
+    const text = markdown.run.render(
+      sample({ partial: true, endedAt: 90_000, verdict, expect: 'inconclusive' }),
+      envelope,
+    )
     expect(text).toContain('1m30s of 6m')
     expect(text).toContain('inconclusive, as the scenario expects (stopped at 1m30s)')
   })
   test('markdown: requests that were degraded, are told by workflow and rung', () => {
     const rungs = [{ workflow: 'chat', rung: 2, name: '2 fail_safely', requests: 40, ok: 38 }]
-    const page = markdown.render(sample({ counts: { ...sample().counts, rungs } }), envelope)
+    const page = markdown.run.render(sample({ counts: { ...sample().counts, rungs } }), envelope)
     expect(page).toContain('### Degraded\n\n| workflow | rung of its ladder | requests | ok |')
     expect(page).toContain('| chat | 2 fail_safely | 40 | 38 |')
   })
 
   test('markdown: hostile names, are text and nothing else', () => {
-    const text = markdown.render(hostile(), envelope)
+    const text = markdown.run.render(hostile(), envelope)
     const [page = '', command = ''] = text.split('### Reproduce')
     expect(page).not.toMatch(/<(?![ =])|@team|(?<!&)#1|\]\(|http:\/\/|`|::/)
     expect(page).toContain('&#60;script>')
@@ -193,7 +196,7 @@ Fingerprint: c0ffee
     ).toBe(2)
   })
   test('markdown: a command with backticks, gets a longer fence', () => {
-    expect(markdown.render(sample({ reproduce: 'squall run ```x' }), envelope)).toContain(
+    expect(markdown.run.render(sample({ reproduce: 'squall run ```x' }), envelope)).toContain(
       '````sh\nsquall run ```x\n````',
     )
   })
@@ -204,7 +207,7 @@ Fingerprint: c0ffee
       FAILED,
     ]
     const { faults, providers } = sample()
-    const text = markdown.render(
+    const text = markdown.run.render(
       sample({
         summary: wide,
         gates,
@@ -225,15 +228,16 @@ Fingerprint: c0ffee
 
 describe('junit', () => {
   test('junit: a failed run, is failures and errors', () => {
-    expect(junit.render(sample(), envelope)).toMatchInlineSnapshot(`
+    expect(junit.run.render(sample(), envelope)).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
-      <testsuites name="squall" tests="6" failures="2" errors="2" time="360.000">
-        <testsuite name="primary-outage" tests="6" failures="2" errors="2" time="360.000">
+      <testsuites name="squall" tests="6" failures="2" errors="2" skipped="0" time="360.000">
+        <testsuite name="primary-outage" tests="6" failures="2" errors="2" skipped="0" time="360.000">
           <properties>
             <property name="squall" value="0.1.0"/>
             <property name="seed" value="7"/>
             <property name="clock" value="virtual"/>
             <property name="fingerprint" value="c0ffee"/>
+            <property name="partial" value="false"/>
             <property name="reproduce" value="squall run scenarios/primary-outage.yaml --seed 7"/>
           </properties>
           <testcase classname="squall.primary-outage" name="verdict is passed" time="0">
@@ -260,12 +264,12 @@ describe('junit', () => {
     `)
   })
   test('junit: a run that fails as the scenario expects, is green and says so', () => {
-    const text = junit.render(sample({ expect: 'fail' }), envelope)
+    const text = junit.run.render(sample({ expect: 'fail' }), envelope)
     expect(text).toContain('failures="0" errors="0"')
     expect(text).toContain('failed, as expected: time_to_failover is 3.25s')
   })
   test('junit: a pass that should have been a failure, is a failure', () => {
-    const text = junit.render(
+    const text = junit.run.render(
       sample({ expect: 'fail', gates: [gate()], faults: [], verdict: { status: 'pass', causes: [] } }),
       envelope,
     )
@@ -274,12 +278,12 @@ describe('junit', () => {
   })
   test('junit: a doubt that belongs to no gate, is an error', () => {
     const verdict = { status: 'inconclusive', causes: ['the run was stopped at 1m of 6m'] } as const
-    const text = junit.render(sample({ gates: [gate()], faults: [], verdict }), envelope)
+    const text = junit.run.render(sample({ gates: [gate()], faults: [], verdict }), envelope)
     expect(text).toContain('failures="0" errors="1"')
     expect(text).toContain('<error message="the run was stopped at 1m of 6m">')
   })
   test('junit: hostile names, stay inside their quotes', () => {
-    const text = junit.render(hostile(), envelope)
+    const text = junit.run.render(hostile(), envelope)
     expect(text).not.toContain('<script')
     expect(text).not.toMatch(/[\ufffe\uffff\u202e]/)
     expect(

@@ -1,6 +1,6 @@
 /** Telling and storing a sweep: what `run --seeds` and `merge` do alike. */
 import { exitCodeOf, type Status, type SweepResult } from '../../gates/index.ts'
-import { renderSweepSummary, SWEEP_FORMATS } from '../../report/index.ts'
+import { renderSweepSummary } from '../../report/index.ts'
 import { EXIT } from '../exit.ts'
 import { ReportFolder } from '../report-folder.ts'
 import type { Shell } from '../shell.ts'
@@ -23,10 +23,6 @@ export function tellSweep(shell: Shell, result: SweepResult, report: string | nu
   const text = renderSweepSummary(result, paint)
   if (isJson) shell.err(text)
   else shell.out(text)
-}
-
-export function publishSweep(folder: ReportFolder | null, result: SweepResult): string | null {
-  return folder?.publishAs(SWEEP_FORMATS, result) ?? null
 }
 
 /**

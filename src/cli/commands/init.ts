@@ -8,7 +8,7 @@ import { SCENARIO_FOLDER } from '../scenarios.ts'
 import type { Shell } from '../shell.ts'
 import { EXAMPLE_FLEET, EXAMPLE_POLICY, EXAMPLE_SCENARIO, GITHUB_WORKFLOW } from '../templates.ts'
 import type { CommandFile } from './_command.ts'
-import { SCHEMA_FOLDER, SCHEMA_NAMES, schemaText } from './schema.ts'
+import { SCHEMA_FOLDER, EDITOR_SCHEMAS, schemaText } from './schema.ts'
 
 const EXAMPLE = `${SCENARIO_FOLDER}/first-outage.yaml`
 const WORKFLOW = '.github/workflows/squall.yml'
@@ -39,7 +39,7 @@ async function scaffold(shell: Shell, dir: string, { ci, json: isJson = false }:
     [EXAMPLE, EXAMPLE_SCENARIO],
     [`${SCENARIO_FOLDER}/fleets/two-providers.yaml`, EXAMPLE_FLEET],
     [`${SCENARIO_FOLDER}/policies/first-policy.yaml`, EXAMPLE_POLICY],
-    ...SCHEMA_NAMES.map((name) => [`${SCHEMA_FOLDER}/${name}.schema.json`, schemaText(name)] as const),
+    ...EDITOR_SCHEMAS.map((name) => [`${SCHEMA_FOLDER}/${name}.schema.json`, schemaText(name)] as const),
   ]
   const outcomes = [...(isBegun ? [] : examples), ...workflow].map(([path, text]) => {
     return { path: shownPath(shell.cwd, join(root, path)), written: writeNew(join(root, path), text) }

@@ -48,7 +48,12 @@ export const TOPICS = {
   },
   reports: {
     summary: 'what a run leaves behind',
-    items: () => REPORT_FORMATS.map(({ id, summary, fileName }) => ({ name: id, summary, facts: { file: fileName } })),
+    items: () =>
+      REPORT_FORMATS.map(({ id, summary, run, sweep }) => ({
+        name: id,
+        summary,
+        facts: { run: run.fileName, sweep: sweep.fileName },
+      })),
   },
 } as const satisfies Readonly<Record<string, Topic>>
 

@@ -9,7 +9,7 @@ import type { Shell } from '../shell.ts'
 import { readSweep } from '../sweep-file.ts'
 import { VERSION } from '../version.ts'
 import type { CommandFile } from './_command.ts'
-import { publishSweep, sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
+import { sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
 
 interface MergeOptions {
   readonly out: string
@@ -36,7 +36,7 @@ async function mergeFolders(shell: Shell, folders: readonly string[], options: M
   const baselines = first && baselinesFor(shell.cwd, { ...first, gates: first.asked }, new Date())
   const merged = mergeSweeps(parts, baselines)
   if (typeof merged === 'string') throw new Failure(EXIT.usage, `these cannot be merged: ${merged}`)
-  const report = publishSweep(options.report ? sweepFolder(shell, options.out, merged) : null, merged)
+  const report = options.report ? sweepFolder(shell, options.out, merged).publishSweep(merged) : null
   tellSweep(shell, merged, report, options.json ?? false)
   if (tellsGithub(shell, options.github)) tellSweeps(shell, [merged])
   if (options.json) shell.json({ squall: VERSION, sweeps: [sweepDocument(merged, report)] })

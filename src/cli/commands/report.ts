@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
-import { REPORT_FORMATS, SWEEP_FORMATS } from '../../report/index.ts'
+import { REPORT_FORMATS, type Rendering } from '../../report/index.ts'
 import { reportFolderOf } from '../evidence.ts'
 import { EXIT, Failure, messageOf, systemMessage } from '../exit.ts'
 import { shownPath } from '../files.ts'
@@ -13,9 +13,7 @@ import { readSweep, SWEEP_FILE } from '../sweep-file.ts'
 import { VERSION } from '../version.ts'
 import type { CommandFile } from './_command.ts'
 
-/** What everything else is written from. */
-const SOURCES: readonly string[] = [REPORT_FILE, SWEEP_FILE]
-const IDS = REPORT_FORMATS.filter(({ fileName }) => !SOURCES.includes(fileName)).map(({ id }) => id)
+const IDS = REPORT_FORMATS.filter(({ id }) => id !== 'json').map(({ id }) => id)
 
 export const report: CommandFile = {
   register(program: Command, act) {
@@ -32,8 +30,7 @@ export const report: CommandFile = {
 
 function renderAgain(shell: Shell, path: string, only: string | undefined): number {
   const folder = reportFolderOf(shell.cwd, path)
-  const files = existsSync(join(folder, SWEEP_FILE)) ? ofSweep(shell, folder, only) : ofRun(shell, folder, only)
-  for (const { fileName, render } of files) {
+  for (const { fileName, render } of filesIn(shell, folder, only)) {
     const target = join(folder, fileName)
     const text = rendered(shell, folder, render)
     try {
@@ -46,28 +43,23 @@ function renderAgain(shell: Shell, path: string, only: string | undefined): numb
   return EXIT.ok
 }
 
-interface Rendering {
+interface Again {
   readonly fileName: string
   readonly render: () => string
 }
 
-function ofRun(shell: Shell, folder: string, only: string | undefined): Rendering[] {
-  const result = readReport(shell.cwd, join(folder, REPORT_FILE))
-  return REPORT_FORMATS.filter(({ id, fileName }) => !SOURCES.includes(fileName) && (only ?? id) === id).map(
-    (format) => ({
-      fileName: format.fileName,
-      render: () => format.render(result, { version: VERSION }),
-    }),
-  )
-}
-
-function ofSweep(shell: Shell, folder: string, only: string | undefined): Rendering[] {
-  if (only !== undefined && !['html', 'markdown'].includes(only))
-    throw new Failure(EXIT.usage, `a sweep has no ${only}; allowed: html, markdown`)
-  const result = readSweep(shell.cwd, folder)
-  const wanted = { html: 'sweep.html', markdown: 'sweep.md' }[only ?? '']
-  return SWEEP_FORMATS.filter(({ fileName }) => !SOURCES.includes(fileName) && (wanted ?? fileName) === fileName).map(
-    (format) => ({ fileName: format.fileName, render: () => format.render(result, { version: VERSION }) }),
+function filesIn(shell: Shell, folder: string, only: string | undefined): Again[] {
+  const formats = REPORT_FORMATS.filter(({ id }) => id !== 'json' && (only ?? id) === id)
+  const again = <Result>(renderings: readonly Rendering<Result>[], result: Result): Again[] =>
+    renderings.map((one) => ({ fileName: one.fileName, render: () => one.render(result, { version: VERSION }) }))
+  if (existsSync(join(folder, SWEEP_FILE)))
+    return again(
+      formats.map(({ sweep }) => sweep),
+      readSweep(shell.cwd, folder),
+    )
+  return again(
+    formats.map(({ run }) => run),
+    readReport(shell.cwd, join(folder, REPORT_FILE)),
   )
 }
 

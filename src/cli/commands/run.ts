@@ -18,7 +18,7 @@ import { playSweep } from '../sweep.ts'
 import { VERSION } from '../version.ts'
 import { Salvaged, watch } from '../watch.ts'
 import type { CommandFile } from './_command.ts'
-import { publishSweep, sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
+import { sweepDocument, sweepExit, sweepFolder, tellSweep } from './_sweep.ts'
 
 export interface RunOptions {
   readonly seed?: number
@@ -139,7 +139,7 @@ async function runSweeps(
     try {
       shell.err(`squall ${VERSION} · ${scenario.name} · ${seedsWords(planned, shard)} · virtual clock`)
       const result = await playSweep(shell, scenario, { seeds: planned, shard, workers }, interrupts)
-      const report = publishSweep(folder, result)
+      const report = folder?.publishSweep(result) ?? null
       tellSweep(shell, result, report, json)
       results.push(result)
       documents.push(sweepDocument(result, report))

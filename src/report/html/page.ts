@@ -1,10 +1,12 @@
 /** What every page has: a head whose policy forbids everything but the page's own stylesheet, sections, lists, tables. */
-import type { SourceText } from '../../gates/index.ts'
+import type { SourceText, Status } from '../../gates/index.ts'
+import { columnOf, type Table } from '../_table.ts'
+import { MARKS } from '../_words.ts'
 import { h, Markup, render, type Content } from './markup.ts'
 import { STYLE } from './style.ts'
 
 /** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
-export const STYLE_HASH = 'sha256-JeCL7kkchwSjhZblGga5G3FKot24rtWsvfyM3sBCPKU='
+export const STYLE_HASH = 'sha256-VQZ70PgHg+u1Loz85pT0fQ7+xF95+0LQba0jhmXr9Hw='
 
 const ROWS_MAX = 200
 
@@ -23,6 +25,35 @@ export function page(title: string, content: readonly Content[]): string {
   return `<!doctype html>\n${render(h('html', { lang: 'en' }, head, h('body', {}, h('main', {}, ...content))))}\n`
 }
 
+export interface Head {
+  readonly status: Status
+  readonly title: string
+  readonly summary: string
+  /** How it came out, in words. */
+  readonly headline: string
+  readonly causes: readonly string[]
+  readonly facts: readonly string[]
+  /** What plays it again. */
+  readonly command: string
+}
+
+/** The verdict first, then what it is about. `more`: below the command. */
+export function header(head: Head, ...more: readonly Content[]): Content {
+  const { status, title, summary, headline, causes, facts, command } = head
+  return h(
+    'header',
+    {},
+    h('div', { class: `verdict ${status}`, role: 'status' }, `${MARKS[status]} ${status}`),
+    h('h1', {}, title),
+    h('p', {}, summary),
+    h('p', {}, h('strong', {}, headline), causes.length > 0 ? ':' : null),
+    list(causes),
+    h('p', { class: 'dim' }, facts.join(' · ')),
+    h('pre', {}, command),
+    ...more,
+  )
+}
+
 export function section(title: string, content: Content): Content {
   return content === null ? null : h('section', {}, h('h2', {}, title), content)
 }
@@ -37,41 +68,59 @@ export function list(sentences: readonly string[]): Content {
       )
 }
 
-/** A heading that begins with `>` is of a column of numbers. */
-export function table(heads: readonly string[], rows: readonly (readonly Content[])[]): Content {
-  const isNumber = heads.map((name) => name.startsWith('>'))
+/** null where there are no rows. What came out of something is marked in a column of its own. */
+export function table({ heads, rows }: Table): Content {
+  if (rows.length === 0) return null
+  const columns = heads.map(columnOf)
+  const isMarked = rows.some(({ status }) => status !== undefined)
+  const classOf = (index: number): string | null => (columns[index]?.kind === 'number' ? 'n' : null)
   const shown = rows.slice(0, ROWS_MAX)
   const more = rows.length - shown.length
-  return h(
-    'div',
-    { class: 'scroll' },
+  return [
     h(
-      'table',
-      {},
+      'div',
+      { class: 'scroll' },
       h(
-        'thead',
+        'table',
         {},
         h(
-          'tr',
+          'thead',
           {},
-          heads.map((name, index) =>
-            h('th', { scope: 'col', class: isNumber[index] ? 'n' : null }, name.replace('>', '')),
-          ),
-        ),
-      ),
-      h(
-        'tbody',
-        {},
-        shown.map((row) =>
           h(
             'tr',
             {},
-            row.map((cell, index) => h('td', { class: isNumber[index] ? 'n' : null }, cell)),
+            isMarked ? h('th', { scope: 'col' }, h('span', { class: 'unseen' }, 'status')) : null,
+            columns.map(({ name }, index) => h('th', { scope: 'col', class: classOf(index) }, name)),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          shown.map(({ status, cells, strong }) =>
+            h(
+              'tr',
+              {},
+              isMarked ? h('td', {}, status === undefined ? null : mark(status)) : null,
+              cells.map((text, index) => {
+                const content = columns[index]?.kind === 'command' ? h('code', {}, text) : text
+                return h('td', { class: classOf(index) }, index === strong ? h('strong', {}, content) : content)
+              }),
+            ),
           ),
         ),
       ),
     ),
     more > 0 ? h('p', { class: 'dim' }, `… and ${more} more.`) : null,
+  ]
+}
+
+/** A shape to see, a word to hear. */
+function mark(status: Status): Content {
+  return h(
+    'span',
+    { class: status, title: status },
+    h('span', { 'aria-hidden': 'true' }, MARKS[status]),
+    h('span', { class: 'unseen' }, status),
   )
 }
 

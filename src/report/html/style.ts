@@ -39,6 +39,7 @@ svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; 
 .ribbon { opacity: .45; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; }
 .legend svg { display: inline-block; width: .8rem; min-width: 0; height: .8rem; margin-right: .35rem; vertical-align: -.08rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 details > summary { cursor: pointer; color: var(--dim); }
 @media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } details > *:not(summary) { display: block; } }
 `

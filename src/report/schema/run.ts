@@ -3,63 +3,22 @@
  * reads a report lets keys be that it does not know. A test holds every report to it.
  */
 import { z } from 'zod'
-
-const count = z.int().min(0)
-const instant = z.number().min(0).meta({ description: 'Scenario milliseconds from the start of the run.' })
-const nano = z.int().meta({ description: 'Nano-dollars.' })
-const status = z.enum(['pass', 'fail', 'inconclusive'])
-const unit = z.enum(['ratio', 'ms', 'count', 'factor', 'nano_usd', 'per_second'])
-const selector = z
-  .object({
-    workflow: z.string().optional(),
-    window: z.string().optional(),
-    provider: z.string().optional(),
-    model: z.string().optional(),
-    phase: z.enum(['before', 'during', 'after']).optional(),
-    fallback: z.boolean().optional(),
-    rung: count.optional(),
-  })
-  .meta({ description: 'The part of the traffic that is looked at. Empty: all of it.' })
-
-const gate = z.object({
-  id: z.string(),
-  metric: z.string(),
-  stat: z.string(),
-  where: selector,
-  unit,
+import {
+  cost,
+  count,
+  gate,
+  instant,
+  nano,
+  policies,
+  selector,
+  sources,
+  squall,
   status,
-  observed: z.number().nullable().meta({ description: 'In the unit; null where there was nothing to measure.' }),
-  operator: z.enum(['<', '<=', '>', '>=', '==']),
-  bound: z.number(),
-  threshold: z.string().meta({ description: 'As the file writes it.', examples: ['>= 99.5%'] }),
-  n: count.meta({ description: 'Samples behind the value.' }),
-  cause: z.string().nullable().meta({ description: 'Why it failed or could not tell; null for a pass.' }),
-  level: z.enum(['block', 'warn', 'info']).optional().meta({ description: 'Absent: block.' }),
-  interval: z.object({ low: z.number(), high: z.number() }).optional(),
-})
+  unit,
+  verdict,
+} from './shared.ts'
 
-const parts = z
-  .object({
-    retriesAndHedges: nano,
-    modelSubstitution: nano,
-    tokenizer: nano,
-    cacheLoss: nano,
-    outputExpansion: nano,
-    offBook: nano,
-  })
-  .meta({ description: 'Nano-dollars by what they were spent on; their sum is what the run cost more than its twin.' })
-const pair = { requests: count, run: nano, twin: nano }
-const cost = z.object({
-  where: selector,
-  ...pair,
-  parts,
-  shapley: parts
-    .nullable()
-    .meta({ description: 'Averaged over all orders; null where no part is above a tenth of the twin.' }),
-  unserved: z.object(pair),
-  newlyServed: z.object(pair),
-  withoutPartner: count,
-})
+export const REPORT_VERSION = 1
 
 const level = z.object({ success: z.number(), amplification: z.number() })
 const recovery = z
@@ -102,12 +61,12 @@ const chronicle = z
 
 export const reportSchema = z
   .object({
-    squallReport: z.literal(1).meta({ description: 'Version of this shape.' }),
-    squall: z.string().meta({ description: 'Version of Squall.' }),
+    squallReport: z.literal(REPORT_VERSION).meta({ description: 'Version of this shape.' }),
+    squall,
     scenario: z.string(),
     summary: z.string(),
     file: z.string(),
-    policies: z.array(z.string()).optional().meta({ description: 'Played in place of those of the scenario.' }),
+    policies,
     seed: z.int().min(0),
     clock: z.enum(['virtual', 'live']),
     speed: z.number().positive(),
@@ -115,7 +74,7 @@ export const reportSchema = z
     endedAt: instant,
     partial: z.boolean().meta({ description: 'The run was stopped early.' }),
     fingerprint: z.string().nullable().meta({ description: 'SHA-256 over the ledger; null in live runs.' }),
-    verdict: z.object({ status, causes: z.array(z.string()) }),
+    verdict,
     expect: status,
     gates: z.array(gate),
     metrics: z.array(
@@ -165,13 +124,8 @@ export const reportSchema = z
       .meta({ description: 'What the policies provide for, and how often the run called upon it.' }),
     recovery: recovery.optional(),
     chronicle,
-    sources: z.array(z.object({ file: z.string(), text: z.string() })),
+    sources,
     reproduce: z.string(),
     notes: z.array(z.string()),
   })
   .meta({ title: 'Squall report', description: 'Everything that a run came to: report.json.' })
-
-/** The same as JSON Schema, draft 7. */
-export function reportJsonSchema(): object {
-  return z.toJSONSchema(reportSchema, { io: 'input', target: 'draft-07' })
-}

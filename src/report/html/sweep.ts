@@ -1,12 +1,13 @@
-/** sweep.html: a sweep on one page that needs nothing else, with a map of gates by seeds. */
+/** A sweep on one page, with a map of gates by seeds. */
 import { formatDuration } from '../../base/quantities.ts'
-import { formatBeside, type SweepResult } from '../../gates/index.ts'
-import { drawing, figure, short } from '../html/chart.ts'
-import { h, type Content } from '../html/markup.ts'
-import { list, page, section, sourceTexts, table } from '../html/page.ts'
-import { gateName, MARKS, metricName, whereOf } from '../_words.ts'
-import type { SweepFormat } from './format.ts'
-import { failingSeeds, heldOn, observedOverSeeds, seedsOf, sweepCommand, sweepHeadline } from './words.ts'
+import { countOf, formatBeside, STATUSES, type SweepResult } from '../../gates/index.ts'
+import type { Envelope } from '../_format.ts'
+import { MARKS } from '../_words.ts'
+import { failingTable, metricTable, sweepGateTable } from '../sweep/tables.ts'
+import { seedsOf, sweepCommand, sweepHeadline } from '../sweep/words.ts'
+import { drawing, figure, round, short } from './chart.ts'
+import { h, type Content } from './markup.ts'
+import { header, page, section, sourceTexts, table } from './page.ts'
 
 const NAMES = 190
 const WIDTH = 960
@@ -15,57 +16,31 @@ const ROW = 22
 const COLUMNS_MAX = 300
 const CELL_MAX = 28
 
-export const sweepHtml: SweepFormat = {
-  fileName: 'sweep.html',
-  render(result, { version }) {
-    const { verdict, scenario } = result
-    return page(`${MARKS[verdict.status]} ${scenario}`, [
-      header(result, version),
-      section('Gates', gates(result)),
-      section('Gates by seed', heatMap(result)),
-      section('Seeds that failed', seeds(result)),
-      section('What was played', sourceTexts(result.sources)),
-    ])
-  },
-}
-
-function header(result: SweepResult, version: string): Content {
+export function sweepPage(result: SweepResult, { version }: Envelope): string {
   const { verdict, scenario, summary, durationMs, runs } = result
   const requests = runs.reduce((sum, run) => sum + run.requests, 0)
-  const facts = [
-    `squall ${version}`,
-    seedsOf(result),
-    'virtual clock',
-    formatDuration(durationMs),
-    `${requests} requests`,
-  ]
-  return h(
-    'header',
-    {},
-    h('div', { class: `verdict ${verdict.status}`, role: 'status' }, `${MARKS[verdict.status]} ${verdict.status}`),
-    h('h1', {}, scenario),
-    h('p', {}, summary),
-    h('p', {}, h('strong', {}, sweepHeadline(result)), verdict.causes.length > 0 ? ':' : null),
-    list(verdict.causes),
-    h('p', { class: 'dim' }, facts.join(' · ')),
-    h('pre', {}, sweepCommand(result)),
-  )
-}
-
-function gates({ gates: judged }: SweepResult): Content {
-  if (judged.length === 0) return null
-  return table(
-    ['', 'gate', 'of', '>over seeds', '>asserted', '>holds on', 'why'],
-    judged.map((gate) => [
-      h('span', { class: gate.status, title: gate.status }, MARKS[gate.status]),
-      gateName(gate),
-      [metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', '),
-      observedOverSeeds(gate),
-      gate.threshold,
-      heldOn(gate),
-      gate.cause ?? '',
-    ]),
-  )
+  return page(`${MARKS[verdict.status]} ${scenario}`, [
+    header({
+      status: verdict.status,
+      title: scenario,
+      summary,
+      headline: sweepHeadline(result),
+      causes: verdict.causes,
+      facts: [
+        `squall ${version}`,
+        seedsOf(result),
+        'virtual clock',
+        `${formatDuration(durationMs)} each`,
+        `${requests} requests`,
+      ],
+      command: sweepCommand(result),
+    }),
+    section('Gates', table(sweepGateTable(result))),
+    section('Gates by seed', heatMap(result)),
+    section('Seeds that failed', table(failingTable(result))),
+    section('Metrics over seeds', table(metricTable(result))),
+    section('What was played', sourceTexts(result.sources)),
+  ])
 }
 
 /** One row per gate, one column per seed: what was seen there. Shapes differ, and not only colours. */
@@ -74,7 +49,9 @@ function heatMap({ gates: judged, runs }: SweepResult): Content {
   const shown = runs.slice(0, COLUMNS_MAX)
   const size = Math.min(CELL_MAX, (WIDTH - NAMES) / shown.length)
   const every = Math.ceil(48 / size)
-  const label = `${judged.length} gates on ${shown.length} seeds`
+  const cells = shown.flatMap(({ gates }) => gates)
+  const told = STATUSES.map((status) => `${cells.filter((cell) => cell.status === status).length} ${status}`)
+  const label = `${countOf(judged.length, 'gates')} on ${countOf(shown.length, 'seeds')}: ${told.join(', ')}.`
   const more = runs.length > shown.length ? ` The first ${shown.length} seeds are shown.` : ''
   return figure(
     `Whether each gate holds on each seed: full where it does, crossed where it fails, hollow where that cannot be told.${more}`,
@@ -112,16 +89,6 @@ function cross(
   { x, y, width, height }: { readonly x: number; readonly y: number; readonly width: number; readonly height: number },
 ): Content {
   if (status !== 'fail') return null
-  const round = (value: number): number => Math.round(value * 10) / 10
   const [left, right] = [round(x), round(x + width)]
   return h('path', { class: 'mark', d: `M${left},${y}L${right},${y + height}M${right},${y}L${left},${y + height}` })
-}
-
-function seeds(result: SweepResult): Content {
-  const failing = failingSeeds(result)
-  if (failing.length === 0) return null
-  return table(
-    ['>seed', 'gates', 'play it again'],
-    failing.map(({ seed, gates: ids, reproduce }) => [seed, ids.join(', '), h('code', {}, reproduce)]),
-  )
 }

@@ -1,0 +1,162 @@
+/**
+ * What was judged, as test cases: one for the verdict, which says what no single gate does, and one for everything that
+ * was asserted. They mirror the exit code: what failed is a failure, what could not be told is an error, what others will
+ * tell was left out, and what failed as the scenario expects is none of these.
+ */
+import { safeForTerminal } from '../base/safe-text.ts'
+import {
+  countOf,
+  type FaultRow,
+  type GateResult,
+  type RunResult,
+  type Status,
+  type SweepResult,
+  type Verdict,
+} from '../gates/index.ts'
+import { expectation, isDeciding, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
+import { heldOn, observedOverSeeds, sweepCommand } from './sweep/words.ts'
+
+type Fact = string | number | boolean | null
+
+/** The cases of one run, or of one sweep. */
+export interface Suite {
+  readonly scenario: string
+  readonly file: string
+  readonly verdict: Status
+  readonly expect: Status
+  /** Scenario time that was played, in ms; of several runs together. */
+  readonly playedMs: number
+  /** What was played, by name. */
+  readonly facts: Readonly<Record<string, Fact>>
+  readonly reproduce: string
+  readonly cases: readonly TestCase[]
+}
+
+export interface Outcome {
+  /** `skipped`: to be told by somebody who knows more. */
+  readonly kind: 'failure' | 'error' | 'skipped'
+  readonly message: string
+}
+
+export interface TestCase {
+  readonly type: 'verdict' | 'gate' | 'fault'
+  readonly name: string
+  /** How it came out in our own words. */
+  readonly status: string
+  readonly outcome: Outcome | null
+  /** What else there is to say. */
+  readonly told: string | null
+  /** The same in numbers. */
+  readonly facts: Readonly<Record<string, unknown>> | null
+}
+
+/** What decides how a case counts. */
+interface Judged {
+  readonly verdict: Verdict
+  readonly expect: Status
+  /** There is more of it elsewhere, and only all of it is judged. */
+  readonly isPart: boolean
+}
+
+export function suiteOfRun(result: RunResult): Suite {
+  const { scenario, file, verdict, expect, endedAt, seed, clock, fingerprint, partial, reproduce } = result
+  const judged = { verdict, expect, isPart: false }
+  return {
+    scenario,
+    file,
+    verdict: verdict.status,
+    expect,
+    playedMs: endedAt,
+    facts: { seed, clock, fingerprint, partial },
+    reproduce,
+    cases: [
+      verdictCase(judged),
+      ...result.gates.map((gate) =>
+        gateCase(gate, `observed ${observedOf(gate)}, n ${gate.n}`, judged, gateFacts(gate)),
+      ),
+      ...result.faults.map((fault) => faultCase(fault, judged)),
+    ],
+  }
+}
+
+export function suiteOfSweep(result: SweepResult): Suite {
+  const { scenario, file, verdict, expect, durationMs, planned, runs, shard } = result
+  const judged = { verdict, expect, isPart: shard !== undefined }
+  return {
+    scenario,
+    file,
+    verdict: verdict.status,
+    expect,
+    playedMs: runs.length * durationMs,
+    facts: {
+      seeds: `${planned.first}..${planned.first + planned.count - 1}`,
+      ...(shard && { shard: `${shard.index}/${shard.of}` }),
+      played: runs.length,
+      clock: 'virtual',
+    },
+    reproduce: sweepCommand(result),
+    cases: [
+      verdictCase(judged),
+      ...result.gates.map((gate) => {
+        const { rule, seeds, worstSeed, before } = gate
+        const told = `${observedOverSeeds(gate)}, ${rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)} seeds`
+        const facts = { ...gateFacts(gate), rule, seeds, worstSeed, ...(before !== undefined && { before }) }
+        return gateCase(gate, told, judged, facts)
+      }),
+    ],
+  }
+}
+
+function verdictCase({ verdict, expect, isPart }: Judged): TestCase {
+  const message = verdict.causes.map((cause) => safeForTerminal(cause)).join('\n')
+  const told = { type: 'verdict', name: `verdict is ${VERDICTS[expect]}`, status: verdict.status, facts: null } as const
+  if (verdict.status === expect) return { ...told, outcome: null, told: message === '' ? null : message }
+  const words = expectation({ verdict, expect }) ?? VERDICTS[verdict.status]
+  const kind = kindOf(verdict.status === 'inconclusive' ? 'inconclusive' : 'fail', { verdict, expect, isPart })
+  return { ...told, outcome: { kind, message: message === '' ? words : message }, told: null }
+}
+
+/** `seen`: what was observed, in words. */
+function gateCase(
+  gate: Pick<GateResult, 'id' | 'metric' | 'stat' | 'where' | 'threshold' | 'status' | 'cause' | 'level'>,
+  seen: string,
+  judged: Judged,
+  facts: Readonly<Record<string, unknown>>,
+): TestCase {
+  const where = whereOf(gate.where)
+  const asked = `${metricName(gate)} ${gate.threshold}`
+  const name = safeForTerminal(`gate ${gate.id}: ${asked}${where === '' ? '' : ` (${where})`}`)
+  const told = { type: 'gate', name, status: gate.status, facts } as const
+  if (gate.status === 'pass') return { ...told, outcome: null, told: seen }
+  const cause = safeForTerminal(gate.cause ?? seen)
+  const words = VERDICTS[gate.status]
+  if (!isDeciding(gate)) return { ...told, outcome: null, told: `${words}, and decides nothing: ${cause}` }
+  if (judged.verdict.status === judged.expect)
+    return { ...told, outcome: null, told: `${words}, as expected: ${cause}` }
+  return { ...told, outcome: { kind: kindOf(gate.status, judged), message: cause }, told: null }
+}
+
+function faultCase({ id, label, hits, minHits }: FaultRow, judged: Judged): TestCase {
+  const hasStruck = hits >= minHits
+  const told = `${safeForTerminal(label)}: ${countOf(hits, 'hits')}`
+  const one = {
+    type: 'fault',
+    name: safeForTerminal(`fault ${id} struck`),
+    status: hasStruck ? 'struck' : 'never struck',
+    facts: { hits, minHits },
+  } as const
+  if (hasStruck) return { ...one, outcome: null, told }
+  const message = `${told}, at least ${minHits} needed`
+  if (judged.verdict.status === judged.expect) return { ...one, outcome: null, told: message }
+  return { ...one, outcome: { kind: kindOf('inconclusive', judged), message }, told: null }
+}
+
+/** Of a part, only a failure counts: it is one of the whole. The rest is told by whoever puts the parts together. */
+function kindOf(status: 'fail' | 'inconclusive', { expect, isPart }: Judged): Outcome['kind'] {
+  if (isPart && (status !== 'fail' || expect !== 'pass')) return 'skipped'
+  return status === 'fail' ? 'failure' : 'error'
+}
+
+function gateFacts({ metric, stat, unit, observed, operator, bound, n, level = 'block', interval }: GateResult) {
+  return { metric, stat, unit, observed, operator, bound, n, level, ...(interval && { interval }) }
+}

@@ -1,0 +1,54 @@
+/** A run on one page of Markdown, in sections. Every table has a budget and says how many rows it left out, worst first. */
+import { formatDuration } from '../../base/quantities.ts'
+import type { RunResult } from '../../gates/index.ts'
+import { costTable } from '../_costs.ts'
+import type { Envelope } from '../_format.ts'
+import { cell, fenced, list, sectionsOf, table } from '../_markdown.ts'
+import { endpointTable, faultTable, gateTable, outcomesOf, recoveryTable, rungTable, windowTable } from '../_tables.ts'
+import { clockOf, coverageSentences, headline, markOf } from '../_words.ts'
+
+/** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
+const BUDGETS = {
+  causes: 8_000,
+  gates: 20_000,
+  windows: 6_000,
+  costs: 4_000,
+  faults: 8_000,
+  endpoints: 12_000,
+  rungs: 2_000,
+  recovery: 3_000,
+  coverage: 2_000,
+  notes: 2_000,
+} as const
+
+/** The sections of the page, each as text without a final line break; the first is the heading. */
+export function runSections(result: RunResult, { version }: Envelope): string[] {
+  const { verdict, summary, seed, endedAt, durationMs, partial, counts, fingerprint } = result
+  const length = partial ? `${formatDuration(endedAt)} of ${formatDuration(durationMs)}` : formatDuration(endedAt)
+  const facts = [`squall ${cell(version)}`, `seed ${seed}`, clockOf(result), length, `${counts.requests} requests`]
+  return sectionsOf([
+    [`## ${markOf(result)} ${cell(result.scenario)}: ${headline(result)}`],
+    [cell(summary)],
+    [facts.join(' · ')],
+    [outcomesOf(result)],
+    list('### Why', verdict.causes, BUDGETS.causes),
+    table('### Gates', gateTable(result), BUDGETS.gates),
+    table('### Recovery', recoveryTable(result), BUDGETS.recovery),
+    table('### Windows', windowTable(result), BUDGETS.windows),
+    costs(result),
+    table('### Faults', faultTable(result), BUDGETS.faults),
+    table('### Endpoints', endpointTable(result), BUDGETS.endpoints),
+    table('### Degraded', rungTable(result), BUDGETS.rungs),
+    list('### Not exercised', coverageSentences(result), BUDGETS.coverage),
+    list('### Notes', result.notes, BUDGETS.notes),
+    ['### Reproduce', '', ...fenced(result.reproduce)],
+    fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
+  ])
+}
+
+function costs(result: RunResult): string[] {
+  const told = costTable(result)
+  if (told.rows.length === 0) return []
+  const lines = table('### Cost against the same run without faults', told, BUDGETS.costs)
+  return [...lines, ...told.notes.flatMap((note) => ['', cell(note)])]
+}
