@@ -65,7 +65,8 @@ async function ofReplay(before: RunResult, scenario: CompiledScenario): Promise<
 }
 
 function proven(before: RunResult, result: RunResult): RunResult {
-  if (result.fingerprint === before.fingerprint) return result
+  if (result.fingerprint === before.fingerprint)
+    return { ...result, ...(before.aborted && { aborted: before.aborted }) }
   throw new Failure(
     EXIT.cannot,
     `${before.file} with seed ${before.seed} does not play the run of this report any more: the scenario, its fleet or policies, or Squall itself has changed. Run it again for a report to judge.`,
@@ -87,7 +88,7 @@ function withGates(
   const keys = typeof value === 'object' && value !== null ? Object.keys(value) : []
   if (keys.join() !== 'gates')
     throw new Failure(EXIT.usage, `${plain(gates)} must have \`gates:\` and nothing else, like those of a scenario`)
-  const rest = withoutKey(scenarioText, path, ['gates', 'expect'])
+  const rest = withoutKey(scenarioText, path, ['gates', 'expect', 'abort'])
   const offset = rest.split('\n').length
   const patched: Files = {
     ...files,

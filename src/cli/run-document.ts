@@ -2,7 +2,7 @@ import type { RunResult } from '../gates/index.ts'
 
 /** One run in the document of `--json`. In virtual time the same bytes every time, but for the name of the report. */
 export function runDocument(result: RunResult, report: string | null): object {
-  const { scenario, seed, clock, fingerprint, verdict, expect, partial, gates, metrics, recovery } = result
+  const { scenario, seed, clock, fingerprint, verdict, expect, partial, aborted, gates, metrics, recovery } = result
   const whole = metrics.filter(({ where }) => Object.keys(where).length === 0)
   return {
     scenario,
@@ -13,6 +13,7 @@ export function runDocument(result: RunResult, report: string | null): object {
     causes: verdict.causes,
     expect,
     partial,
+    ...(aborted && { aborted }),
     gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause, level, interval }) => {
       const told = { id, metric, stat, where, unit, status, observed, threshold, n, cause }
       return { ...told, ...(level && { level }), ...(interval && { interval }) }

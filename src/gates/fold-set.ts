@@ -13,25 +13,29 @@ import {
 } from '../ledger/index.ts'
 import type { Bounds } from './bounds.ts'
 import { MetricFold } from './metric-fold.ts'
-import type { Aftermath, Book, IsLegal } from './metric.ts'
+import type { Aftermath, Book, FoldContext, IsLegal } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
 import type { Selector } from './result.ts'
 import { Selection } from './selection.ts'
 import { Traces } from './traces.ts'
+import { WindowFold, type Windows } from './window-fold.ts'
+
+/** A metric over what is selected, or in the worst window of it. */
+export type AnyFold = MetricFold | WindowFold
 
 /** The metrics of one selection. */
 interface Group {
   readonly selects: Selection
-  readonly folds: MetricFold[]
+  readonly folds: AnyFold[]
 }
 
 /** Those of a group that listen to one kind of entry. */
 interface Section {
   readonly selects: Selection
   /** Told only what is selected. */
-  readonly traffic: readonly MetricFold[]
+  readonly traffic: readonly AnyFold[]
   /** Told everything. */
-  readonly others: readonly MetricFold[]
+  readonly others: readonly AnyFold[]
 }
 
 type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'> | EntryOf<'fleet.charged'>
@@ -42,6 +46,7 @@ export class FoldSet {
   readonly traces = new Traces()
   private readonly groups = new Map<string, Group>()
   private readonly folds = new Map<string, MetricFold>()
+  private readonly windowFolds = new Map<string, WindowFold>()
   private readonly directory: Directory
   private readonly isLegal: IsLegal
   private readonly aftermath: Aftermath
@@ -57,12 +62,35 @@ export class FoldSet {
     const key = keyOf(kind, where, book, bounds)
     const known = this.folds.get(key)
     if (known !== undefined) return known
-    const { directory, traces, isLegal, aftermath } = this
-    const { selects, folds } = this.groupOf(where)
-    const fold = new MetricFold(metricOf(kind), { directory, selects, traces, book, bounds, isLegal, aftermath })
-    folds.push(fold)
+    const fold = this.addPulse(kind, where, book, bounds)
     this.folds.set(key, fold)
     return fold
+  }
+
+  /** A fold that nobody shares, to be restarted by whoever asked for it. */
+  addPulse(kind: string, where: Selector, book: Book, bounds: Bounds = NO_BOUNDS): MetricFold {
+    const group = this.groupOf(where)
+    const fold = new MetricFold(metricOf(kind), this.contextOf(group, book, bounds))
+    group.folds.push(fold)
+    return fold
+  }
+
+  /** The metric in the worst of the windows. */
+  addWindows(kind: string, where: Selector, book: Book, bounds: Bounds, windows: Windows): WindowFold {
+    const { lengthMs, worse, samplesMin, stat } = windows
+    const key = JSON.stringify([keyOf(kind, where, book, bounds), lengthMs, worse, samplesMin, stat])
+    const known = this.windowFolds.get(key)
+    if (known !== undefined) return known
+    const group = this.groupOf(where)
+    const fold = new WindowFold(metricOf(kind), windows, this.contextOf(group, book, bounds))
+    group.folds.push(fold)
+    this.windowFolds.set(key, fold)
+    return fold
+  }
+
+  private contextOf({ selects }: Group, book: Book, bounds: Bounds): Omit<FoldContext, 'endedAt' | 'spanMs'> {
+    const { directory, traces, isLegal, aftermath } = this
+    return { directory, selects, traces, book, bounds, isLegal, aftermath }
   }
 
   get(kind: string, where: Selector, book: Book, bounds: Bounds = NO_BOUNDS): MetricFold | null {
@@ -138,8 +166,8 @@ function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry)
   }
 }
 
-function tell(folds: readonly MetricFold[], entry: Entry): void {
-  for (let index = 0; index < folds.length; index += 1) (folds[index] as MetricFold).step(entry)
+function tell(folds: readonly AnyFold[], entry: Entry): void {
+  for (let index = 0; index < folds.length; index += 1) (folds[index] as AnyFold).step(entry)
 }
 
 /** Money that comes when its request has closed. It nearly never does. */
@@ -148,7 +176,7 @@ function tellSettled(sections: readonly Section[], entry: MoneyEntry, traces: Tr
   const trace = traces.of(entry.request)
   if (!trace?.isClosed) return
   for (const { selects, traffic } of sections) {
-    if (selects.closed(trace)) for (const fold of traffic) fold.settle()
+    if (selects.closed(trace)) for (const fold of traffic) fold.settle(trace.arrivedAt)
   }
 }
 

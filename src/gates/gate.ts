@@ -8,21 +8,25 @@
  *   | a lower bound only (it never happened)    | fail where the lower bound breaks `<`, else inconclusive |
  *   | a latency, and a loop that lagged         | inconclusive                                            |
  *   | a value                                   | pass or fail                                            |
+ *   | a worst window, and others too thin to tell | fail where it breaks the gate, else inconclusive       |
+ *   | a value that holds, of a run cut short    | inconclusive                                            |
  *   | a value, and `evidence: { rule: bound }`  | pass where the worse end of its interval holds, fail     |
  *   |                                           | where the better end does not, otherwise inconclusive    |
  */
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
-import { assert, count, lowerCase, ratio, type Millis } from '../base/index.ts'
+import { assert, count, duration, lowerCase, ratio, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
-import { BOUNDS, boundsShape } from './bounds.ts'
+import { BOUNDS, boundsOf, boundsShape } from './bounds.ts'
 import { countOf, formatBeside } from './format.ts'
-import type { MetricFold } from './metric-fold.ts'
-import { BOOKS, STATS, type AnyMetric, type Stat } from './metric.ts'
+import type { AnyFold, FoldSet } from './fold-set.ts'
+import { MetricFold } from './metric-fold.ts'
+import { BOOKS, GATE_STATS, type AnyMetric, type Stat } from './metric.ts'
 import { METRIC_KINDS, metricOf } from './metrics/index.ts'
 import { GATE_LEVELS, type GateResult, type Observation, type Selector, type Status } from './result.ts'
 import { wilson, type Interval } from './statistics.ts'
+import { WINDOW_MS_MIN, windowsProblem, type Windows } from './window-fold.ts'
 
 /** Below these, a gate is inconclusive. A quantile needs five samples beyond it: 5 / (1 − q). */
 const MIN_SAMPLES: Readonly<Record<Stat, number>> = {
@@ -75,11 +79,19 @@ const shape = z.strictObject({
     .enum(METRIC_KINDS, { error: ({ input }) => unknownMetric(input) })
     .meta({ description: 'What is measured; `squall list metrics` explains each.', examples: ['success_rate'] }),
   stat: z
-    .enum(STATS)
+    .enum(GATE_STATS)
     .optional()
     .meta({
-      description: 'Which statistic of it. Default: p95 for times of requests, otherwise its value.',
+      description:
+        'Which statistic of it. Default: p95 for times of requests, otherwise its value. `worst_window`: the same in the worst stretch as long as `window`.',
       examples: ['p99'],
+    }),
+  window: duration({ min: WINDOW_MS_MIN })
+    .optional()
+    .meta({
+      description:
+        'How long a window of `stat: worst_window` is; a new one begins at every half of it. A window needs `min_samples`, too: where one in which requests arrived has fewer, what holds in the others is inconclusive.',
+      examples: ['30s'],
     }),
   where: selectorSchema.optional(),
   assert: z
@@ -165,6 +177,14 @@ type Misfit = { readonly path: readonly string[]; readonly message: (gate: Shape
 const MISFITS: readonly Misfit[] = [
   { path: ['stat'], message: ({ stat }, metric) => (stat === undefined ? null : statProblem(stat, metric)) },
   {
+    path: ['window'],
+    message({ stat, window }) {
+      if (stat !== undefined && !isStat(stat)) return null
+      if (stat === 'worst_window') return window === undefined ? 'say how long a window is; write one like "30s"' : null
+      return window === undefined ? null : '`window` is for stat: worst_window; remove it, or write that'
+    },
+  },
+  {
     path: ['assert'],
     message({ assert: text, compare }, metric) {
       if (text === undefined)
@@ -214,37 +234,60 @@ export const gateSchema = MISFITS.reduce<typeof shape>(
 
 export type GateSpec = z.infer<typeof shape>
 
+/** How a run stands when a gate is asked. */
+export interface Standing {
+  /** The 99th percentile of the loop's lag in scenario ms. Default 0, as in virtual time. */
+  readonly lagMs?: Millis
+  /** The run was not played to its end: what holds so far is no pass. Default false. */
+  readonly partial?: boolean
+}
+
 export class Gate {
   readonly spec: GateSpec
   readonly metric: AnyMetric
+  /** Of the metric; with `worst_window`, within a window. */
   readonly stat: Stat
   readonly assertion: Assertion
-  private readonly fold: MetricFold
+  /** As reports write it. */
+  private readonly statName: string
+  private readonly fold: AnyFold
   private readonly where: Selector
   private readonly samplesMin: number
 
-  constructor(spec: GateSpec, fold: MetricFold) {
+  constructor(spec: GateSpec, fold: AnyFold) {
     this.spec = spec
     this.fold = fold
     this.metric = metricOf(spec.metric)
-    this.stat = spec.stat ?? this.metric.stats[0]
+    this.stat = innerStatOf(spec, this.metric)
+    this.statName = spec.window === undefined ? this.stat : `worst_window(${formatDuration(spec.window)})`
     this.where = selectorOf(spec.where)
     this.samplesMin = spec.min_samples ?? minSamplesOf(this.metric, this.stat)
-    this.assertion =
-      spec.compare === undefined ? assertionOf(spec, this.metric) : comparisonOf(spec.compare, this.metric)
+    this.assertion = askedOf(spec, this.metric)
   }
 
-  /**
-   * What the gate says if the run ended at `endedAt`. `twin` is its fold over the run without faults; `lagMs` is the
-   * 99th percentile of the loop's lag in scenario ms, 0 in virtual time.
-   */
-  judge(endedAt: Millis, twin: MetricFold | null, lagMs: Millis = 0): GateResult {
+  /** The gate over the part of the traffic that it looks at, for a log that the folds will be attached to. */
+  static over(folds: FoldSet, spec: GateSpec): Gate {
+    const where = selectorOf(spec.where)
+    const book = spec.book ?? 'upstream'
+    const windows = windowsOf(spec)
+    const { metric } = spec
+    return new Gate(
+      spec,
+      windows === null
+        ? folds.add(metric, where, book, boundsOf(spec))
+        : folds.addWindows(metric, where, book, boundsOf(spec), windows),
+    )
+  }
+
+  /** What the gate says if the run ended at `endedAt`. `twin` is its fold over the run without faults. */
+  judge(endedAt: Millis, twin: MetricFold | null, { lagMs = 0, partial = false }: Standing = {}): GateResult {
     const observation = this.fold.observe(this.stat, endedAt, twin)
-    const { spec, metric, stat, where, assertion } = this
+    const { spec, metric, statName: stat, where, assertion } = this
     const { value, n } = observation
     const observed = value === null ? null : roundTo(value, metric.resolution)
     const interval = observed === null ? null : this.intervalOf(observation)
-    const [status, cause] = this.withOneSeed(...this.decide(observation, observed, interval, lagMs))
+    const decided = this.withOneSeed(...this.decide(observation, observed, interval, lagMs))
+    const [status, cause] = partial && decided[0] === 'pass' ? (['inconclusive', HELD_SO_FAR] as const) : decided
     const { operator, bound, threshold } = assertion
     const told = { id: spec.id, metric: metric.kind, stat, where, unit: metric.unit, status, observed }
     return {
@@ -260,14 +303,15 @@ export class Gate {
   }
 
   /** A share of so many has an interval by itself; null for anything else, and where nobody asks for it. */
-  private intervalOf({ value, n }: Observation): Interval | null {
+  private intervalOf({ value, n, windows = 1 }: Observation): Interval | null {
     const { spec, metric } = this
     if (spec.evidence?.rule !== 'bound' || value === null || n === 0 || !isShare(metric)) return null
-    return wilson(Math.round(value * n), n, spec.evidence.confidence)
+    // The worst of many looks bad by chance: each window is held to its part of the error (Bonferroni).
+    return wilson(Math.round(value * n), n, 1 - (1 - spec.evidence.confidence) / windows)
   }
 
   private decide(
-    { n, censored, note }: Observation,
+    { n, censored, note, unclear }: Observation,
     observed: number | null,
     interval: Interval | null,
     lagMs: Millis,
@@ -287,9 +331,10 @@ export class Gate {
       const lag = formatDuration(lagMs)
       return ['inconclusive', `${seen}, but the loop itself lagged by ${lag}, more than 5% of ${assertion.threshold}`]
     }
-    if (this.spec.evidence?.rule === 'bound')
-      return this.decideByBound(isHeld, interval, `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`)
-    return isHeld ? ['pass', null] : ['fail', `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`]
+    const sentence = `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`
+    if (isHeld && unclear !== undefined) return ['inconclusive', `${sentence}; ${unclear}`]
+    if (this.spec.evidence?.rule === 'bound') return this.decideByBound(isHeld, interval, sentence)
+    return isHeld ? ['pass', null] : ['fail', sentence]
   }
 
   /** By the interval around what was seen. Within one run only shares have one; a count is what it is. */
@@ -321,12 +366,38 @@ export class Gate {
   }
 
   private what(): string {
-    return this.stat === 'value' ? this.metric.kind : `${this.metric.kind} ${this.stat}`
+    return this.statName === 'value' ? this.metric.kind : `${this.metric.kind} ${this.statName}`
   }
 }
 
+/** What a gate says that holds, of a run that was not played to its end. */
+export const HELD_SO_FAR = 'it holds so far, and the run was not played to its end'
+
 /** What a gate that compares with a baseline says of one run that was measured well enough. */
 export const ASKS_BASELINE = 'it is compared with a baseline over several seeds: play --seeds 20'
+
+/** The statistic of its metric that a gate looks at: over everything, or within each window. */
+function innerStatOf({ stat }: GateSpec, metric: AnyMetric): Stat {
+  return stat === undefined || stat === 'worst_window' ? metric.stats[0] : stat
+}
+
+/** null: it looks at everything at once. */
+function windowsOf(spec: GateSpec): Windows | null {
+  if (spec.window === undefined) return null
+  const metric = metricOf(spec.metric)
+  const stat = innerStatOf(spec, metric)
+  const { operator } = askedOf(spec, metric)
+  return {
+    lengthMs: spec.window,
+    worse: operator.startsWith('>') ? 'lower' : 'higher',
+    samplesMin: spec.min_samples ?? minSamplesOf(metric, stat),
+    stat,
+  }
+}
+
+function askedOf(spec: GateSpec, metric: AnyMetric): Assertion {
+  return spec.compare === undefined ? assertionOf(spec, metric) : comparisonOf(spec.compare, metric)
+}
 
 function assertionOf({ id, assert: text = '' }: GateSpec, metric: AnyMetric): Assertion {
   const parsed = parseAssertion(text, metric)
@@ -377,9 +448,17 @@ function isReadable(value: unknown): boolean {
   return typeof metric === 'string' && METRIC_KINDS.includes(metric) && hasText && hasWhere
 }
 
-function statProblem(stat: string, { kind, stats }: AnyMetric): string | null {
+function statProblem(stat: string, metric: AnyMetric): string | null {
+  const { kind, stats } = metric
+  const problem = windowsProblem(metric)
+  if (!isStat(stat)) return null // It is told that nobody knows such a statistic.
+  if (stat === 'worst_window') return problem
   if ((stats as readonly string[]).includes(stat)) return null
-  return `${kind} has no ${stat}; allowed: ${stats.join(', ')}`
+  return `${kind} has no ${stat}; allowed: ${[...stats, ...(problem === null ? ['worst_window'] : [])].join(', ')}`
+}
+
+function isStat(stat: string): boolean {
+  return (GATE_STATS as readonly string[]).includes(stat)
 }
 
 function unknownMetric(input: unknown): string {

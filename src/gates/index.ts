@@ -6,6 +6,7 @@
  * It imports base and ledger (and the types of protocol). It never acts on a run: a run is the same with and without it.
  * To add a metric: a file in metrics/, and a line in metrics/index.ts.
  */
+export * from './abort.ts'
 export * from './assertion.ts'
 export * from './baseline.ts'
 export * from './bounds.ts'
@@ -26,3 +27,4 @@ export * from './selection.ts'
 export * from './statistics.ts'
 export * from './sweep.ts'
 export * from './traces.ts'
+export * from './window-fold.ts'

@@ -17,9 +17,9 @@
 import { assert, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { Directory, Log } from '../ledger/index.ts'
-import { boundsOf } from './bounds.ts'
+import { AbortWatch, type Aborted, type AbortRule } from './abort.ts'
 import { countOf } from './format.ts'
-import { Gate, selectorOf, type GateSpec } from './gate.ts'
+import { Gate, HELD_SO_FAR, selectorOf, type GateSpec } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
 import type { MetricFold } from './metric-fold.ts'
 import type { Aftermath, AnyMetric, IsLegal, Stat } from './metric.ts'
@@ -40,6 +40,8 @@ const EVERYWHERE: Selector = {}
 export interface JudgeOptions {
   readonly directory: Directory
   readonly gates: readonly GateSpec[]
+  /** Rules that end the run early, each on one of the gates. Absent: none. */
+  readonly abort?: readonly AbortRule[]
   readonly isLegal: IsLegal
   /** What the policies say that a run may call upon, and the policy of each workflow. Absent: nobody asks. */
   readonly provisions?: { readonly list: readonly Provision[]; readonly workflowPolicies: readonly number[] }
@@ -59,7 +61,7 @@ export interface FinishOptions {
 
 export type Judgement = Pick<
   RunResult,
-  'verdict' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'costs' | 'chronicle' | 'coverage'
+  'verdict' | 'aborted' | 'gates' | 'metrics' | 'faults' | 'providers' | 'counts' | 'costs' | 'chronicle' | 'coverage'
 >
 
 /** What a gate says so far. */
@@ -77,10 +79,12 @@ export class Judge {
   private costs: CostSplitFold | null = null
   private readonly coverage: CoverageFold | null
   private readonly aftermath: Aftermath = { recovery: null }
+  private readonly watch: AbortWatch | null
+  private aborted: Aborted | null = null
   private log: Log | null = null
   private hasTwin = false
 
-  constructor({ directory, gates, isLegal, prices, provisions }: JudgeOptions) {
+  constructor({ directory, gates, abort = [], isLegal, prices, provisions }: JudgeOptions) {
     this.coverage = provisions ? new CoverageFold(provisions.list, provisions.workflowPolicies) : null
     this.directory = directory
     this.prices = prices ?? null
@@ -90,11 +94,11 @@ export class Judge {
     this.chronicle = new ChronicleFold(directory, this.run.traces)
     this.twinChronicle = new ChronicleFold(directory, this.twin.traces)
     this.gates = gates.map((spec) => {
-      const where = selectorOf(spec.where)
-      const book = spec.book ?? 'upstream'
-      if (needsTwin(spec.metric)) this.twin.add(spec.metric, where, book)
-      return new Gate(spec, this.run.add(spec.metric, where, book, boundsOf(spec)))
+      if (needsTwin(spec.metric)) this.twin.add(spec.metric, selectorOf(spec.where), spec.book ?? 'upstream')
+      return Gate.over(this.run, spec)
     })
+    this.watch =
+      abort.length === 0 ? null : new AbortWatch(abort, gates, this.run, (spec) => this.twinOf(spec.metric, spec))
     this.twin.add('success_rate', EVERYWHERE, 'upstream')
     for (const { kind, where } of tableOf(directory)) {
       this.run.add(kind, where, 'upstream')
@@ -128,10 +132,21 @@ export class Judge {
     return this.gates.map((gate) => gate.judge(now, this.twinOf(gate.spec.metric, gate.spec)))
   }
 
+  /** Whether there are rules that may end the run early. */
+  get mayAbort(): boolean {
+    return this.watch !== null
+  }
+
+  /** Whether a rule ends the run now. To be asked at every whole second, until it does. */
+  aborts(now: Millis): boolean {
+    this.aborted ??= this.watch?.check(now) ?? null
+    return this.aborted !== null
+  }
+
   finish({ endedAt, partial, lag, recovery }: FinishOptions): Judgement {
     if (recovery) this.aftermath.recovery = recovery
-    const lagMs = lag === undefined ? 0 : lag.speed * lag.p99Ms
-    const gates = this.gates.map((gate) => gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), lagMs))
+    const standing = { lagMs: lag === undefined ? 0 : lag.speed * lag.p99Ms, partial }
+    const gates = this.gates.map((gate) => gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), standing))
     const doubts = [
       ...this.stoppedEarly(endedAt, partial),
       ...this.nothingToJudge(),
@@ -142,6 +157,7 @@ export class Judge {
     const coverage = this.coverage?.finish()
     return {
       verdict: verdictOf(gates, doubts),
+      ...(this.aborted && { aborted: this.aborted }),
       gates,
       metrics: this.table(endedAt),
       faults: this.tally.faultRows(endedAt),
@@ -155,6 +171,11 @@ export class Judge {
 
   private stoppedEarly(endedAt: Millis, partial: boolean): string[] {
     if (!partial) return []
+    const { aborted } = this
+    if (aborted !== null)
+      return [
+        `the run was aborted at ${formatDuration(aborted.at)} by rule ${aborted.rule}, on gate ${aborted.gate}: ${aborted.reason}`,
+      ]
     return [`the run was stopped at ${formatDuration(endedAt)} of ${formatDuration(this.directory.durationMs)}`]
   }
 
@@ -229,7 +250,8 @@ function verdictOf(gates: readonly GateResult[], doubts: readonly string[]): Ver
   const causesOf = (status: Status) =>
     deciding.filter((gate) => gate.status === status).map(({ id, cause }) => `gate ${id}: ${cause ?? status}`)
   const failed = causesOf('fail')
-  const unclear = causesOf('inconclusive')
+  // That the run was cut short is told once, and not of every gate.
+  const unclear = causesOf('inconclusive').filter((cause) => !cause.endsWith(HELD_SO_FAR))
   const causes = [...failed, ...doubts, ...unclear]
   return { status: failed.length > 0 ? 'fail' : causes.length > 0 ? 'inconclusive' : 'pass', causes }
 }

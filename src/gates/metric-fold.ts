@@ -6,12 +6,14 @@ import type { Observation } from './result.ts'
 
 export class MetricFold {
   readonly metric: AnyMetric
-  private readonly context: FoldContext & { endedAt: Millis }
-  private readonly state: unknown
+  private readonly context: FoldContext & { endedAt: Millis; spanMs: Millis }
+  private state: unknown
+  /** What it counts came after this. */
+  private begunAt: Millis = 0
 
-  constructor(metric: AnyMetric, context: Omit<FoldContext, 'endedAt'>) {
+  constructor(metric: AnyMetric, context: Omit<FoldContext, 'endedAt' | 'spanMs'>) {
     this.metric = metric
-    this.context = { ...context, endedAt: 0 }
+    this.context = { ...context, endedAt: 0, spanMs: 0 }
     this.state = metric.start(this.context)
   }
 
@@ -24,19 +26,31 @@ export class MetricFold {
     return this.metric.settle !== undefined
   }
 
-  settle(): void {
+  settle(_arrivedAt: Millis): void {
     this.metric.settle?.(this.state, this.context)
+  }
+
+  /** Forget everything: what is told from now on is of what happens after `now`. */
+  restart(now: Millis): void {
+    this.begunAt = now
+    this.state = this.metric.start(this.context)
   }
 
   /** The value so far, as if the run had ended at `endedAt`. `twin` is the same fold over the run without faults. */
   observe(stat: Stat, endedAt: Millis, twin: MetricFold | null): Observation {
-    this.context.endedAt = endedAt
-    if (twin !== null) twin.context.endedAt = endedAt
+    this.endAt(endedAt)
+    twin?.endAt(endedAt)
     const observation = this.metric.finish(this.state, stat, this.context, twin === null ? null : twin.state)
     const { value, n } = observation
     if ((value !== null && !Number.isFinite(value)) || !Number.isFinite(n)) {
       throw new InvariantError(`${this.metric.kind} (${stat}) came to ${value} over ${n} ${this.metric.samples}`)
     }
     return observation
+  }
+
+  private endAt(endedAt: Millis): void {
+    const { from, to } = this.context.selects.stretch(endedAt)
+    this.context.endedAt = endedAt
+    this.context.spanMs = Math.max(0, to - Math.max(from, this.begunAt))
   }
 }

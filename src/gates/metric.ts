@@ -15,6 +15,9 @@ import type { Traces } from './traces.ts'
 export const STATS = ['value', 'p50', 'p90', 'p95', 'p99', 'max', 'mean'] as const
 export type Stat = (typeof STATS)[number]
 
+/** What a gate may ask for: a statistic, or its metric in the worst of many windows. */
+export const GATE_STATS = [...STATS, 'worst_window'] as const
+
 /** Whose money: what the fleet charged for every attempt, or what the caller pays by the rules of the gateway. */
 export const BOOKS = ['upstream', 'billed'] as const
 export type Book = (typeof BOOKS)[number]
@@ -52,6 +55,8 @@ export interface FoldContext {
   readonly aftermath: Aftermath
   /** When the run ended, or for a reading during the run: now. Only `finish` may rely on it. */
   readonly endedAt: Millis
+  /** How much of the run is looked at, in ms. Only `finish` may rely on it. */
+  readonly spanMs: Millis
 }
 
 /** The kinds a metric listens to are part of its type, so that `step` needs no check for the others. */

@@ -2,6 +2,7 @@
  * What judging a run comes to: the shapes that reports, the screen and the command line share.
  */
 import type { Millis } from '../base/index.ts'
+import type { Aborted } from './abort.ts'
 import type { Chronicle } from './chronicle.ts'
 import type { Coverage } from './coverage.ts'
 import type { Recovery } from './recovery.ts'
@@ -35,6 +36,10 @@ export interface Observation {
   readonly censored?: boolean
   /** Why there is no value, or what a reader must know about it. */
   readonly note?: string
+  /** Of a value in the worst window: how many windows were looked at. */
+  readonly windows?: number
+  /** Why a value that holds is no pass all the same. */
+  readonly unclear?: string
 }
 
 /** Whether a gate decides the verdict, or is told only. */
@@ -170,6 +175,8 @@ export interface RunResult {
   readonly endedAt: Millis
   /** The run was stopped early; gates are judged on what there is, and the verdict is never a pass. */
   readonly partial: boolean
+  /** A rule of the scenario has ended it early. Absent: none did. */
+  readonly aborted?: Aborted
   /** Hexadecimal; null in live runs, whose numbers depend on the machine. */
   readonly fingerprint: string | null
   readonly verdict: Verdict

@@ -94,10 +94,10 @@ export class Selection {
     return this.endpoints === null || this.endpoints[endpoint] === 1
   }
 
-  /** How much of the run is selected, in ms. */
-  spanMs(endedAt: Millis): Millis {
+  /** The part of the run that is selected. Empty where it was not reached. */
+  stretch(endedAt: Millis): { readonly from: Millis; readonly to: Millis } {
     this.refresh()
-    return Math.max(0, Math.min(this.to, endedAt) - this.from)
+    return { from: this.from, to: Math.max(this.from, Math.min(this.to, endedAt)) }
   }
 
   private isServedSo(isFallback: boolean, rung: number): boolean {

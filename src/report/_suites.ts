@@ -3,6 +3,7 @@
  * was asserted. They mirror the exit code: what failed is a failure, what could not be told is an error, what others will
  * tell was left out, and what failed as the scenario expects is none of these.
  */
+import { formatDuration } from '../base/quantities.ts'
 import { safeForTerminal } from '../base/safe-text.ts'
 import {
   countOf,
@@ -59,7 +60,7 @@ interface Judged {
 }
 
 export function suiteOfRun(result: RunResult): Suite {
-  const { scenario, file, verdict, expect, endedAt, seed, clock, fingerprint, partial, reproduce } = result
+  const { scenario, file, verdict, expect, endedAt, seed, clock, fingerprint, partial, aborted, reproduce } = result
   const judged = { verdict, expect, isPart: false }
   return {
     scenario,
@@ -67,7 +68,13 @@ export function suiteOfRun(result: RunResult): Suite {
     verdict: verdict.status,
     expect,
     playedMs: endedAt,
-    facts: { seed, clock, fingerprint, partial },
+    facts: {
+      seed,
+      clock,
+      fingerprint,
+      partial,
+      ...(aborted && { aborted: `at ${formatDuration(aborted.at)} by gate ${aborted.gate}` }),
+    },
     reproduce,
     cases: [
       verdictCase(judged),

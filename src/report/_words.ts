@@ -53,7 +53,9 @@ export function whereOf(where: Selector): string {
 /** What a reader must know first: how it came out, against what was expected, and whether it was played to the end. */
 export function headline(result: RunResult): string {
   const told = expectation(result) ?? outcomeOf(result)
-  return result.partial ? `${told} (stopped at ${formatDuration(result.endedAt)})` : told
+  const { partial, aborted, endedAt } = result
+  if (aborted) return `${told} (aborted at ${formatDuration(aborted.at)} by gate ${aborted.gate})`
+  return partial ? `${told} (stopped at ${formatDuration(endedAt)})` : told
 }
 
 /** Fine or not: a canary that fails as it should is fine. */

@@ -23,7 +23,8 @@ export const json: ReportFormat = {
 }
 
 function runDocument(result: RunResult, { version }: Envelope): object {
-  const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint } = result
+  const { scenario, summary, file, policies, seed, clock, speed, durationMs, endedAt, partial, fingerprint, aborted } =
+    result
   const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, coverage, recovery, chronicle } =
     result
   const { sources, reproduce, notes } = result
@@ -40,6 +41,7 @@ function runDocument(result: RunResult, { version }: Envelope): object {
     durationMs,
     endedAt,
     partial,
+    ...(aborted && { aborted: { at: aborted.at, gate: aborted.gate, rule: aborted.rule, reason: aborted.reason } }),
     fingerprint,
     verdict: { status: verdict.status, causes: verdict.causes },
     expect,

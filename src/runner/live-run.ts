@@ -2,7 +2,7 @@
  * A run in real time. It plays by itself from `start` to `done`; the twin is stepped beside it in virtual time, so that
  * drift can be seen while the storm plays.
  */
-import type { Millis } from '../base/index.ts'
+import { SECOND, type Millis } from '../base/index.ts'
 import type { RunResult } from '../gates/index.ts'
 import { Engine, SPEED_MAX, type Surroundings } from '../live/index.ts'
 import type { CompiledScenario } from '../scenario/index.ts'
@@ -13,6 +13,8 @@ export { SPEED_MAX }
 
 /** Clients whose connections were closed are noticed within this, in wall ms. */
 const LEAVING_MS_MAX = 2_000
+/** How often it is looked whether another second has passed, in wall ms: at the highest speed, one in 50. */
+const LOOK_MS = 50
 
 export interface LiveOptions extends StageOptions {
   /** Scenario seconds per wall second, 0.1 to SPEED_MAX. */
@@ -31,6 +33,8 @@ export class LiveRun {
   private readonly engine: Engine
   private readonly scenario: CompiledScenario
   private hasBeenStopped = false
+  /** Whole seconds at which the rules that may end it early have looked. */
+  private lookedAt: Millis = 0
   private speed: number
 
   constructor(
@@ -62,7 +66,23 @@ export class LiveRun {
 
   /** Open the doors. Rejects with `code: 'EADDRINUSE'` when the gateway's port is taken. */
   async start(): Promise<{ gateway: string }> {
-    return { gateway: await this.engine.start() }
+    const gateway = await this.engine.start()
+    if (this.stage.mayAbort) {
+      const looking = setInterval(() => this.look(), LOOK_MS)
+      const over = (): void => clearInterval(looking)
+      this.done.then(over, over)
+    }
+    return { gateway }
+  }
+
+  /** At every second of the scenario that has passed. */
+  private look(): void {
+    const { now } = this.engine
+    const second = Math.floor(now / SECOND) * SECOND
+    if (second <= this.lookedAt || this.engine.isDone) return
+    this.lookedAt = second
+    this.stage.stepTwin(now)
+    if (this.stage.aborts(second)) this.stop()
   }
 
   pause(): void {

@@ -87,7 +87,8 @@ export class LoadRun {
     })
     // Without one of the two there is nothing to wait for. `finish` tells why.
     this.generator.done.catch(() => this.end())
-    this.live.done.catch(() => this.end())
+    const over = (): void => this.end()
+    this.live.done.then(over, over)
     return { gateway }
   }
 

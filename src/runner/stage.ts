@@ -60,9 +60,9 @@ export class Stage {
     const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
     this.directory = { ...directory, workflows, seed: scenario.seed }
     const prices = { books: scenario.endpoints.map(({ price }) => price), epoch: scenario.gateway.epoch }
-    const { gates, isLegal } = scenario
+    const { gates, abort, isLegal } = scenario
     const provisions = { list: scenario.provisions, workflowPolicies: scenario.workflowPolicies }
-    this.judge = new Judge({ directory: this.directory, gates, isLegal, prices, provisions })
+    this.judge = new Judge({ directory: this.directory, gates, abort, isLegal, prices, provisions })
     this.judge.attach(this.log)
     this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
     if (this.fingerprint) this.log.attach(this.fingerprint)
@@ -83,6 +83,16 @@ export class Stage {
   stepTwin(until: Millis): void {
     const { twin, scenario } = this
     if (twin !== null && !twin.isDone && twin.now < scenario.durationMs + scenario.drainMs) twin.step(until)
+  }
+
+  /** Whether rules of the scenario may end the run early. */
+  get mayAbort(): boolean {
+    return this.judge.mayAbort
+  }
+
+  /** Whether one of them ends it now. To be asked at every whole second, of a twin that is as far. */
+  aborts(now: Millis): boolean {
+    return this.judge.aborts(now)
   }
 
   progress(now: Millis, state: RunState, speed: number): Progress {

@@ -13,6 +13,7 @@ export class VirtualRun {
   readonly stage: Stage
   private readonly world: World
   private readonly endMs: Millis
+  private isAborted = false
 
   constructor(scenario: CompiledScenario, options: StageOptions, limits: WorldLimits = WORLD_LIMITS) {
     this.stage = new Stage(scenario, options)
@@ -31,7 +32,7 @@ export class VirtualRun {
 
   get isDone(): boolean {
     const { now, isDone, isSpent } = this.world
-    return isSpent || (now >= this.stage.scenario.durationMs && (isDone || now >= this.endMs))
+    return isSpent || this.isAborted || (now >= this.stage.scenario.durationMs && (isDone || now >= this.endMs))
   }
 
   /** Play on for `spanMs` of scenario time, a second at a time, until done. */
@@ -41,6 +42,8 @@ export class VirtualRun {
       const next = Math.min(until, this.world.now + SECOND)
       this.world.step(next)
       this.stage.stepTwin(next)
+      // Whole seconds only: a run that is watched looks in between, too, and must end at the same instant.
+      this.isAborted = next % SECOND === 0 && this.stage.aborts(next)
     }
   }
 
@@ -59,7 +62,7 @@ export class VirtualRun {
 
   finish(): RunResult {
     const { isSpent } = this.world
-    const partial = isSpent || !this.isDone
+    const partial = isSpent || this.isAborted || !this.isDone
     const notes = isSpent
       ? ['too much happens in this scenario to be played to its end: lower a rate, or shorten it']
       : []

@@ -4,7 +4,7 @@
  * Every mistake is found, each with its place.
  */
 import type { Millis, Rng } from '../base/index.ts'
-import type { GateSpec, IsLegal, Provision, SourceText, Status } from '../gates/index.ts'
+import type { AbortRule, GateSpec, IsLegal, Provision, SourceText, Status } from '../gates/index.ts'
 import type { Directory, WindowName } from '../ledger/index.ts'
 import {
   endpointId,
@@ -22,7 +22,7 @@ import { presetPolicy, type Policy } from '../router/index.ts'
 import type { Workflow } from '../workload/index.ts'
 import { emptiness } from './emptiness.ts'
 import { Foresight } from './foresight.ts'
-import { checkGates } from './gates.ts'
+import { checkAbort, checkGates } from './gates.ts'
 import { legality } from './legality.ts'
 import { marginsOf, type Margins } from './margins.ts'
 import type { Misfit } from './misfit.ts'
@@ -57,6 +57,7 @@ export interface CompiledScenario {
   readonly workflows: (rng: Rng) => readonly Workflow[]
   readonly timeline: readonly ScheduledFault[]
   readonly gates: readonly GateSpec[]
+  readonly abort: readonly AbortRule[]
   readonly recovery: RecoverySpec
   /** What its policies say that a run may or may not call upon. */
   readonly provisions: readonly Provision[]
@@ -111,6 +112,7 @@ export function compile(parts: Parts): Compiled {
   const drafts = workflowDrafts(scenario, policyNames, fleet, arrivalFiles, misfits)
   const timeline = timelineOf(scenario, endpoints, misfits)
   checkGates(scenario, endpoints, windows, timeline, misfits)
+  checkAbort(scenario, misfits)
   const workflows = (rng: Rng) => drafts.map((draft) => draft.begin(rng))
   const workflowPolicies = drafts.map(({ policy }) => policy)
 
@@ -140,6 +142,7 @@ export function compile(parts: Parts): Compiled {
     workflows,
     timeline,
     gates: scenario.gates,
+    abort: scenario.abort,
     recovery: scenario.recovery,
     provisions: provisionsOf(policies, policyNames, workflowPolicies),
     margins: () =>

@@ -21,7 +21,7 @@ export interface Draft {
 }
 
 /** Parts whose members stand alone: without the broken ones, the rest can still be checked against the whole. */
-const COLLECTIONS: ReadonlySet<PropertyKey> = new Set(['windows', 'policies', 'workload', 'timeline', 'gates'])
+const COLLECTIONS: ReadonlySet<PropertyKey> = new Set(['windows', 'policies', 'workload', 'timeline', 'gates', 'abort'])
 
 const ARRIVALS = { kind: 'constant', rate: '1/s' }
 const NO_POLICY = { name: 'draft', models: ['draft'] }
@@ -160,6 +160,10 @@ function mend(list: string, line: unknown, gaps: readonly Path[]): object | null
 
 /** Whether a name is in a part of the file, if only in a line that was left out as broken. */
 function isIn(part: unknown, name: string): boolean {
-  if (Array.isArray(part)) return part.some((line) => (line as { workflow?: unknown } | null)?.workflow === name)
+  if (Array.isArray(part))
+    return part.some((line) => {
+      const { workflow, id } = (line ?? {}) as { workflow?: unknown; id?: unknown }
+      return workflow === name || id === name
+    })
   return typeof part === 'object' && part !== null && Object.hasOwn(part, name)
 }

@@ -1,5 +1,14 @@
 /** The gates of a scenario against the rest of it: ids that are taken, selections of what is not there. */
-import { boundsOf, metricOf, parseAssertion, selectorOf, type Assertion, type GateSpec } from '../gates/index.ts'
+import { formatDuration, type Millis } from '../base/index.ts'
+import {
+  boundsOf,
+  metricOf,
+  parseAssertion,
+  selectorOf,
+  windowsProblem,
+  type Assertion,
+  type GateSpec,
+} from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
 import type { EndpointSpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
@@ -34,7 +43,7 @@ export function checkGates(
         misfits.push({ path: [...path, 'where', key], ...unknown(key, name, known[key], 'this scenario') })
       }
     }
-    misfits.push(...againstEarlier(scenario.gates, index))
+    misfits.push(...againstEarlier(scenario.gates, index), ...tooLong(gate, index, windows, scenario.duration))
     const { scope, isOfRun } = metricOf(gate.metric)
     const isTriggered = isOfRun && scenario.recovery.trigger !== undefined
     if (scope === 'faults' && timeline.length === 0 && !isTriggered) {
@@ -46,6 +55,63 @@ export function checkGates(
       })
     }
   })
+}
+
+/** A window that does not fit into what the gate looks at. */
+function tooLong({ window, where }: GateSpec, index: number, windows: readonly WindowName[], run: Millis): Misfit[] {
+  const part = windows.find(({ name }) => name === where?.window)
+  const [lengthMs, what] = part === undefined ? [run, 'the run'] : [part.to - part.from, `the window "${part.name}"`]
+  if (window === undefined || window <= lengthMs) return []
+  return [
+    {
+      path: ['gates', index, 'window'],
+      needs: part === undefined ? 'duration' : 'windows',
+      message: `${formatDuration(window)} is longer than ${what} (${formatDuration(lengthMs)})`,
+      fix: 'shorten it',
+    },
+  ]
+}
+
+/** The rules that end a run early, against the gates that they name. */
+export function checkAbort({ abort, gates, duration }: Scenario, misfits: Misfit[]): void {
+  abort.forEach((rule, index) => {
+    const path = ['abort', index]
+    const gate = gates.find(({ id }) => id === rule.gate)
+    if (gate === undefined) {
+      const ids = gates.map(({ id }) => id)
+      misfits.push({ path: [...path, 'gate'], ...unknown('gate', rule.gate, ids, 'this scenario') })
+      return
+    }
+    for (const [key, ms] of [
+      ['after', rule.after],
+      ['window', rule.window ?? 0],
+    ] as const) {
+      if (ms < duration || (key === 'window' && ms === duration)) continue
+      const message = `${formatDuration(ms)} is not within the run (${formatDuration(duration)}): the rule would never look`
+      misfits.push({ path: [...path, key], needs: 'duration', message, fix: 'shorten it' })
+    }
+    const problem = abortProblem(gate, rule.window !== undefined)
+    if (problem !== null) misfits.push({ path: [...path, 'gate'], needs: 'gates', name: gate.id, ...problem })
+  })
+}
+
+/** Why a run cannot be ended by a gate. */
+function abortProblem(
+  { id, metric, stat, compare }: GateSpec,
+  hasWindow: boolean,
+): Pick<Misfit, 'message' | 'fix'> | null {
+  const known = metricOf(metric)
+  if (compare !== undefined)
+    return { message: `gate "${id}" compares with a baseline, which no run alone can`, fix: 'name one with `assert`' }
+  if (known.isOfRun)
+    return { message: `gate "${id}" is on ${metric}, which is known only after the run`, fix: 'name another gate' }
+  if (stat === 'worst_window')
+    return {
+      message: `gate "${id}" looks at windows by arrival, which are told only when the run is over`,
+      fix: 'name a gate over the whole run, and give the rule a `window`',
+    }
+  const problem = hasWindow ? windowsProblem(known) : null
+  return problem === null ? null : { message: problem, fix: 'leave out `window`' }
 }
 
 /** Gates that ask the same of the same thing, or what cannot both hold. */
@@ -84,10 +150,10 @@ function assertionOf({ assert: text, metric }: GateSpec): Assertion | null {
 
 /** What a gate is about. */
 function subjectOf(gate: GateSpec): string {
-  const { metric, stat, where, book } = gate
+  const { metric, stat, where, book, window } = gate
   const known = metricOf(metric)
   const selected = Object.entries(selectorOf(where)).sort(([left], [right]) => (left < right ? -1 : 1))
-  return JSON.stringify([metric, stat ?? known.stats[0], book ?? 'upstream', selected, boundsOf(gate)])
+  return JSON.stringify([metric, stat ?? known.stats[0], book ?? 'upstream', selected, boundsOf(gate), window ?? null])
 }
 
 function canBothHold(one: Assertion, other: Assertion): boolean {

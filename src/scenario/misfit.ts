@@ -4,7 +4,7 @@ import type { WarningRule } from './diagnostics.ts'
 import { lookalikes, shortList } from './words.ts'
 
 /** The parts of a scenario that others name, or are measured by. */
-export type Named = 'duration' | 'fleet' | 'policies' | 'windows' | 'workload' | 'timeline'
+export type Named = 'duration' | 'fleet' | 'policies' | 'windows' | 'workload' | 'timeline' | 'gates'
 
 /**
  * A mistake that only the whole shows. Its path begins in the scenario and may lead on into the fleet or a policy,
@@ -34,6 +34,7 @@ const NEEDS: Readonly<Record<string, Named>> = {
   model: 'fleet',
   region: 'fleet',
   endpoint: 'fleet',
+  gate: 'gates',
 }
 
 export function unknown(what: string, name: string, known: readonly string[], where: string): Omit<Misfit, 'path'> {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { count, didYouMean, duration, lowerCase, ratio, schemaVersion, timeSpan } from '../base/index.ts'
-import { gateSchema, STATUSES } from '../gates/index.ts'
+import { abortRuleSchema, gateSchema, STATUSES } from '../gates/index.ts'
 import { fleetSchema } from '../protocol/index.ts'
 import {
   DRAW_PER,
@@ -304,6 +304,9 @@ export const scenarioSchema = z
       examples: [{ slo: '2s' }],
     }),
     gates: z.array(gateSchema).max(1_000).default([]),
+    abort: z.array(abortRuleSchema).max(100).default([]).meta({
+      description: 'Rules that end the run early, where the rest of it would tell nothing new.',
+    }),
     expect: z.enum(STATUSES).default('pass').meta({
       description:
         'The verdict this scenario should come to. A canary that must fail says `fail`, and its run then exits 0.',

@@ -32,6 +32,7 @@ export function loadFleet(file: string, files: Files): Loaded {
       windows: {},
       timeline: [],
       gates: [],
+      abort: [],
       recovery: {},
       expect: 'pass',
     },

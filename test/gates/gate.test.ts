@@ -143,7 +143,7 @@ describe('Gate', () => {
   /** A gate whose fold answers as it is told. */
   function judge(spec: Omit<GateSpec, 'id'>, observation: Observation, lagMs = 0) {
     const fold = { observe: () => observation } as unknown as MetricFold
-    return new Gate({ id: 'gate', ...spec }, fold).judge(60_000, null, lagMs)
+    return new Gate({ id: 'gate', ...spec }, fold).judge(60_000, null, { lagMs })
   }
   const success: Omit<GateSpec, 'id'> = { metric: 'success_rate', assert: '>= 99.5%' }
   const failover: Omit<GateSpec, 'id'> = { metric: 'time_to_failover', assert: '< 2s' }

@@ -80,12 +80,12 @@ export const errorBudgetBurn: Metric<State, 'request.closed'> = {
     bad[place] = (bad[place] as number) + 1
     state.broken += 1
   },
-  finish(state, _stat, { bounds, selects, endedAt }) {
+  finish(state, _stat, { bounds, spanMs }) {
     const { requests, broken } = state
     if (requests === 0) return { value: null, n: 0, note: NO_REQUESTS }
     const value = larger(state.worst, burnOf(state, bounds, 1))
     if (value === null) return { value, n: requests, note: `no stretch had ${REQUESTS_MIN} requests` }
-    const used = budgetUsed(broken / requests / allowedOf(bounds), selects.spanMs(endedAt))
+    const used = budgetUsed(broken / requests / allowedOf(bounds), spanMs)
     return { value, n: requests, note: `all of it used up ${formatRatio(used)} of a month’s error budget` }
   },
 }

@@ -73,6 +73,15 @@ export const reportSchema = z
     durationMs: instant,
     endedAt: instant,
     partial: z.boolean().meta({ description: 'The run was stopped early.' }),
+    aborted: z
+      .object({
+        at: instant,
+        gate: z.string(),
+        rule: z.int().min(1).meta({ description: 'Place of the rule in `abort` of the scenario, counted from 1.' }),
+        reason: z.string(),
+      })
+      .optional()
+      .meta({ description: 'A rule of the scenario ended the run early.' }),
     fingerprint: z.string().nullable().meta({ description: 'SHA-256 over the ledger; null in live runs.' }),
     verdict,
     expect: status,
