@@ -68,6 +68,20 @@ test('merge: shards of a sweep, are the sweep', async () => {
   ])
 })
 
+test('merge: gates with lengths of time and money in them, are read again', async () => {
+  const gates = `
+  - { id: worst, metric: success_rate, stat: worst_window, window: 5s, min_samples: 5, assert: ">= 1%" }
+  - { id: slo, metric: slo_attainment, slo: { latency: 30s }, assert: ">= 1%" }
+  - { id: burn, metric: error_budget_burn, over: [10s, 5s], assert: "<= 1000" }
+  - { id: spent, metric: budget_overrun, budget: $5, assert: "<= $1" }`
+  const folder = small({ gates })
+  for (const shard of ['1/2', '2/2']) await squall(folder, ['run', '--seeds', '2', '--shard', shard])
+  const { code, out, err } = await squall(folder, ['merge', ...reports(folder), '--json', '--no-report'])
+  expect(err).not.toContain('is not a sweep')
+  expect(JSON.parse(out)).toMatchObject({ sweeps: [{ verdict: 'pass' }] })
+  expect(code).toBe(0)
+})
+
 test('merge: no sweep, or one of another version, is refused in words', async () => {
   const folder = small()
   await squall(folder, ['run', '--seeds', '2'])

@@ -1,12 +1,21 @@
 /** The shape of sweep.json, as published by `squall schema sweep`, which is what `squall merge` reads again. */
 import { z } from 'zod'
 import { gateSchema } from '../../gates/index.ts'
-import { count, gate, instant, policies, selector, sources, squall, status, unit, verdict } from './shared.ts'
+import { count, gate, instant, nano, policies, selector, sources, squall, status, unit, verdict } from './shared.ts'
 
 export const SWEEP_VERSION = 1
 
 const observed = z.number().nullable()
 const range = z.object({ first: count, count })
+
+/** A gate as it was checked: lengths of time are in ms, money is in nano-dollars. */
+const asked = z.object({
+  ...gateSchema.shape,
+  window: instant.optional(),
+  slo: z.object({ ttft: instant.optional(), latency: instant.optional() }).optional(),
+  over: z.union([instant, z.array(instant)]).optional(),
+  budget: nano.optional(),
+})
 
 const sweepGate = gate.extend({
   rule: z.enum(['point', 'bound', 'share', 'baseline']).meta({
@@ -49,7 +58,9 @@ export const sweepSchema = z
     expect: status,
     gates: z.array(sweepGate),
     command: z.string().meta({ description: 'Plays the scenario; `--seed` or `--seeds` is added to it.' }),
-    asked: z.array(gateSchema).meta({ description: 'The gates as the scenario writes them.' }),
+    asked: z
+      .array(asked)
+      .meta({ description: 'The gates of the scenario, checked: times in ms, money in nano-dollars.' }),
     table: z.array(z.object({ metric: z.string(), stat: z.string(), unit, where: selector })),
     runs: z.array(seedRun).meta({ description: 'By seed.' }),
     sources,
