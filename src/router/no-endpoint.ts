@@ -210,5 +210,8 @@ function servers(intent: Intent, { offers }: Terms): string[] {
 function permittedBy(cause: Cause, { provider }: Intent, { restraints }: Terms): readonly string[] | null {
   if (cause === 'only') return provider.only ?? []
   if (cause !== 'allowed_providers') return null
-  return restraints.flatMap(({ allowed_providers: allowed = [] }) => allowed)
+  const lists = restraints.flatMap(({ allowed_providers: allowed }) => (allowed === undefined ? [] : [allowed]))
+  const named = [...new Set(lists.flat())]
+  const common = named.filter((slug) => lists.every((list) => list.includes(slug)))
+  return common.length > 0 ? common : named
 }

@@ -53,6 +53,14 @@ function checkFacts(endpoints: readonly EndpointSpec[], gateway: FleetSpec['gate
     misfits.push(...slips(gateway.account?.[list], [...path, 'account', list]))
   }
   const models = [...new Set(endpoints.map(({ model }) => model))]
+  gateway.keys?.forEach((key, index) => {
+    const place = [...path, 'keys', index]
+    misfits.push(...slips(key.allowed_providers, [...place, 'allowed_providers']))
+    key.allowed_models?.forEach((model, number) => {
+      if (models.includes(model) || !didYouMean(model, models)) return
+      misfits.push({ path: [...place, 'allowed_models', number], ...unknown('model', model, models, 'the fleet') })
+    })
+  })
   for (const model of Object.keys(gateway.models)) {
     if (models.includes(model) || !didYouMean(model, models)) continue
     misfits.push({ path: [...path, 'models', model], isKey: true, ...unknown('model', model, models, 'the fleet') })

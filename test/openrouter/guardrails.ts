@@ -108,6 +108,52 @@ describe('guardrails', () => {
     ])
   })
 
+  it('a key may say itself which models and providers may be asked with it, and is refused with the documented bodies', () => {
+    const account = { allowed_providers: ['a', 'b'] }
+    const keys = [
+      { name: 'models', allowed_models: ['m'] },
+      { name: 'providers', allowed_providers: ['b'] },
+      { name: 'both', allowed_models: ['n'], allowed_providers: ['a'] },
+      { name: 'free' },
+    ]
+    const endpoints = [
+      { provider: 'a' },
+      { provider: 'b', price: { input: 2, output: 2 } },
+      { provider: 'b', model: 'n', price: { input: 3, output: 3 } },
+      { provider: 'c' },
+    ]
+    const of = fleet(offers(...endpoints), { account, keys })
+    const lab = new Lab(of, policy({ models: ['n', 'm'], provider: { sort: 'price' } }), policy({ models: ['n'] }))
+    const order = (key: number, asked = 0): number[] | undefined => {
+      const call = lab.ask({ key, policy: asked })
+      const routed = lab.of('call.routed').find(({ request }) => request === call.request.id)
+      return routed?.order.map(({ endpoint }) => endpoint)
+    }
+    expect([0, 1, 2, 3].map((key) => order(key))).toEqual([[0, 1], [2, 1], [], [2, 0, 1]])
+    expect([0, 1, 2, 3].map((key) => order(key, 1))).toEqual([[], [2], [], [2]])
+    const told = lab.sent('client.fail').map(({ failure }) => failure)
+    expect(told.map(({ status, message }) => [status, message])).toEqual([
+      [
+        404,
+        "No allowed providers are available for the selected model. Providers serving m: a, b, c, but your account's allowed-providers setting permits only: a.",
+      ],
+      [
+        404,
+        '0 endpoints out of 1 requested are available matching your guardrail restrictions and data policy. Model blocked by guardrail (API key models): 1 endpoint excluded',
+      ],
+      [
+        404,
+        "No allowed providers are available for the selected model. Providers serving n: b, but your account's allowed-providers setting permits only: a.",
+      ],
+    ])
+    expect(told[1]?.detail).toMatchObject({ failedStep: 'Filter by Guardrails' })
+    expect(lab.of('call.routed').at(-2)?.funnel).toMatchObject([
+      { step: 'Initial Endpoints', left: 1 },
+      { step: 'Filter by Guardrails', left: 1 },
+      { step: 'Filter by Allowed Providers', left: 0, removed: [2] },
+    ])
+  })
+
   it('a budget is kept by key and by user; the call under way ends, the next one gets 403', () => {
     const keys = [
       { name: 'one', creator_user_id: 'ada' },

@@ -1,8 +1,13 @@
-/** `keys:` of the gateway: who may call it, and how much each may spend (openrouter.md §8.3, §8.4). */
+/**
+ * `keys:` of the gateway: who may call it, and how much each may spend (openrouter.md §8.3, §8.4). What a key may ask
+ * for is at OpenRouter a matter of guardrails that are assigned to it (§8.2); the two lists here are one such guardrail,
+ * in short.
+ */
 import { z } from 'zod'
 import { usd } from '../../base/quantities.ts'
 import { utcInstant } from './calendar.ts'
 import { DEFAULT_WORKSPACE } from './credits.ts'
+import { providers } from './restraint.ts'
 
 export const KEY_RESETS = ['daily', 'weekly', 'monthly'] as const
 
@@ -40,6 +45,16 @@ export const keySchema = z
     expires_at: utcInstant()
       .optional()
       .meta({ description: 'From then on it is refused.', examples: ['2026-01-02T00:00:00Z'] }),
+    allowed_models: z
+      .array(z.string().min(1).max(128))
+      .min(1, { error: 'an empty list says nothing; drop it, or name models' })
+      .max(1_000)
+      .optional()
+      .meta({ description: 'It may use no other models. Absent: all.', examples: [['openai/gpt-5-mini']] }),
+    allowed_providers: providers.meta({
+      description: 'It may use no other providers, within those that the account allows. Absent: all of those.',
+      examples: [['openai', 'azure']],
+    }),
     disabled: z.boolean().default(false).meta({ description: 'It is refused.' }),
     management: z
       .boolean()

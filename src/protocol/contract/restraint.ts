@@ -12,7 +12,8 @@ export type ZdrGroup = (typeof ZDR_GROUPS)[number]
 export const DATA_REGIONS = ['global', 'europe', 'us'] as const
 export type DataRegion = (typeof DATA_REGIONS)[number]
 
-const providers = z
+/** Providers by slug: a list of who is meant, or none. */
+export const providers = z
   .array(z.string().min(1).max(64))
   .min(1, { error: 'an empty list says nothing; drop it, or name providers' })
   .max(1_000)
@@ -64,6 +65,9 @@ export const restraintFields = {
 const restraintSchema = z.object(restraintFields)
 
 export type Restraint = z.infer<typeof restraintSchema>
+
+/** Nothing is restrained. */
+export const NO_RESTRAINT: Restraint = restraintSchema.parse({})
 
 /** Whether a region is one of those that a restraint allows. */
 export function isRegionAllowed(region: string, { allowed_data_regions: allowed }: Restraint): boolean {
