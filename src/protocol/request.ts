@@ -101,8 +101,8 @@ export interface ChatRequest {
   readonly traits: RequestTraits
   /** null: a question of its own. */
   readonly session: SessionTurn | null
-  /** How a caller names the conversation. Absent: not at all. */
-  readonly conversation?: Conversation
+  /** How a caller names the conversation, or the gateway in his place. Absent: not at all. */
+  conversation?: Conversation
   /** Number of the question, where the same is asked again and again. Absent: it is asked once. */
   readonly question?: number
   /** What was cut out of its middle, for an endpoint that it is too long for. Absent: nothing. */

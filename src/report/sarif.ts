@@ -32,6 +32,7 @@ const RULES: Readonly<Record<Rule, readonly [title: string, help: string]>> = {
   ],
   'idle-fault': ['A fault that strikes nobody', 'Nothing it could strike is used while it is at work.'],
   'idle-gate': ['A gate with nothing to measure', 'It will be inconclusive, which is never a pass.'],
+  'idle-conversation': ['A conversation that stays with nobody', 'Naming it does nothing: see what stands in the way.'],
   'repeated-gate': ['A gate that says nothing of its own', 'Another gate asks the same of the same traffic.'],
   'too-much': ['A scenario that takes very long to play', 'So many requests take minutes or hours.'],
   'thin-margin': [

@@ -147,11 +147,19 @@ export const wishFields = {
     .string()
     .max(SESSION_ID_MAX)
     .nullish()
-    .meta({ description: 'The conversation that requests belong to.', examples: ['ticket-4711'] }),
+    .meta({
+      description:
+        'The conversation that all its requests are turns of: it stays with its endpoint from the first answer on. Requests that name one themselves keep it.',
+      examples: ['ticket-4711'],
+    }),
   prompt_cache_key: z
     .string()
     .nullish()
-    .meta({ description: 'Names the conversation where `session_id` does not.', examples: ['ticket-4711'] }),
+    .meta({
+      description:
+        'Names the conversation where `session_id` does not: it stays once an answer has told of a prompt cache.',
+      examples: ['ticket-4711'],
+    }),
   cache_enabled: z
     .boolean()
     .nullish()

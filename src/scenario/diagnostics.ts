@@ -19,6 +19,7 @@ export const WARNING_RULES = [
   'unused-workflow', //   nobody comes, or nobody may be asked
   'idle-fault', //        it can strike nobody
   'idle-gate', //         there is nothing for it to measure
+  'idle-conversation', // it cannot stay with anybody
   'repeated-gate', //     it says nothing beside another one
   'too-much', //          it takes very long to play
   'no-gates', //          nothing is judged

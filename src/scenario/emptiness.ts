@@ -41,6 +41,7 @@ export function emptiness(whole: Whole): Misfit[] {
       'unused-workflow',
       whole.scenario.workload.flatMap((_, index) => idleWorkflow(whole, index, at(reach, index))),
     ),
+    ...ruled('idle-conversation', idleConversations(whole)),
     ...ruled(
       'idle-fault',
       whole.timeline.flatMap((_, index) => idleFault(whole, index, reach)),
@@ -95,6 +96,31 @@ function idlePolicies({ policyNames, workflowPolicies }: Whole): Misfit[] {
       ? []
       : [{ path: ['policies', name], isKey: true, message: 'no workflow has this policy', fix: 'remove it' }],
   )
+}
+
+/** A policy that names the conversation of its requests, where no conversation can stay with an endpoint. */
+function idleConversations({ policies, policyNames, endpoints, gateway }: Whole): Misfit[] {
+  return policies.flatMap((policy, index) => {
+    const field = (['session_id', 'prompt_cache_key'] as const).find((name) => policy[name])
+    if (field === undefined) return []
+    const obstacle = obstacleOf(policy, endpoints, gateway)
+    if (obstacle === null) return []
+    return [
+      { path: ['policies', at(policyNames, index), field], message: `it holds nothing: ${obstacle}`, fix: 'drop it' },
+    ]
+  })
+}
+
+/** Why no conversation stays where it was (openrouter.md §6.2); null: it may. */
+function obstacleOf(policy: Policy, endpoints: readonly EndpointSpec[], gateway: GatewaySpec): string | null {
+  const { provider, resilience } = policy
+  if (provider.order?.length) return '`provider.order` says who comes first'
+  if (resilience.stickiness) return 'the `stickiness` of the policy takes its place, and goes by sessions and tenants'
+  if (resilience.balance) return 'the `balance` of the policy spreads every request anew'
+  const allowed = reachable(policy, endpoints, gateway)
+  const isCheaper = ({ price }: EndpointSpec): boolean => (price.cache_read ?? price.input) < price.input
+  if (endpoints.some((spec, place) => at(allowed, place) && isCheaper(spec))) return null
+  return 'no endpoint that the policy allows has a `cache_read` price below its `input`'
 }
 
 function idleWorkflow(whole: Whole, index: number, reach: readonly boolean[]): Misfit[] {

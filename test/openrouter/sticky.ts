@@ -134,6 +134,35 @@ describe('stickiness', () => {
     },
   )
 
+  test('a policy may name the conversation of all its requests; one that names its own keeps it', async () => {
+    const it = new Talks({ session_id: 'ticket', prompt_cache_key: 'beside' })
+    expect(it.firsts({})).toBe('abcd')
+    // Answered there as a turn of the same conversation, told of by the request itself.
+    it.answeredBy('c', { conversation: { id: 'ticket', by: 'session_id' } }, 0)
+    expect(it.firsts({})).toBe('c')
+    expect(it.firsts({ session: SESSION })).toBe('c')
+    expect(it.firsts({ conversation: { id: 'other', by: 'session_id' } })).toBe('abcd')
+    const keyed = new Talks({ prompt_cache_key: 'ticket' })
+    keyed.answeredBy('c', { conversation: { id: 'ticket', by: 'prompt_cache_key' } }, 0)
+    expect(keyed.firsts({})).toBe('abcd')
+    keyed.answeredBy('c', { conversation: { id: 'ticket', by: 'prompt_cache_key' } })
+    expect(keyed.firsts({})).toBe('c')
+
+    const endpoints = PROVIDERS.map((provider) => ({ provider, price: CACHED }))
+    await onWire({ endpoints, policy: { provider: {}, session_id: 'ticket' } }, async (wire) => {
+      const served = async (body: Fields): Promise<number> => {
+        const before = wire.of('attempt.started').length
+        for (let n = 0; n < 20; n += 1) {
+          await wire.chat({ messages: [{ role: 'user', content: `Who is number ${before + n}?` }], ...body })
+        }
+        const went = wire.of('attempt.started').slice(before)
+        return new Set(went.map(({ endpoint }) => endpoint)).size
+      }
+      expect(await served({})).toBe(1)
+      expect(await served({ provider: {} })).toBeGreaterThan(1)
+    })
+  })
+
   behaviour(114, 'not where reading the cache is no cheaper, not with `order`, not after 10 idle minutes', () => {
     const dear = new Talks({}, { price: { input: 1, output: 1 } })
     dear.answeredBy('c', { session: SESSION })

@@ -1,6 +1,6 @@
 /** Sessions and agents in a whole world: what their caches cost, who pays, and that it is all the same twice. */
 import { describe, expect, test } from 'vitest'
-import { requestId } from '../../src/protocol/index.ts'
+import { ordinalOf, requestId } from '../../src/protocol/index.ts'
 import { endpoint, fault, play, policyOf, type WorldInput } from './lab.ts'
 
 const PRICE = { input: 3, output: 15, cache_read: 0.3, cache_write: 3.75 }
@@ -85,6 +85,36 @@ describe('prompt caches in a world', () => {
   test('without sessions, a cache is never asked', () => {
     const ledger = play({ ...sessions, workflows: [{ mix: 'long-context' }] })
     expect(ledger.of('fleet.charged').every((entry) => !('cachedInputTokens' in entry))).toBe(true)
+  })
+})
+
+describe('conversations with a name', () => {
+  /** Six turns each, whose prompts are too short for a cache. */
+  const started = (named: boolean, policy: Readonly<Record<string, unknown>> = {}) => {
+    const session = { turns: 6, think: '10s', growth: 1, session_id: named }
+    const talk = { name: 'talk', arrivals: { kind: 'poisson', rate: '1/s' }, mix: 'short-chat', session }
+    return play({ ...sessions, policies: [policyOf(policy)], workflows: [talk] }).of('attempt.started')
+  }
+  /** To how many endpoints each of them went. */
+  const visited = (named: boolean): number[] => {
+    const byTalk = Map.groupBy(started(named), ({ request }) => Math.floor(ordinalOf(request) / 6))
+    return [...byTalk.values()].map((turns) => new Set(turns.map(({ endpoint: where }) => where)).size)
+  }
+
+  test('traffic that names its sessions keeps each where its first answer was; without a name, nothing does', () => {
+    const named = visited(true)
+    expect(named.length).toBeGreaterThan(200)
+    expect(new Set(named)).toEqual(new Set([1]))
+    expect(visited(false).filter((endpoints) => endpoints > 1).length).toBeGreaterThan(named.length / 2)
+  })
+
+  test('a `session_id` of the policy makes one conversation of those that have no name', () => {
+    const last = (named: boolean): number => {
+      const attempts = started(named, { session_id: 'ticket' }).slice(-500)
+      return new Set(attempts.map(({ endpoint: where }) => where)).size
+    }
+    expect(last(false)).toBe(1)
+    expect(last(true)).toBe(2)
   })
 })
 

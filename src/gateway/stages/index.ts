@@ -1,6 +1,7 @@
 /** All stages, in the order in which a call passes them on its way in. One line each. */
 import type { StageMaker } from '../stage.ts'
 import { account } from './account.ts'
+import { conversations } from './conversations.ts'
 import { guardrails } from './guardrails.ts'
 import { keys } from './keys.ts'
 import { responseCache } from './response-cache.ts'
@@ -10,6 +11,7 @@ import { webSearch } from './web-search.ts'
 
 export const STAGES: readonly StageMaker[] = [
   keys,
+  conversations,
   guardrails,
   responseCache,
   account,
