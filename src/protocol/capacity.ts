@@ -32,9 +32,14 @@ export const capacity = z
       description:
         '`fifo`: one request a slot, first come, first served. `shared`: everybody is let in (up to slots and queue) and shares the slots, as in a batch.',
     }),
-    abandoned: z.enum(['drop', 'finish']).default('drop').meta({
-      description: 'What becomes of a request whose caller has left: dropped, or worked on to its end all the same.',
-    }),
+    abandoned: z
+      .enum(['drop', 'finish'])
+      .optional()
+      .meta({
+        description:
+          'What becomes of a request whose caller has left: dropped, or worked on to its end all the same. Default: what OpenRouter publishes of the provider (Bedrock, Google, Groq, Mistral and some others finish); dropped, where it says nothing.',
+        examples: ['finish'],
+      }),
   })
   .refine((value) => value.discipline === 'fifo' || (value.slots !== undefined && value.service !== 'llm'), {
     path: ['discipline'],

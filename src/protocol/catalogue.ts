@@ -8,7 +8,7 @@ import { count, duration, ratio } from '../base/quantities.ts'
 import { schemaVersion } from '../base/schema-version.ts'
 import { capacity, limits } from './capacity.ts'
 import type { ByokCopy } from './contract/byok.ts'
-import { gatewaySchema, MODALITIES, type Modality } from './contract/index.ts'
+import { gatewaySchema, MODALITIES, WHEN_LEFT, WHEN_LEFT_ELSEWHERE, type Modality } from './contract/index.ts'
 import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
 import { slug } from './slug.ts'
@@ -405,6 +405,11 @@ export function tagOf({ provider, tag, tier }: Pick<EndpointSpec, 'provider' | '
 
 type EndpointNames = Pick<EndpointSpec, 'provider' | 'tag' | 'tier' | 'model' | 'byok'>
 
+/** Whether an endpoint stops, and charges for no more than it has said, when its caller leaves. */
+export function stopsWhenLeft({ provider, capacity: { abandoned } }: EndpointSpec): boolean {
+  return (abandoned ?? WHEN_LEFT.get(provider) ?? WHEN_LEFT_ELSEWHERE) === 'drop'
+}
+
 /** The key of an endpoint's random streams: declared, or its tag and model. */
 export function streamOf(spec: EndpointSpec): string {
   return spec.stream ?? `${tagOf(spec)}:${spec.model}`
@@ -446,7 +451,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     quantization: spec.quantization,
     tier: spec.tier,
     benchmarks: spec.benchmarks,
-    stopsWhenLeft: spec.capacity.abandoned === 'drop',
+    stopsWhenLeft: stopsWhenLeft(spec),
     inputTokenizer: spec.input_tokenizer,
     key: spec.key,
     byok: spec.byok ?? null,

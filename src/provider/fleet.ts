@@ -17,6 +17,7 @@ import {
   EPOCH_MS,
   CUT_RESET,
   qualityFor,
+  stopsWhenLeft,
   streamOf,
   tokensSent,
   USUAL_PROMPT_CACHE,
@@ -204,7 +205,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   /** Whether an endpoint does not mind that the caller of a job has left. */
   private worksOn(job: Job): boolean {
     const { endpoint, state } = job
-    if (endpoint.spec.capacity.abandoned === 'drop') return false
+    if (stopsWhenLeft(endpoint.spec)) return false
     if (state === 'waiting') return endpoint.waiting.has(job)
     return job.whole !== null || job.next < job.cues.length // What is silent for ever has no end to work towards.
   }

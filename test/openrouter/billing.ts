@@ -173,6 +173,7 @@ describe('bills', () => {
     for (const [offer, stream] of [
       ['a', false],
       [stubborn, true],
+      ['groq', true],
     ] as const) {
       const it = new Lab(fleet(offers(offer), CREDITS), policy())
       const call = it.ask({ stream, maxTokens: 50 })
@@ -188,6 +189,13 @@ describe('bills', () => {
       expect(it.sent('client.write')).toHaveLength(written)
       expect(it.sent('client.end')).toHaveLength(0)
       expect(it.router.inFlight).toBe(0)
+    }
+    for (const offer of ['a', 'openai', { provider: 'groq', capacity: { abandoned: 'drop' } }]) {
+      const it = new Lab(fleet(offers(offer), CREDITS), policy())
+      const call = it.ask({ maxTokens: 50 })
+      it.hear(call, ...OPEN, tokens(7)).cancel(call)
+      expect(it.end(call)).toMatchObject({ outcome: 'cancelled', billed: 107_000 })
+      expect(it.sent('attempt.cancel')).toHaveLength(1)
     }
     // One that fails after that is free, and nobody else is asked.
     const it = new Lab(fleet(offers(stubborn, 'b'), CREDITS), policy({ provider: { order: ['a', 'b'] } }))

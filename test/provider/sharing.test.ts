@@ -78,7 +78,20 @@ describe('an endpoint that works for callers who have left', () => {
     },
   )
 
-  test('abandoned: drop, the default, its slot is free at once', () => {
+  test.each([
+    ['openai', {}, 150],
+    ['groq', {}, 200],
+    ['google-vertex', {}, 200],
+    ['groq', { abandoned: 'drop' }, 150],
+    ['openai', { abandoned: 'finish' }, 200],
+  ] as const)('abandoned: %s, %j, the next in line is answered after %i ms', (provider, more, answeredAt) => {
+    const it = new FleetLab([endpoint(provider, { capacity: { ...capacity, ...more } })])
+    const [left, stayed] = [it.send(0, asked()), it.send(0, asked())]
+    it.at(50).cancel(left).at(1_000)
+    expect(it.said(stayed).at(-1)).toMatchObject({ at: answeredAt })
+  })
+
+  test('abandoned: drop, the default of a provider that nothing is published of, its slot is free at once', () => {
     const it = new FleetLab([endpoint('a', { capacity })])
     const [left, stayed] = [it.send(0, asked()), it.send(0, asked())]
     it.at(50).cancel(left).at(1_000)
