@@ -1,6 +1,7 @@
 /**
  * A log-linear histogram (the idea of HdrHistogram): values in a power of two share 512 equal buckets, so a quantile
- * is off by at most 0.1 %. Bounded memory whatever the run length, exact counts, and two histograms merge by adding.
+ * is off by at most 0.1 %, and below 32 by at most 1/32. Bounded memory whatever the run length, exact counts, and two
+ * histograms merge by adding.
  */
 
 const SUB_BITS = 9

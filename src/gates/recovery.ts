@@ -22,7 +22,7 @@
 import { Histogram, SECOND, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { AttemptStarted, RequestArrived, RequestClosed, SortedFold, Steps } from '../ledger/index.ts'
-import { slopeInterval, wilson, type Interval } from './statistics.ts'
+import { slopeInterval } from './statistics.ts'
 
 export const RECOVERY_VERDICTS = ['RECOVERED', 'SLOW_RECOVERY', 'METASTABLE', 'OVERLOADED', 'INCONCLUSIVE'] as const
 export type RecoveryVerdict = (typeof RECOVERY_VERDICTS)[number]
@@ -328,30 +328,4 @@ export function sustainingGain(
     return list
   })
   return slopeInterval(points)
-}
-
-// ── over several seeds ──────────────────────────────────────────────────────────────────────────────────────────────
-
-export interface MetastableShare {
-  /** Runs that could be judged, and those of them that stayed down with nothing wrong any more. */
-  readonly runs: number
-  readonly metastable: number
-  readonly inconclusive: number
-  /** null: no run could be judged. */
-  readonly share: number | null
-  readonly interval: Interval | null
-}
-
-/** P(metastable), from the verdicts of one scenario over seeds. Runs that say nothing are counted apart. */
-export function metastableShare(verdicts: readonly RecoveryVerdict[], confidence = 0.95): MetastableShare {
-  const judged = verdicts.filter((verdict) => verdict !== 'INCONCLUSIVE')
-  const metastable = judged.filter((verdict) => verdict === 'METASTABLE').length
-  const runs = judged.length
-  return {
-    runs,
-    metastable,
-    inconclusive: verdicts.length - runs,
-    share: runs === 0 ? null : metastable / runs,
-    interval: runs === 0 ? null : wilson(metastable, runs, confidence),
-  }
 }

@@ -33,11 +33,11 @@ export const capacity = z
         '`fifo`: one request a slot, first come, first served. `shared`: everybody is let in (up to slots and queue) and shares the slots, as in a batch.',
     }),
     abandoned: z
-      .enum(['drop', 'finish'])
+      .enum(['drop', 'drop_waiting', 'finish'])
       .optional()
       .meta({
         description:
-          'What becomes of a request whose caller has left: dropped, or worked on to its end all the same. Default: what OpenRouter publishes of the provider (Bedrock, Google, Groq, Mistral and some others finish); dropped, where it says nothing.',
+          'What becomes of a request whose caller has left. `drop`: dropped at once. `drop_waiting`: dropped while it waits, and worked on to its end once it is in service. `finish`: worked on all the same. Default: what OpenRouter publishes of the provider (Bedrock, Google, Groq, Mistral and some others finish); dropped, where it says nothing.',
         examples: ['finish'],
       }),
   })

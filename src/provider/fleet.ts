@@ -206,7 +206,7 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private worksOn(job: Job): boolean {
     const { endpoint, state } = job
     if (stopsWhenLeft(endpoint.spec)) return false
-    if (state === 'waiting') return endpoint.waiting.has(job)
+    if (state === 'waiting') return endpoint.spec.capacity.abandoned !== 'drop_waiting' && endpoint.waiting.has(job)
     return job.whole !== null || job.next < job.cues.length // What is silent for ever has no end to work towards.
   }
 

@@ -6,7 +6,6 @@ import {
   gateSchema,
   Judge,
   judgeRecovery,
-  metastableShare,
   recoveredAt,
   RecoverySeries,
   residualDeficit,
@@ -154,24 +153,6 @@ describe('the verdict', () => {
   test('verdict: says what keeps it down', () => {
     expect(judgeRecovery(facts()).cause).toContain('retries keep it down, with 2.00 attempts for each request')
     expect(judgeRecovery(facts({ tail: { success: 0, amplification: 1.1 } })).cause).toContain('capacity is lost')
-  })
-})
-
-describe('P(metastable)', () => {
-  test('nine of ten: 0.9, and Wilson says 0.596 to 0.982', () => {
-    const { share, interval } = metastableShare([
-      ...Array.from({ length: 9 }, () => 'METASTABLE' as const),
-      'RECOVERED',
-    ])
-    expect(share).toBe(0.9)
-    expect(interval?.low).toBeCloseTo(0.596, 3)
-    expect(interval?.high).toBeCloseTo(0.982, 3)
-  })
-
-  test('runs that say nothing: are counted apart, and none is no share', () => {
-    const verdicts = ['INCONCLUSIVE', 'SLOW_RECOVERY', 'OVERLOADED'] as const
-    expect(metastableShare(verdicts)).toMatchObject({ runs: 2, metastable: 0, inconclusive: 1, share: 0 })
-    expect(metastableShare(['INCONCLUSIVE'])).toMatchObject({ runs: 0, share: null, interval: null })
   })
 })
 

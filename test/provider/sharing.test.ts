@@ -61,6 +61,15 @@ describe('an endpoint that works for callers who have left', () => {
     expect(it.said(stayed).at(-1)).toMatchObject({ at: 300 })
   })
 
+  test('abandoned: drop_waiting, the one in service holds its slot to the end, the one that waits is dropped', () => {
+    const it = new FleetLab([endpoint('a', { capacity: { ...capacity, abandoned: 'drop_waiting' } })])
+    const [served, waiting, stayed] = [it.send(0, asked()), it.send(0, asked()), it.send(0, asked())]
+    it.at(50).cancel(served).cancel(waiting).at(1_000)
+    expect(it.types(served)).toEqual(['connected'])
+    expect(it.said(stayed).at(-1)).toMatchObject({ at: 200 })
+    expect(it.of('fleet.charged')).toMatchObject([{ at: 100, outputTokens: 40 }, { at: 200 }])
+  })
+
   test.each(['waited for in silence', 'silenced in flight'])(
     'abandoned: finish, one that is %s is dropped when its caller leaves, and its slot is free',
     (how) => {

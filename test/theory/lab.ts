@@ -3,7 +3,7 @@
  * what theory says, what the ledger says, and how far apart the two may be; the rows are printed when all are in.
  */
 import { expect, vi } from 'vitest'
-import type { RunResult } from '../../src/gates/index.ts'
+import { judgeSweep, seedGates, seedRunOf, type RunResult, type SweepResult } from '../../src/gates/index.ts'
 import type { Entry } from '../../src/ledger/index.ts'
 import { VirtualRun } from '../../src/runner/index.ts'
 import { formatDiagnostic, loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
@@ -70,6 +70,24 @@ export function play(scenario: CompiledScenario, step: (entry: Entry) => void): 
 }
 
 export const tell = (story: Story, step: (entry: Entry) => void): RunResult => play(load(fileOf(story)), step)
+
+/** The same scenario with so many seeds, from 1 on, judged as one. */
+export function playSeeds(scenario: CompiledScenario, count: number): SweepResult {
+  const results = Array.from({ length: count }, (_, index) =>
+    play({ ...scenario, seed: index + 1, gates: seedGates(scenario.gates) }, () => {}),
+  )
+  const { name, summary, file, durationMs, expect: expected, gates: asked, sources } = scenario
+  const head = { scenario: name, summary, file, durationMs, expect: expected, asked, sources, command: '' }
+  const played = results.map(seedRunOf)
+  const [first] = results
+  if (first === undefined) throw new Error('a sweep needs a seed')
+  return judgeSweep(
+    { ...head, planned: { first: 1, count } },
+    first.gates,
+    played[0]?.table ?? [],
+    played.map(({ run }) => run),
+  )
+}
 
 /** A metric of the report, over the whole run. */
 export function metric(result: RunResult, kind: string, stat = 'value'): number {

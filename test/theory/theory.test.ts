@@ -11,5 +11,6 @@ import './metastability.ts'
 import './balancing.ts'
 import './caching.ts'
 import './burn.ts'
+import './instruments.ts'
 
 afterAll(() => console.log(`\n${table()}\n`))
