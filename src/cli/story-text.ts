@@ -83,6 +83,7 @@ const SKIPPED: Readonly<Record<SkipCause, string>> = {
   full: 'no slot came free in time',
   paced: 'its quota was used up for the moment',
   shed: 'the call was turned away for load',
+  moderated: 'the prompt was flagged by the gateway’s moderation',
   credits: 'the caller could not pay for it, or had asked free models too often',
 }
 

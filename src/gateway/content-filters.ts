@@ -2,7 +2,13 @@
  * Content filters of guardrails: what a prompt must not hold. On the wire its text is looked through; where prompts have
  * no text, the workload declares what they hold (`contains`).
  */
-import { FILTER_ACTIONS, type BuiltinFilter, type FilterAction, type GuardrailSpec } from '../protocol/index.ts'
+import {
+  FILTER_ACTIONS,
+  type BuiltinFilter,
+  type FilterAction,
+  type GuardrailSpec,
+  type ModerationSpec,
+} from '../protocol/index.ts'
 
 export interface ContentFilter {
   /** What it finds: a builtin's slug, or the label of a pattern. */
@@ -60,6 +66,18 @@ function hasCheckDigit(found: string): boolean {
     sum += doubled > 9 ? doubled - 9 : doubled
   }
   return sum % 10 === 0
+}
+
+/** What a moderation flags on the wire. */
+export function flagsOf({ reasons }: ModerationSpec): readonly ContentFilter[] {
+  return Object.entries(reasons)
+    .filter(([, words]) => words.length > 0)
+    .map(([label, words]) => ({ label, action: 'flag', pattern: new RegExp(words.map(literally).join('|'), 'giu') }))
+}
+
+/** A regular expression for these characters and no others. */
+function literally(word: string): string {
+  return word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 }
 
 export interface Screened {

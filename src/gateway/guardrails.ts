@@ -1,6 +1,6 @@
 /** Which guardrails hold for whom: those that are assigned to his key or to its user, and the default ones. */
 import { guardrailsFor, type Caller, type GatewaySpec, type GuardrailSpec } from '../protocol/index.ts'
-import { filtersOf, type ContentFilter } from './content-filters.ts'
+import { filtersOf, flagsOf, type ContentFilter } from './content-filters.ts'
 
 const NOBODY = -1
 const NO_FILTERS: readonly ContentFilter[] = []
@@ -10,8 +10,17 @@ export class Guardrails {
   private readonly known = new Map<number, readonly GuardrailSpec[]>()
   private readonly filters = new Map<number, readonly ContentFilter[]>()
 
+  private readonly flags: readonly ContentFilter[]
+
   constructor(gateway: GatewaySpec) {
     this.gateway = gateway
+    this.flags = gateway.moderation === undefined ? NO_FILTERS : flagsOf(gateway.moderation)
+  }
+
+  /** What a text is looked through for: by the filters, and by the moderation. */
+  lookingFor(caller: Caller | null): readonly ContentFilter[] {
+    const filters = this.filtersFor(caller)
+    return this.flags.length === 0 ? filters : [...this.flags, ...filters]
   }
 
   of(caller: Caller | null): readonly GuardrailSpec[] {

@@ -97,6 +97,7 @@ export const SKIP_CAUSES = [
   'paced', //        its quota is used up for now
   'shed', //         the call was turned away for load
   'credits', //      the caller cannot pay for it, or has asked free models too often
+  'moderated', //    the gateway's moderation flagged the prompt
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 

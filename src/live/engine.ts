@@ -467,7 +467,7 @@ export class Engine {
 
   /** What of a stranger's text its guardrails let through. */
   private screened({ wire, headers }: Visitor): ScreenedRequest {
-    const filters = this.guardrails.filtersFor(this.outside.callerOf(headers))
+    const filters = this.guardrails.lookingFor(this.outside.callerOf(headers))
     return filters.length === 0 ? { wire, labels: [] } : screenRequest(wire, filters)
   }
 

@@ -255,7 +255,7 @@ export const endpointSchema = z
     zdr: z.boolean().default(false).meta({ description: 'Zero data retention.' }),
     moderated: z.boolean().default(false).meta({
       description:
-        'Whether the gateway moderates prompts for it: what its filter refuses is then told as a 403 with reasons.',
+        'Whether the gateway moderates prompts for it: what `gateway.moderation` flags never reaches it, and what its own filter refuses is told as a 403 with reasons.',
     }),
     benchmarks: z
       .strictObject({

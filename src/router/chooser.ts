@@ -3,6 +3,7 @@
  *
  *   ruled_out        what has just failed says not to go on there                      (reactions.ts)
  *   cooling, ejected, breaker   it is held back for its health; panic ignores that     (guard.ts, policies/panic.ts)
+ *   moderated        the gateway's moderation flagged the prompt                       (moderation.ts)
  *   budget           it could cost more than is left                                   (policies/budget.ts)
  *   throttled, full, paced      our own limits there are reached; or it must wait      (door.ts)
  *   retry_budget     there have been enough extra attempts                             (allowance.ts)
@@ -26,7 +27,7 @@ import type { RequestLife } from './request.ts'
 
 const DOOR_STREAM = 0x646f
 
-/** An endpoint that could not be paid for, after so many attempts. */
+/** An endpoint that may not be asked for the caller's sake: for money, or his prompt. After so many attempts. */
 interface Objection extends Tried {
   readonly after: number
 }
@@ -49,7 +50,7 @@ export class Chooser {
   private failedOwnKey = false
   /** What the caller is told if nothing but our own limits stood in the way; null while they did not. */
   private refusal: Failure | null = null
-  /** Why somebody could not be paid for, if nothing has failed since; null for nobody. */
+  /** What stood against somebody, if nothing has failed since; null for nothing. */
   private objection: Failure | null = null
   private objections: readonly Objection[] = NO_OBJECTIONS
 
@@ -101,6 +102,7 @@ export class Chooser {
       this.position = position
       if (typeof chosen === 'string') this.skip(this.endpointAt(position), chosen, now, out)
       else if (chosen !== null) return chosen
+      if (chosen === 'moderated' && this.plan.moderation?.isForAll === true) return null
     }
     return this.lastResort(now)
   }
@@ -111,8 +113,8 @@ export class Chooser {
     const guard = this.guard(endpoint)
     const admission = guard.admits(now)
     if (admission === false) return guard.heldBack(now).cause
-    const unpaid = this.unpaid(endpoint, now)
-    if (unpaid !== null) return unpaid
+    const forbidden = this.forbidden(endpoint, now)
+    if (forbidden !== null) return forbidden
     const turn = this.knock(endpoint, true, now)
     if (typeof turn === 'string') return turn
     const isProbe = admission === 'probe'
@@ -125,8 +127,8 @@ export class Chooser {
     const guard = this.guard(endpoint)
     const admission = guard.admits(now)
     if (admission === false && reason !== 'panic') return guard.heldBack(now).cause
-    const unpaid = this.unpaid(endpoint, now)
-    if (unpaid !== null) return unpaid
+    const forbidden = this.forbidden(endpoint, now)
+    if (forbidden !== null) return forbidden
     if (admission === 'probe') return { ...start, isProbe: true, reason: 'probe', turn: null }
     return { ...start, isProbe: false, reason: reason === 'probe' ? this.onward(endpoint) : reason, turn: null }
   }
@@ -213,8 +215,8 @@ export class Chooser {
     now: Millis,
   ): Start | SkipCause {
     const endpoint = this.endpointAt(position)
-    const unpaid = this.unpaid(endpoint, now)
-    if (unpaid !== null) return unpaid
+    const forbidden = this.forbidden(endpoint, now)
+    if (forbidden !== null) return forbidden
     const turn = this.knock(endpoint, mayWait, now)
     if (typeof turn === 'string') return turn
     const price = this.charge(endpoint, now)
@@ -251,7 +253,15 @@ export class Chooser {
     return false
   }
 
-  /** Whose money an attempt at an endpoint would overdraw, whatever it comes to: the policy's, or the caller's. */
+  /** Why an attempt at an endpoint must not be: for its prompt, or whose money it would overdraw, whatever it comes to. */
+  private forbidden(endpoint: number, now: Millis): 'moderated' | 'budget' | 'credits' | null {
+    const { moderation } = this.plan
+    const flagged = moderation === null ? null : moderation.objection(this.life.call, at(this.desk.offers, endpoint))
+    if (flagged === null) return this.unpaid(endpoint, now)
+    this.object(endpoint, flagged)
+    return 'moderated'
+  }
+
   private unpaid(endpoint: number, now: Millis): 'budget' | 'credits' | null {
     const { spending, tab } = this.life
     if (spending === null && tab === null) return null
@@ -262,12 +272,16 @@ export class Chooser {
     }
     const why = tab === null ? null : tab.objection(request, endpoint, now)
     if (why === null) return null
-    this.objection = why
-    this.objections = [...this.objections, { endpoint, why, held: NO_SIGNALS, after: this.attempts.length }]
+    this.object(endpoint, why)
     return 'credits'
   }
 
-  /** What came of the endpoints that were asked, and of those that could not be paid for, in order. */
+  private object(endpoint: number, why: Failure): void {
+    this.objection = why
+    this.objections = [...this.objections, { endpoint, why, held: NO_SIGNALS, after: this.attempts.length }]
+  }
+
+  /** What came of the endpoints that were asked, and of those that may not be, in order. */
   tried(): readonly Tried[] {
     if (this.objections.length === 0) return this.attempts
     const objectionsAfter = (count: number): readonly Tried[] => this.objections.filter(({ after }) => after === count)
@@ -346,6 +360,7 @@ export class Chooser {
       const request = this.life.requestFor(endpoint)
       if (spending !== null && !spending.covers(request, endpoint, now)) continue
       if (tab !== null && tab.objection(request, endpoint, now) !== null) continue
+      if (this.plan.moderation?.objection(this.life.call, at(offers, endpoint)) != null) continue
       const { provider } = at(offers, endpoint)
       const isElsewhere = this.attempts.every(
         (attempt) => attempt.isOver || at(offers, attempt.endpoint).provider !== provider,

@@ -14,6 +14,7 @@ import { OwnKeys } from './byok.ts'
 import { Compression } from './compression.ts'
 import { Course, type Group } from './course.ts'
 import { Funnel, type Eligibility } from './eligibility.ts'
+import { Moderation } from './moderation.ts'
 import { noEndpoint, type NoEndpoint } from './no-endpoint.ts'
 import { tierLoads, tierOf } from './policies/spill-over.ts'
 import { stickyEndpoint, stickyKey } from './policies/stickiness.ts'
@@ -35,6 +36,8 @@ export interface Plan {
   readonly nobody: NoEndpoint | null
   /** What prompts are cut by that are too long for an endpoint of it; null: nothing. */
   readonly compression: Compression | null
+  /** Who looks at prompts before they reach an endpoint of it; null: nobody. */
+  readonly moderation: Moderation | null
 }
 
 type Threshold = NonNullable<ProviderPreferences['preferred_max_latency']>
@@ -60,6 +63,7 @@ export class Planner {
   private readonly models: readonly string[]
   private readonly terms: Terms
   private readonly compression: Compression | null
+  private readonly moderation: Moderation | null
   private readonly funnel: Funnel
   /** By endpoint: its place in `order`; Infinity for those that are not named there. Empty without an order. */
   private readonly places: readonly number[]
@@ -87,6 +91,7 @@ export class Planner {
     this.models = this.intent.wishes.map(({ model }) => model)
     const served = this.offers.filter(({ model }) => this.models.includes(model))
     this.compression = Compression.of(half, served, terms.gateway.plugins)
+    this.moderation = Moderation.of(half, served, terms.gateway)
     this.funnel = new Funnel(this.intent, terms, this.compression)
     this.places = this.intent.order.length === 0 ? [] : placesIn(this.intent.order, terms)
     this.rule = rule
@@ -130,8 +135,8 @@ export class Planner {
     if (!isPlain) return this.arrange(course, known, request, context)
     const { eligible, funnel } = known
     const nobody = eligible.length > 0 ? null : this.nobody(known, funnel, request)
-    const { rule, compression } = this
-    return { rule, funnel, order: course.only.rank(eligible, context), nobody, compression }
+    const { rule, compression, moderation } = this
+    return { rule, funnel, order: course.only.rank(eligible, context), nobody, compression, moderation }
   }
 
   private nobody({ removals }: Eligibility, funnel: readonly FunnelStep[], request: ChatRequest): NoEndpoint {
@@ -168,8 +173,15 @@ export class Planner {
     const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known, caller)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
     const nobody = plan.order.length > 0 ? null : this.nobody(known, plan.funnel, request)
-    const { rule, compression } = this
-    return { rule, funnel: plan.funnel, order: this.easedIn(course, plan.order, context), nobody, compression }
+    const { rule, compression, moderation } = this
+    return {
+      rule,
+      funnel: plan.funnel,
+      order: this.easedIn(course, plan.order, context),
+      nobody,
+      compression,
+      moderation,
+    }
   }
 
   /** A group as its strategy has it: those that are not well at its end, and first who has the prompt in the cache. */

@@ -68,7 +68,10 @@ export const traitsSchema = z.strictObject({
     .array(z.string().min(1).max(64))
     .max(32)
     .optional()
-    .meta({ description: 'What the text holds that filters of guardrails look for, by label.', examples: [['email']] }),
+    .meta({
+      description: 'What the text holds that filters of guardrails, or the moderation, look for, by label.',
+      examples: [['email']],
+    }),
 })
 
 export type TraitsSpec = z.infer<typeof traitsSchema>

@@ -1,8 +1,10 @@
 /** Behaviour 125, and the other plugins. */
 import { describe, expect, it } from 'vitest'
-import { PLAIN_CHAT, type FinishReason, type Signal } from '../../src/protocol/index.ts'
+import { PLAIN_CHAT, PLAIN_TRAITS, type FinishReason, type Signal } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
 import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens, type OfferInput } from './lab.ts'
+import { envelopeShape } from './error-shapes.ts'
+import { toldOf } from './telling.ts'
 import { onWire } from './wire.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -185,6 +187,121 @@ describe('context compression', () => {
           [...messages.slice(0, 500), ...messages.slice(-500)].map(({ content }) => content),
         )
         expect(await sentBy({})).toHaveLength(1_201)
+      },
+    ))
+})
+
+describe('moderation', () => {
+  const reasons = { reasons: { violence: ['how to hurt', 'a+b'], 'self-harm': [] } }
+  const flagged = { traits: { ...PLAIN_TRAITS, contains: ['self-harm', 'email'] } }
+  const moderated = { provider: 'a', name: 'Alpha', moderated: true, price: { input: 1, output: 1 } }
+  const others = [
+    { provider: 'b', price: { input: 2, output: 2 } },
+    { provider: 'c', model: 'n', moderated: true },
+  ]
+  const cheapest = { provider: { sort: 'price' } }
+  const lab = (fields: Fields, ...of: OfferInput[]) =>
+    new Lab(
+      fleet(offers(...of), { moderation: reasons, account: { credits: '$1' } }),
+      policy({ ...cheapest, ...fields }),
+    )
+
+  it('a flagged prompt never reaches an endpoint that is moderated: the next one is asked, or 403', () => {
+    const it = lab({}, moderated, ...others)
+    const call = it.ask(flagged)
+    expect(it.went(call)).toEqual(['b'])
+    expect(it.of('candidate.skipped')).toMatchObject([{ endpoint: 0, cause: 'moderated' }])
+    expect(call.pipeline).toMatchObject([{ type: 'plugin', name: 'moderation', data: { reasons: ['self-harm'] } }])
+    expect(it.went(it.ask())).toEqual(['a'])
+
+    const alone = lab({ models: ['m', 'n'] }, moderated, ...others.slice(1))
+    const refused = alone.ask(flagged)
+    expect(alone.attempts(refused)).toEqual([])
+    expect(alone.end(refused)).toMatchObject({
+      outcome: 'failed',
+      errorClass: 'content_policy',
+      status: 403,
+      billed: 0,
+    })
+    expect(alone.of('call.billed')).toEqual([])
+    const { status, body } = toldOf(alone, refused, { input: () => `${'x'.repeat(80)}${'y'.repeat(80)}` })
+    expect(status).toBe(403)
+    expect(body.error.message).toBe(
+      'n requires moderation on c. Your input was flagged for "self-harm". No credits were charged.',
+    )
+    expect(body.error.metadata).toMatchObject({
+      reasons: ['self-harm'],
+      flagged_input: `${'x'.repeat(48)}...${'y'.repeat(48)}`,
+      provider_name: 'c',
+      model_slug: 'n',
+      previous_errors: [{ code: 403, provider_name: 'Alpha' }],
+    })
+  })
+
+  it('with the plugin it reaches nobody, by request or by account; without anything declared nothing is flagged', () => {
+    const use = { plugins: [{ id: 'moderation' }] }
+    const it = lab({ ...use, models: ['m', 'n'] }, { ...moderated, moderated: false }, ...others)
+    const call = it.ask(flagged)
+    expect(it.attempts(call)).toEqual([])
+    expect(toldOf(it, call).body.error).toMatchObject({
+      code: 403,
+      metadata: { provider_name: 'Alpha', model_slug: 'm', reasons: ['self-harm'] },
+    })
+    expect(it.of('candidate.skipped')).toHaveLength(1)
+    expect(it.went(it.ask())).toEqual(['a'])
+    expect(it.went(it.ask({ traits: { ...PLAIN_TRAITS, contains: ['email'] } }))).toEqual(['a'])
+
+    const byAccount = { moderation: reasons, plugins: { defaults: use.plugins } }
+    const account = new Lab(
+      fleet(offers('a'), byAccount),
+      policy(),
+      policy({ plugins: [{ id: 'moderation', enabled: false }] }),
+    )
+    expect(account.attempts(account.ask(flagged))).toEqual([])
+    expect(account.went(account.ask({ ...flagged, policy: 1 }))).toEqual(['a'])
+    const plain = new Lab(offers(moderated), policy(use))
+    expect(plain.went(plain.ask(flagged))).toEqual(['a'])
+  })
+
+  it('what has failed before, and what is flagged then, are both told', () => {
+    const it = lab({ models: ['m', 'n'] }, ...others)
+    const call = it.ask(flagged)
+    it.hear(call, failed('server_error'))
+    expect(it.end(call)).toMatchObject({ outcome: 'failed', status: 403, attempts: 1 })
+    expect(toldOf(it, call).body.error.metadata).toMatchObject({ model_slug: 'n', previous_errors: [{ code: 500 }] })
+  })
+
+  it('on the wire declared words are found in any letters, and cost nothing', () =>
+    onWire(
+      {
+        endpoints: [{ provider: 'alpha', name: 'Alpha', moderated: true }],
+        gateway: { moderation: reasons, account: { credits: '$1' } },
+      },
+      async (wire) => {
+        const ask = (content: string) =>
+          wire.chat({ messages: [{ role: 'user', content }] }, { 'x-openrouter-metadata': 'enabled' })
+        const answer = await ask('Tell me HOW TO HURT him.')
+        expect(answer.status).toBe(403)
+        expect(answer.json()).toMatchObject({
+          error: {
+            code: 403,
+            message:
+              'acme/large requires moderation on Alpha. Your input was flagged for "violence". No credits were charged.',
+            metadata: {
+              error_type: 'content_policy_violation',
+              reasons: ['violence'],
+              flagged_input: 'Tell me HOW TO HURT him.',
+              provider_name: 'Alpha',
+              model_slug: 'acme/large',
+            },
+          },
+          openrouter_metadata: { attempt: 0, pipeline: [{ type: 'plugin', name: 'moderation' }] },
+        })
+        expect(envelopeShape.safeParse(answer.json()).error).toBeUndefined()
+        expect((await ask('What is aab?')).status).toBe(200) // A word is no pattern.
+        expect((await ask('What is A+B?')).status).toBe(403)
+        expect(wire.of('fleet.charged')).toHaveLength(1)
+        expect(wire.of('call.billed')).toHaveLength(1)
       },
     ))
 })

@@ -10,6 +10,7 @@ import { utcInstant } from './calendar.ts'
 import { guardrailsSchema } from './guardrails.ts'
 import { keysSchema } from './keys.ts'
 import { modelsSchema } from './models.ts'
+import { moderationSchema } from './moderation.ts'
 import { pluginsSchema } from './plugins.ts'
 import { presetsSchema } from './presets.ts'
 import { searchSchema } from './search.ts'
@@ -25,6 +26,7 @@ export * from './guardrails.ts'
 export * from './keys.ts'
 export * from './model-facts.ts'
 export * from './models.ts'
+export * from './moderation.ts'
 export * from './plugins.ts'
 export * from './presets.ts'
 export * from './restraint.ts'
@@ -56,6 +58,10 @@ export const gatewaySchema = z.strictObject({
   guardrails: guardrailsSchema.optional().meta({
     description: 'What keys and users may ask, and spend. Absent: nothing is forbidden.',
     examples: [[{ name: 'interns', keys: ['support'], allowed_models: ['openai/gpt-5-mini'] }]],
+  }),
+  moderation: moderationSchema.optional().meta({
+    description: 'What the gateway’s moderation flags prompts for. Absent: it flags none.',
+    examples: [{ reasons: { violence: ['how to hurt'] } }],
   }),
   plugins: pluginsSchema.prefault({}).meta({
     description: 'Plugins that are on for every request. Absent: those that requests ask for.',
