@@ -42,6 +42,7 @@ import {
   promptTooDear,
   tooDear,
   tooHeavy,
+  toolTooDear,
   workspaceSpent,
 } from './refusals.ts'
 import { AccountTab } from './tab.ts'
@@ -153,7 +154,15 @@ export class Accounts implements Billing {
 
   // ── before an attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  objection(payer: Payer, isCounted: boolean, request: ChatRequest, endpoint: number, now: Millis): Failure | null {
+  /** `tools`: what server tools of the call have cost, which is held apart. */
+  objection(
+    payer: Payer,
+    isCounted: boolean,
+    request: ChatRequest,
+    endpoint: number,
+    tools: NanoDollars,
+    now: Millis,
+  ): Failure | null {
     const offer = this.offers[endpoint] as Offer
     const unixMs = this.epoch + now
     if (isFreeModel(offer.model) && offer.byok === null && !isCounted) {
@@ -164,13 +173,14 @@ export class Accounts implements Billing {
     if (isFree(offer.price)) return null
     const hold = this.holdFor(payer, request, endpoint, now)
     const { balance: shared, byokListed: listed } = hold
-    const balance = this.hasCredits ? this.balance(now) : Infinity
+    const owed = this.markedUp(tools)
+    const balance = this.hasCredits ? this.balance(now) - owed : Infinity
     if (shared + this.feeOn(listed, unixMs) > balance) {
       return this.short('credits', this.coveredBy(balance, offer, unixMs), request, offer, unixMs)
     }
-    const shortKey = payer.purse.shortOf(hold.key, unixMs)
+    const shortKey = payer.purse.shortOf(hold.key + owed, unixMs)
     if (shortKey !== null) {
-      const covered = (shortKey.amount - shortKey.spent) / this.keyShare(payer, offer)
+      const covered = (shortKey.amount - shortKey.spent - owed) / this.keyShare(payer, offer)
       return this.short('key', covered, request, offer, unixMs)
     }
     const weight = this.weighs(hold, balance, offer, now)
@@ -179,8 +189,28 @@ export class Accounts implements Billing {
     const shortWorkspace = payer.workspace.shortOf(hold.workspace + payer.workspace.held, unixMs)
     if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
     const isFull =
-      this.held + shared + this.feeOn(this.byokHeld + listed, unixMs) > balance ||
+      // What is owed for tools is among what is held.
+      this.held + shared + this.feeOn(this.byokHeld + listed, unixMs) > balance + owed ||
       payer.purse.shortOf(hold.key + payer.purse.held, unixMs) !== null
+    return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
+  }
+
+  /** Why a use of a server tool cannot be paid for; null: it can. */
+  toolObjection(call: Call, tool: string, price: NanoDollars, now: Millis): ReturnType<typeof toolTooDear> | null {
+    if (price === 0) return null
+    const payer = this.payerOf(call)
+    const unixMs = this.epoch + now
+    const amount = this.markedUp(price)
+    const owed = this.markedUp(call.toolCost ?? 0)
+    const balance = this.hasCredits ? this.balance(now) : Infinity
+    if (amount + owed > balance) return toolTooDear('credits', tool, amount)
+    if (payer.purse.shortOf(amount + owed, unixMs) !== null) return toolTooDear('key', tool, amount)
+    if (!this.isHeld) return null
+    const shortWorkspace = payer.workspace.shortOf(amount + payer.workspace.held, unixMs)
+    if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
+    const isFull =
+      this.held + amount + this.feeOn(this.byokHeld, unixMs) > balance ||
+      payer.purse.shortOf(amount + payer.purse.held, unixMs) !== null
     return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
   }
 
@@ -291,6 +321,13 @@ export class Accounts implements Billing {
     payer.workspace.held += sign * hold.workspace
   }
 
+  /** What server tools of a call cost is held until it is over; less than nothing is free again. */
+  holdTools(call: Call, price: NanoDollars): void {
+    const amount = this.markedUp(Math.abs(price))
+    const hold = { endpoint: -1, balance: amount, key: amount, workspace: amount, estimate: 0, byokListed: 0 }
+    this.hold(this.payerOf(call), hold, price < 0 ? -1 : 1)
+  }
+
   countFree(now: Millis): void {
     this.freeTier.count(this.epoch + now)
   }
@@ -310,11 +347,14 @@ export class Accounts implements Billing {
     if (done > 0) this.settling.splice(0, done)
   }
 
-  /** A call has ended, and costs so much at list prices. Returns what is paid. */
-  charge(payer: Payer, offer: Offer, list: NanoDollars, now: Millis): NanoDollars {
+  /**
+   * A call has ended, and costs so much at list prices, and so much for server tools, which are the gateway's own with
+   * whatever key the answer came. Returns what is paid.
+   */
+  charge(payer: Payer, offer: Offer, list: NanoDollars, tools: NanoDollars, now: Millis): NanoDollars {
     const unixMs = this.epoch + now
     const isByok = offer.byok !== null
-    const paid = isByok ? this.feeOn(list, unixMs) : this.markedUp(list)
+    const paid = (isByok ? this.feeOn(list, unixMs) : this.markedUp(list)) + this.markedUp(tools)
     if (isByok) this.byokMonth = { number: intervalOf('monthly', unixMs), listed: this.byokListed(unixMs) + list }
     this.used += paid
     payer.purse.spend(paid + (isByok && payer.countsByok.key ? list : 0), unixMs)

@@ -21,7 +21,7 @@ export class Errand implements AttemptHandle {
   readonly visit: number
   slot = -1
   readonly until: Millis
-  /** Stages that the call has passed, the one that asked included. */
+  /** Stages that the call has passed, without the one that asked. */
   readonly passed: number
   readonly signals: Signal[] = []
   private readonly onDone: (signals: readonly Signal[] | null, now: Millis) => Halt | null

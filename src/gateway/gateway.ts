@@ -39,8 +39,15 @@ export interface GatewayMachine extends Machine<RouterEvent, Out<RouterCommand>>
 /** The gateway of a fleet, as little of it as the fleet asks for: nothing but a router, if it asks for nothing. */
 export function gatewayOf(options: GatewayOptions): GatewayMachine {
   const { gateway, offers, policies, rng, measuresSpeed: isOpen = false } = options
-  const stages = STAGES.flatMap((make) => make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen }) ?? [])
-  const billing = stages.find(({ accounts }) => accounts !== undefined)?.accounts
+  const stages: Stage[] = []
+  let billing: Accounts | undefined
+  for (const make of STAGES) {
+    const before = billing !== undefined && { accounts: billing }
+    const stage = make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen, ...before })
+    if (stage === null) continue
+    stages.push(stage)
+    billing ??= stage.accounts
+  }
   const router = new Router(billing === undefined ? options : { ...options, billing })
   return stages.length === 0 ? router : new Gateway(router, stages)
 }
@@ -122,7 +129,7 @@ export class Gateway implements GatewayMachine {
         if (errand === undefined) return false
         this.errands.delete(errand)
         this.outer.push({ type: 'attempt.cancel', attempt: errand })
-        this.leave(event.call, event.class, errand.passed, now)
+        this.leave(event.call, event.class, errand.passed + 1, now)
         return true
       }
       default:
@@ -138,7 +145,7 @@ export class Gateway implements GatewayMachine {
     const halt = errand.finish(now)
     if (halt === null) this.arrive(owner, passed + 1, now)
     else if (halt.do === 'fetch') this.send(new Errand(owner, halt.errand, passed, now))
-    else this.close(owner, halt, passed, now)
+    else this.close(owner, halt, passed + 1, now)
   }
 
   /** The caller has left, or the gateway went down under it, while it waited. */

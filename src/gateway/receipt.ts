@@ -5,7 +5,7 @@ const NANO = 1e9
 
 /** `epoch`: Unix time of instant 0, in ms. The parts of the cost are at the prices of when the answer was asked for. */
 export function receiptOf(
-  { summary, toolCost }: Call,
+  { summary, toolCost, toolUse }: Call,
   offer: Offer | undefined,
   usage: Usage | null,
   epoch: number,
@@ -28,13 +28,16 @@ export function receiptOf(
       upstream_inference_completions_cost: (all - prompt) / NANO,
       ...(toolCost !== undefined && { server_tool_cost: toolCost / NANO }),
     },
-    ...(toolCost !== undefined && ONE_SEARCH),
+    ...(toolUse !== undefined && usedTools(toolUse)),
   }
 }
 
-const ONE_SEARCH = {
-  server_tool_use: { web_search_requests: 1 },
-  server_tool_use_details: { tool_calls_requested: 1, tool_calls_executed: 1, web_search_requests: 1 },
+function usedTools({ requested, executed, webSearches }: NonNullable<Call['toolUse']>): object {
+  const searches = { web_search_requests: webSearches }
+  return {
+    server_tool_use: searches,
+    server_tool_use_details: { tool_calls_requested: requested, tool_calls_executed: executed, ...searches },
+  }
 }
 
 /** What an answer cites (openrouter.md §7.4), all of it at its end: a mock's words do not say which is from where. */

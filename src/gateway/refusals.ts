@@ -58,6 +58,18 @@ export function tooDear(whose: Short, wanted: number, affordable: number) {
   )
 }
 
+/** Not enough for a server tool (our words: none were recorded). */
+export function toolTooDear(whose: Short, tool: string, price: NanoDollars) {
+  return refusal(
+    'payment_required',
+    `This request requires more credits: openrouter:${tool} costs $${price / 1e9}. To increase, visit ${whose === 'key' ? KEYS_URL : CREDITS_URL}`,
+    {
+      limitSource: whose === 'key' ? 'openrouter_key_limit' : 'openrouter_credits',
+      remedyHint: 'Leave the server tool out, or add credits.',
+    },
+  )
+}
+
 /** Not even enough for the prompt. */
 export function promptTooDear(whose: Short, wanted: number, affordable: number) {
   return refusal(

@@ -45,6 +45,8 @@ export interface StageOptions {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
   readonly rng: Rng
+  /** The books of the stage before that has them. Absent: nobody keeps any. */
+  readonly accounts?: Accounts
   /** Whether calls may bring request halves of their own, which nobody has seen before. */
   readonly isOpen: boolean
 }

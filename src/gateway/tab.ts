@@ -31,7 +31,8 @@ export class AccountTab implements Tab {
   }
 
   objection(request: ChatRequest, endpoint: number, now: Millis): Failure | null {
-    return this.accounts.objection(this.payer, this.freeAt !== null, request, endpoint, now)
+    const { accounts, payer, call, freeAt } = this
+    return accounts.objection(payer, freeAt !== null, request, endpoint, call.toolCost ?? 0, now)
   }
 
   hold(request: ChatRequest, endpoint: number, now: Millis): void {
@@ -54,7 +55,7 @@ export class AccountTab implements Tab {
     this.accounts.hold(this.payer, hold, -1)
   }
 
-  close(served: Attempt | null, list: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
+  close(served: Attempt | null, inference: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
     const { accounts, payer, call, freeAt } = this
     for (const hold of this.holds) accounts.hold(payer, hold, -1)
     this.holds = []
@@ -62,7 +63,8 @@ export class AccountTab implements Tab {
     if (served === null) return 0
     const { endpoint, usage, request, outputTokens, startedAt } = served
     const offer = accounts.offers[endpoint] as Offer
-    const paid = accounts.charge(payer, offer, list, now)
+    const { toolCost = 0 } = call
+    const paid = accounts.charge(payer, offer, inference, toolCost, now)
     const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
     const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0 } = tokens
     out.record({
@@ -73,7 +75,8 @@ export class AccountTab implements Tab {
       key: payer.key,
       endpoint,
       cost: paid,
-      listCost: list,
+      listCost: inference,
+      ...(toolCost > 0 && { toolCost }),
       inputTokens: tokens.inputTokens,
       outputTokens: tokens.outputTokens,
       isByok: offer.byok !== null,

@@ -188,8 +188,10 @@ export interface CallBilled {
   readonly endpoint: number
   /** What the caller pays: `billed` of the call. */
   readonly cost: NanoDollars
-  /** What it costs at the endpoint's prices: the same, unless there is a markup or a key of one's own. */
+  /** What the answer costs at the endpoint's prices: the same, unless there is a markup or a key of one's own. */
   readonly listCost: NanoDollars
+  /** What server tools have cost beside it. Absent: nothing. */
+  readonly toolCost?: NanoDollars
   readonly isByok: boolean
   readonly inputTokens: number
   readonly outputTokens: number

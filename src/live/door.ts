@@ -9,6 +9,7 @@ import {
   chatProblem,
   presetBody,
   refusal,
+  serverToolProblem,
   withoutOwn,
   withoutServerTools,
   type Ask,
@@ -52,8 +53,9 @@ export function enter(
   body: unknown,
   headers: HeaderBag,
   url: string,
-  { choices, presets, search }: GatewaySpec,
+  gateway: GatewaySpec,
 ): Entry | CallFailure {
+  const { choices, presets } = gateway
   const parsed = parseBody(body)
   if ('wrong' in parsed && parsed.wrong === 'too_deep') return TOO_DEEP
   const given = 'value' in parsed ? parsed.value : null
@@ -63,9 +65,11 @@ export function enter(
     const wire = skin.decodeRequest(value, headers, url)
     return isRequestProblem(wire) ? refusal(wire.problem) : { wire, ask: null, echo: skin.echo?.(wire) ?? null }
   }
-  const problem = (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices)
+  const problem =
+    (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices) ??
+    serverToolProblem(value as Fields, gateway)
   if (problem !== null) return problem
-  const fields = search === undefined ? (value as Fields) : withoutServerTools(value as Fields)
+  const fields = withoutServerTools(value as Fields, gateway)
   const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : named(fields), headers, url)
   return isRequestProblem(wire) ? refusal(wire.problem) : hashed(entry(skin, wire, fields, headers), skin, fields)
 }

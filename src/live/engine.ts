@@ -619,8 +619,8 @@ export class Engine {
     const { request, endpoint } = attempt
     const wire = this.wireOf(request)
     const body = this.upstream.dispatch(attempt, wire, this.listenerTo(attempt, wire))
-    const providerName = this.spec.offers[endpoint]?.providerName ?? ''
-    this.echoing.get(request.original ?? request)?.push({ providerName, body })
+    const offer = this.spec.offers[endpoint] // Whom a tool asks is no provider.
+    if (offer) this.echoing.get(request.original ?? request)?.push({ providerName: offer.providerName, body })
   }
 
   /** Keeps the bytes of an answer of a real endpoint, where they may go through as they come; null: they may not. */

@@ -10,6 +10,7 @@ import {
   promptTokens,
   weatherOf,
   type ChatRequest,
+  type Findings,
   type ModelFacts,
   type RequestHalf,
   type RequestShape,
@@ -56,18 +57,27 @@ function wireChoice({ toolChoice, tools }: RequestShape): WireRequest['toolChoic
  * A request as it has been changed: by a rung of a degradation ladder (a lower cap, no tools, a prompt that was cut), or
  * for an endpoint that it is too long for.
  */
-export function degraded(wire: WireRequest, { shape, inputTokens, maxTokens, cut }: ChatRequest): WireRequest {
+export function degraded(wire: WireRequest, request: ChatRequest): WireRequest {
+  const { shape, inputTokens, maxTokens, cut, found } = request
+  const { messages: all, promptBytes: bytes } = found === undefined ? wire : withFound(wire, found)
   const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : wireChoice(shape)
-  const excess = wire.promptBytes - promptBytes(inputTokens)
-  const kept = Math.min(wire.promptBytes, promptBytes(inputTokens))
-  const messages =
-    cut !== undefined
-      ? withoutMiddle(wire.messages, cut, kept)
-      : excess > 0
-        ? shortened(wire.messages, excess)
-        : wire.messages
+  const excess = bytes - promptBytes(inputTokens)
+  const kept = Math.min(bytes, promptBytes(inputTokens))
+  const messages = cut !== undefined ? withoutMiddle(all, cut, kept) : excess > 0 ? shortened(all, excess) : all
   return { ...wire, maxTokens, tools: shape.tools, toolChoice, messages, promptBytes: kept }
 }
+
+/** A request with what tools have found: as many bytes as it has tokens, in filler where no text is known. */
+function withFound(wire: WireRequest, { tokens, texts }: Findings): Pick<WireRequest, 'messages' | 'promptBytes'> {
+  const bytes = promptBytes(tokens)
+  const content = texts.join('\n').padEnd(bytes, FILLER).slice(0, bytes)
+  return {
+    messages: [...wire.messages, { role: 'system', content }],
+    promptBytes: wire.promptBytes + bytes,
+  }
+}
+
+const FILLER = ' What was found on the web reads like this.'
 
 /**
  * A request as an endpoint with these parameters can take it: what it does not support is left out, what it does goes

@@ -77,6 +77,12 @@ export interface Conversation {
   readonly by: 'session_id' | 'prompt_cache_key'
 }
 
+/** So many tokens that tools have found, and the texts of those that are more than so many words. */
+export interface Findings {
+  readonly tokens: number
+  readonly texts: readonly string[]
+}
+
 /** How the middle of a prompt was cut out: so many messages are left at most, null for all, and then `inputTokens`. */
 export interface MiddleCut {
   readonly messagesMax: number | null
@@ -105,6 +111,8 @@ export interface ChatRequest {
   conversation?: Conversation
   /** Number of the question, where the same is asked again and again. Absent: it is asked once. */
   readonly question?: number
+  /** What tools have found, which is part of the prompt. Absent: nothing. */
+  readonly found?: Findings
   /** What was cut out of its middle, for an endpoint that it is too long for. Absent: nothing. */
   readonly cut?: MiddleCut
   /** The request as it was asked, where something has changed it since: a rung of a ladder, a tool, a cut. */
@@ -197,6 +205,13 @@ export interface Call {
   cached?: CacheNote
   /** What a search has found, for the answer to cite. Absent: nothing was searched, or found. */
   citations?: readonly Citation[]
+  /** How many server tools it was offered, has used, and searched the web with; and which came last. Absent: none. */
+  toolUse?: {
+    readonly requested: number
+    readonly executed: number
+    readonly webSearches: number
+    readonly last: string
+  }
   /** What server tools have cost, which is paid with the answer, even where that is free. Absent: nothing. */
   toolCost?: NanoDollars
   /** Normal price of what was answered with a key of the caller's own. Absent: it was not. */
@@ -246,6 +261,15 @@ export interface PluginUse {
   readonly [setting: string]: unknown
 }
 
+/** When a request uses no more server tools, with the field that the type says how to measure by. */
+export const STOP_CONDITIONS = [
+  'step_count_is', 'max_cost', 'max_tokens_used', 'has_tool_call', 'finish_reason_is',
+] as const // prettier-ignore
+export interface StopCondition {
+  readonly type: (typeof STOP_CONDITIONS)[number]
+  readonly [field: string]: unknown
+}
+
 /** What a request says of its routing beside models and providers, by the names on the wire. Null is absent. */
 export interface RequestWishes {
   /** Deprecated form of `provider.sort.partition`: `fallback` is `model`, `sort` is `none`. */
@@ -262,6 +286,10 @@ export interface RequestWishes {
   readonly cache_ttl_seconds?: number | null | undefined
   /** What the application calls itself: its `HTTP-Referer`. */
   readonly app?: string | null | undefined
+  /** How many server tools it may use; 30 at most. */
+  readonly max_tool_calls?: number | null | undefined
+  /** When it is to use no more of them, instead of that. Any is enough. */
+  readonly stop_server_tools_when?: readonly StopCondition[] | null | undefined
   /** Settings of reasoning; what stands here beside the effort is passed on unread. */
   readonly reasoning?: { readonly effort?: Effort | null | undefined } | null | undefined
 }

@@ -22,8 +22,8 @@ export interface Tab {
   /** An attempt there came to nothing: what was put aside for it is free again. */
   release(endpoint: number): void
   /**
-   * The call is over. `listCost`: what it costs at the prices of the endpoint that served. Returns what the caller pays;
-   * whatever was put aside is free again.
+   * The call is over. `listCost`: what the answer costs at the prices of the endpoint that served. Returns what the caller
+   * pays for it and for the tools of the call; whatever was put aside is free again.
    */
   close(served: Attempt | null, listCost: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars
 }

@@ -11,6 +11,8 @@ import {
   SESSION_ID_MAX,
   SORTS_BY,
   type RequestWishes,
+  STOP_CONDITIONS,
+  TOOL_STEPS_MAX,
 } from '../protocol/index.ts'
 
 const PLUGINS_MAX = 32
@@ -178,6 +180,21 @@ export const wishFields = {
     .meta({
       description: 'What the application calls itself: `HTTP-Referer` on the wire. Some free endpoints look at it.',
       examples: ['https://cline.bot'],
+    }),
+  max_tool_calls: z
+    .int()
+    .min(1)
+    .max(TOOL_STEPS_MAX)
+    .nullish()
+    .meta({ description: `Server tools that it may use. Default ${TOOL_STEPS_MAX}.`, examples: [5] }),
+  stop_server_tools_when: z
+    .array(z.looseObject({ type: z.enum(STOP_CONDITIONS) }))
+    .min(1)
+    .max(16)
+    .nullish()
+    .meta({
+      description: 'When it uses no more of them, instead of `max_tool_calls`; any of these is enough.',
+      examples: [[{ type: 'step_count_is', step_count: 2 }]],
     }),
   reasoning: z
     .looseObject({ effort: z.enum(EFFORTS).nullish().meta({ description: 'How much it may think.' }) })

@@ -98,7 +98,7 @@ export class RequestLife implements CallStory {
     this.desk = desk
     this.request = call.request
     this.totalAt = totalDeadline(desk.resilience.timeouts, now)
-    this.spending = desk.budget === null ? null : new Spending(desk.budget, desk.offers)
+    this.spending = desk.budget === null ? null : new Spending(desk.budget, desk.offers, call, now)
     this.tab = desk.billing === null ? null : desk.billing.tabOf(call)
     this.race = new Race(this)
     this.chooser = new Chooser(this, plan)
@@ -494,9 +494,12 @@ export class RequestLife implements CallStory {
     const { call, desk, rung, tab } = this
     const { committed } = this.race
     const isServed = outcome === 'ok' || completion > 0
-    const listCost = isServed ? completion + (call.toolCost ?? 0) : 0
-    const billed = tab === null ? listCost : tab.close(isServed ? committed : null, listCost, isServed, now, out)
+    const listCost = isServed ? completion : 0
+    const tools = isServed ? (call.toolCost ?? 0) : 0
+    const billed =
+      tab === null ? listCost + tools : tab.close(isServed ? committed : null, listCost, isServed, now, out)
     if (isServed && committed !== null && at(desk.offers, committed.endpoint).byok !== null) call.ownKeyCost = listCost
+    this.spending?.closeTools(isServed)
     const summary = this.summaryOf(outcome, billed)
     const { attempts, firstChoice, servedBy } = summary
     if (this.firstChoice >= 0) desk.allowance.closed(this.firstChoice)

@@ -1,6 +1,6 @@
 /** What the attempts of one call have cost or may still cost, where its policy has a budget (policies/budget.ts). */
 import { at, type Millis } from '../base/index.ts'
-import { type ChatRequest, type ErrorClass, type Offer, type Usage } from '../protocol/index.ts'
+import type { Call, ChatRequest, ErrorClass, NanoDollars, Offer, Usage } from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Failure } from './failures.ts'
 import type { BudgetBook, Reservation } from './policies/budget.ts'
@@ -10,13 +10,24 @@ export class Spending {
   /** Somebody was passed over because he could not be paid for. */
   isShort = false
   /** In nano-dollars. */
-  private committed = 0
+  private committed: NanoDollars
   private readonly book: BudgetBook
   private readonly offers: readonly Offer[]
 
-  constructor(book: BudgetBook, offers: readonly Offer[]) {
+  /** What its server tools have cost; null: nothing. */
+  private readonly tools: Reservation | null
+
+  constructor(book: BudgetBook, offers: readonly Offer[], { request, toolCost = 0 }: Call, now: Millis) {
     this.book = book
     this.offers = offers
+    this.tools = toolCost === 0 ? null : book.reserveAmount(request, toolCost, now)
+    this.committed = toolCost
+  }
+
+  /** The call is over: tools are paid with an answer, and only then. */
+  closeTools(isServed: boolean): void {
+    const { tools, book } = this
+    if (tools !== null) book.settle(tools, isServed ? tools.amount : 0, 0)
   }
 
   /** Whether one more attempt can be paid for, whatever it comes to. */

@@ -10,7 +10,7 @@ import {
   endpointId,
   isRouterModel,
   offerOf,
-  searchEndpoint,
+  toolEndpoints,
   withByok,
   type EndpointSpec,
   type FleetSpec,
@@ -95,10 +95,10 @@ export function compile(parts: Parts): Compiled {
     presets === undefined ? parts.policies : parts.policies.map((policy) => presetPolicy(policy, presets))
   const misfits: Misfit[] = []
   const policyNames = Object.keys(scenario.policies)
-  const { byok, search } = fleet.gateway
+  const { byok } = fleet.gateway
   const offered = withByok(fleet.endpoints, byok)
   const offers = offered.map(offerOf)
-  const endpoints = search === undefined ? offered : [...offered, searchEndpoint(search)]
+  const endpoints = [...offered, ...toolEndpoints(fleet.gateway)]
   checkFleet(fleet, misfits)
   checkPresets(parts.policies, policyNames, presets ?? {}, misfits)
   checkPolicies(

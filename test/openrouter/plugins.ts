@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { PLAIN_CHAT, PLAIN_TRAITS, type FinishReason, type Signal } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens, type OfferInput } from './lab.ts'
+import { DONE, failed, fleet, keyed, Lab, offers, OPEN, policy, tokens, type OfferInput } from './lab.ts'
 import { envelopeShape } from './error-shapes.ts'
 import { toldOf } from './telling.ts'
 import { onWire } from './wire.ts'
@@ -390,6 +390,222 @@ describe('web search', () => {
         const tool = { type: 'openrouter:web_search', parameters: { max_results: 2 } }
         const answer = await wire.chat({ tools: [tool] })
         expect(answer.status).toBe(200)
+        expect(wire.of('fault.fired')).toHaveLength(1)
+      },
+    ))
+})
+
+describe('server tools', () => {
+  const DATETIME = { id: 'openrouter:datetime', timezone: 'Europe/Berlin' }
+  const FETCH = { id: 'web-fetch' }
+  const SEARCH = { id: 'web', max_results: 2 }
+  const backends = {
+    epoch: '2026-11-20T12:00:00Z',
+    search: { tokens_per_result: 100, timeout: '5s' },
+    fetch: { tokens_per_page: 400, timeout: '5s' },
+  }
+  const lab = (gateway: Fields, ...policies: Fields[]) =>
+    new Lab(fleet(offers('a', 'b'), { ...backends, ...gateway }), ...policies.map((fields) => policy(fields)))
+  const SAID = '{"datetime":"2026-11-20T12:00:00.000Z","timezone":"Europe/Berlin"}'
+  const found = (count: number): Signal[] => [...OPEN, tokens(count), DONE]
+  const answered = (input: number): Signal[] => [
+    ...OPEN,
+    tokens(5),
+    { type: 'usage', inputTokens: input, outputTokens: 5 },
+    DONE,
+  ]
+  const free = (input: number): number => (input + 5) * 1_000
+
+  it('datetime costs a few tokens and no time, and is told in the prompt', () => {
+    const it = lab({}, { plugins: [DATETIME] })
+    const call = it.ask({ inputTokens: 100 })
+    const tokensOf = Math.ceil(SAID.length / 4)
+    expect(it.attempt(call)).toMatchObject({
+      request: { inputTokens: 100 + tokensOf, found: { texts: [SAID] } },
+    })
+    expect(call).toMatchObject({ toolUse: { requested: 1, executed: 1, webSearches: 0 } })
+    expect(call.toolCost).toBeUndefined()
+    it.hear(call, ...answered(100 + tokensOf))
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', billed: free(100 + tokensOf) })
+  })
+
+  it('a page is fetched from an engine of its own, paid, and no longer than was asked for; an error is told', () => {
+    const it = lab({}, { plugins: [FETCH] }, { plugins: [{ ...FETCH, max_content_tokens: 50 }] })
+    const call = it.ask()
+    expect(it.attempt(call)).toMatchObject({ endpoint: 3, request: { outputTokens: 400 } })
+    it.hear(call, ...found(400))
+    expect(it.attempt(call).request).toMatchObject({ inputTokens: 500, found: { tokens: 400, texts: [] } })
+    it.hear(call, ...answered(500))
+    expect(it.end(call)).toMatchObject({ billed: free(500) + 1_000_000 })
+    expect(call.pipeline).toMatchObject([{ name: 'web_fetch', data: { engine: 'exa', is_error: false } }])
+
+    const short = it.ask({ policy: 1 })
+    it.hear(short, ...found(50))
+    expect(it.attempt(short).request.inputTokens).toBe(150)
+    const broken = it.ask()
+    it.hear(broken, failed('server_error'))
+    const { inputTokens, found: told } = it.attempt(broken).request
+    expect(told?.texts[0]).toContain('could not be fetched')
+    it.hear(broken, ...answered(inputTokens))
+    expect(it.end(broken)).toMatchObject({ outcome: 'ok', billed: free(inputTokens) })
+  })
+
+  it('they are used one after the other, as many as the request allows', () => {
+    const plugins = [FETCH, SEARCH, DATETIME]
+    const used = (fields: Fields): readonly string[] => {
+      const it = lab({}, { plugins, ...fields })
+      const call = it.ask()
+      while (it.attempts(call).length > 0 && it.attempt(call).endpoint > 1) {
+        const before = it.attempts(call).length
+        it.hear(call, ...found(200))
+        if (it.attempts(call).length === before) break
+      }
+      expect(it.attempt(call).endpoint).toBeLessThan(2)
+      expect(call.toolUse).toMatchObject({ requested: 3, executed: call.pipeline?.length })
+      return (call.pipeline ?? []).map(({ name }) => name)
+    }
+    expect(used({})).toEqual(['datetime', 'web_search', 'web_fetch'])
+    expect(used({ max_tool_calls: 2 })).toEqual(['datetime', 'web_search'])
+    const until = (type: string, fields: Fields = {}) =>
+      used({ max_tool_calls: 1, stop_server_tools_when: [{ type, ...fields }] })
+    expect(until('step_count_is', { step_count: 2 })).toEqual(['datetime', 'web_search'])
+    expect(until('max_cost', { max_cost_in_dollars: 0.001 })).toEqual(['datetime', 'web_search'])
+    expect(until('max_cost', { max_cost_in_dollars: 1 })).toHaveLength(3)
+    expect(until('max_tokens_used', { max_tokens: 110 })).toEqual(['datetime'])
+    expect(until('has_tool_call', { tool_name: 'openrouter:web_search' })).toEqual(['datetime', 'web_search'])
+    expect(until('finish_reason_is', { reason: 'tool_calls' })).toEqual(['datetime'])
+  })
+
+  it('what a workspace has switched off, or the account cannot pay for, is refused before anybody is asked', () => {
+    const account = { workspaces: { default: { disabled_server_tools: ['web_search'] } } }
+    const off = lab({ account }, { plugins: [SEARCH] }, { plugins: [FETCH] })
+    const refused = off.ask()
+    expect(off.attempts(refused)).toEqual([])
+    expect(toldOf(off, refused)).toMatchObject({
+      status: 403,
+      body: { error: { message: 'Server tool "openrouter:web_search" is disabled in this workspace.' } },
+    })
+    expect(off.attempt(off.ask({ policy: 1 })).endpoint).toBe(3)
+
+    const poor = lab({ account: { credits: '$0.0069' } }, { plugins: [SEARCH] })
+    const unpaid = poor.ask()
+    expect(poor.attempts(unpaid)).toEqual([])
+    expect(toldOf(poor, unpaid)).toMatchObject({
+      status: 402,
+      body: {
+        error: {
+          message:
+            'This request requires more credits: openrouter:web_search costs $0.007. To increase, visit https://openrouter.ai/settings/credits',
+          metadata: { limit_source: 'openrouter_credits' },
+        },
+      },
+    })
+    const limited = lab({ keys: [{ name: 'k', limit: '$0.0069' }], account: {} }, { plugins: [SEARCH] })
+    expect(toldOf(limited, limited.ask({ key: 0 }))).toMatchObject({
+      status: 402,
+      body: { error: { metadata: { limit_source: 'openrouter_key_limit' } } },
+    })
+  })
+
+  it('its price is held from the first use to the end of the call, whatever comes of it', () => {
+    const it = lab(
+      { account: { credits: '$0.01' }, choices: { in_flight_below: '$0' } },
+      { plugins: [SEARCH], resilience: { max_attempts: 1 } },
+    )
+    const status = (call: ReturnType<Lab['ask']>) => it.end(call)?.status
+    const first = it.ask({ maxTokens: 5 })
+    expect(status(it.ask())).toBe(402) // Two searches are more than there is.
+    expect(toldOf(it, it.ask()).body.error.metadata).toMatchObject({ reason: 'in_flight_budget_exhausted' })
+    it.hear(first, ...found(200))
+    expect(status(it.ask())).toBe(402)
+    it.hear(first, failed('server_error'))
+    expect(it.end(first)).toMatchObject({ outcome: 'failed', billed: 0 })
+
+    const left = it.ask()
+    it.cancel(left)
+    const broken = it.ask({ maxTokens: 5 })
+    it.hear(broken, failed('server_error')) // The engine: nothing is held any more.
+    const second = it.ask({ maxTokens: 5 })
+    expect(it.end(second)).toBeNull()
+    it.hear(second, ...found(200))
+    it.hear(second, ...answered(300))
+    expect(it.end(second)).toMatchObject({ outcome: 'ok', billed: 7_000_000 + free(300) })
+    expect(it.of('call.billed')).toMatchObject([
+      { cost: 7_000_000 + free(300), listCost: free(300), toolCost: 7_000_000 },
+    ])
+    it.hear(broken, ...answered(100))
+    expect(it.router.accounts?.balance(0)).toBe(10_000_000 - 7_000_000 - free(300) - free(100))
+    // The rest does not pay for a prompt that it would pay for without the search.
+    const rich = lab({ account: { credits: '$0.0072' }, choices: { in_flight_below: '$0' } }, { plugins: [SEARCH] })
+    const third = rich.ask({ maxTokens: 5 })
+    rich.hear(third, ...found(200))
+    expect(toldOf(rich, third)).toMatchObject({
+      status: 402,
+      body: { error: { metadata: { limit_source: 'openrouter_credits' } } },
+    })
+  })
+
+  it('with a key of one’s own the tool is paid in full all the same; a policy’s budget counts it', () => {
+    const gateway = { ...backends, account: { credits: '$1', byok_allowance: '$0' } }
+    const it = new Lab(keyed(['a'], [{ name: 'ours', provider: 'a' }], gateway), policy({ plugins: [SEARCH] }))
+    const call = it.ask()
+    it.hear(call, ...found(200))
+    it.hear(call, ...answered(300))
+    expect(it.end(call)).toMatchObject({ billed: 7_000_000 + free(300) * 0.05 })
+    expect(call.ownKeyCost).toBe(free(300))
+
+    const budget = { per_request: { max_cost: '$0.0072' } }
+    const capped = lab({}, { plugins: [SEARCH], resilience: { budget } }, { resilience: { budget } })
+    const dear = capped.ask({ maxTokens: 5 })
+    capped.hear(dear, ...found(200))
+    expect(capped.end(dear)).toMatchObject({ outcome: 'failed', errorClass: 'budget_exceeded' })
+    expect(capped.attempts(capped.ask({ inputTokens: 300, maxTokens: 5, policy: 1 }))).toHaveLength(1)
+  })
+
+  it('on the wire no provider hears of them, the prompt has what was found, and usage counts them', () =>
+    onWire({ gateway: { ...backends, search: { latency_p50: '5ms', latency_p95: '5ms' } } }, async (wire) => {
+      const types = ['openrouter:datetime', 'openrouter:web_search']
+      const tools = types.map((type) => ({ type }))
+      const debug = { stream: true, debug: { echo_upstream_body: true } }
+      const chunks = (await wire.chat({ tools, tool_choice: { type: types[0] }, ...debug })).chunks()
+      const { messages, ...sent } = chunks[0].debug.echo_upstream_body
+      expect(sent).not.toHaveProperty('tools')
+      expect(sent).not.toHaveProperty('tool_choice')
+      expect(messages.at(-1).content).toMatch(/^{"datetime":"2026-11-20T12:00:.*"timezone":"UTC"}/)
+      const { usage } = chunks.at(-1)
+      expect(usage).toMatchObject({
+        server_tool_use: { web_search_requests: 1 },
+        server_tool_use_details: { tool_calls_requested: 2, tool_calls_executed: 2, web_search_requests: 1 },
+        cost_details: { server_tool_cost: 0.007 },
+      })
+      const text = messages.map(({ content }: { content: string }) => content).join('')
+      expect(usage.prompt_tokens).toBe(Math.ceil(Buffer.byteLength(text) / 4))
+
+      for (const type of ['shell', 'apply_patch', 'files', 'subagent', 'image_generation']) {
+        const refused = await wire.chat({ tools: [{ type: `openrouter:${type}` }] })
+        expect([refused.status, refused.json().error.message]).toEqual([
+          403,
+          `Server tool "openrouter:${type}" is disabled in this workspace.`,
+        ])
+      }
+      expect((await wire.chat({ tools, max_tool_calls: 31 })).status).toBe(400)
+      expect((await wire.chat({ tools, max_tool_calls: 1 })).json().usage.server_tool_use_details).toEqual({
+        tool_calls_requested: 2,
+        tool_calls_executed: 1,
+        web_search_requests: 0,
+      })
+    }))
+
+  it('faults of the page’s engine are faults of its endpoint', () =>
+    onWire(
+      {
+        gateway: { fetch: { engine: 'parallel', latency_p50: '5ms', latency_p95: '5ms' } },
+        faults: { parallel: { fault: 'outage', mode: 'status' } },
+      },
+      async (wire) => {
+        const answer = await wire.chat({ tools: [{ type: 'openrouter:web_fetch' }] })
+        expect(answer.status).toBe(200)
+        expect(answer.json().usage.cost_details).not.toHaveProperty('server_tool_cost')
         expect(wire.of('fault.fired')).toHaveLength(1)
       },
     ))

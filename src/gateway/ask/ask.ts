@@ -122,7 +122,7 @@ function headerProblem(headers: Headers): string | null {
 
 // ── what is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-const WISHES = ['route', 'service_tier', 'preset', 'plugins'] as const
+const WISHES = ['route', 'service_tier', 'preset', 'plugins', 'max_tool_calls', 'stop_server_tools_when'] as const
 
 /** The gateway's own affair: no provider ever sees these (openrouter.md §4.1). */
 const OWN: ReadonlySet<string> = new Set([
@@ -134,7 +134,6 @@ const OWN: ReadonlySet<string> = new Set([
   'trace',
   'debug',
   'transforms',
-  'stop_server_tools_when',
   'cache_enabled',
   'cache_ttl_seconds',
   '__proto__',

@@ -2,7 +2,7 @@
  * What the fields of a request at `/api/v1` may be (openrouter.md §4.1). Checked by hand and not by a schema: every
  * request comes through here, and most have three fields. Null counts as absent; names that are not here may be anything.
  */
-import { EFFORTS, SERVICE_TIERS, SESSION_ID_MAX } from '../../protocol/index.ts'
+import { EFFORTS, SERVICE_TIERS, SESSION_ID_MAX, STOP_CONDITIONS, TOOL_STEPS_MAX } from '../../protocol/index.ts'
 
 /** What a value should have been; null where it is. */
 export type Check = (value: unknown) => string | null
@@ -127,7 +127,7 @@ const within =
     return null
   }
 
-const conditions = oneOf('step_count_is', 'max_cost', 'max_tokens_used', 'has_tool_call', 'finish_reason_is')
+const conditions = oneOf(...STOP_CONDITIONS)
 
 /** By name: fields that mean the same whatever a request is written in. */
 export const SHARED_CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>([
@@ -137,6 +137,7 @@ export const SHARED_CHECKS: ReadonlyMap<string, Check> = new Map<string, Check>(
   ['preset', text(NAME_MAX, 1)],
   ['plugins', listOf(plugin, NAME_MAX)],
   ['transforms', listOf(text(NAME_MAX), NAME_MAX)],
+  ['max_tool_calls', whole(1, TOOL_STEPS_MAX)],
   ['session_id', text(SESSION_ID_MAX)],
   ['prompt_cache_key', text(Infinity)],
   ['stream', boolean],

@@ -7,7 +7,7 @@ import { keys } from './keys.ts'
 import { responseCache } from './response-cache.ts'
 import { responseHealing } from './response-healing.ts'
 import { routerModels } from './router-models.ts'
-import { webSearch } from './web-search.ts'
+import { serverTools } from './server-tools.ts'
 
 export const STAGES: readonly StageMaker[] = [
   keys,
@@ -16,6 +16,6 @@ export const STAGES: readonly StageMaker[] = [
   responseCache,
   account,
   routerModels,
-  webSearch,
+  serverTools,
   responseHealing,
 ]

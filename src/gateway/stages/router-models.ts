@@ -94,8 +94,9 @@ function conversationOf({ conversation, session }: ChatRequest, name: string): s
 }
 
 /** What a request half, or a policy, says beside its models and providers. */
-function wishesOf({ route, service_tier, plugins, session_id, prompt_cache_key }: RequestHalf): RequestWishes {
-  return { route, service_tier, plugins, session_id, prompt_cache_key }
+function wishesOf(half: RequestHalf): RequestWishes {
+  const { route, service_tier, plugins, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when } = half
+  return { route, service_tier, plugins, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when }
 }
 
 function refuse(status: 400 | 404, message: string): Halt {

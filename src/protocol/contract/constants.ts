@@ -53,6 +53,8 @@ export const PURCHASE_FEE_MIN_USD = 0.8
 /** Response cache: seconds that an answer is kept, if nothing else is said, and at most. */
 export const RESPONSE_CACHE_TTL: Millis = 300 * SECOND
 export const RESPONSE_CACHE_TTL_MAX: Millis = 86_400 * SECOND
+/** Uses of server tools that one request may make, if it does not say less. */
+export const TOOL_STEPS_MAX = 30
 /** Context length up to which prompts are compressed by default, and messages that Claude's models take (§7.1). */
 export const COMPRESSED_UP_TO = 8_192
 export const CLAUDE_MESSAGES_MAX = 1_000

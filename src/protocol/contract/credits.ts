@@ -50,6 +50,14 @@ const workspaceSchema = z.strictObject({
     .boolean()
     .default(false)
     .meta({ description: 'Whether requests with keys of one’s own count toward the budgets.' }),
+  disabled_server_tools: z
+    .array(z.string().min(1).max(64))
+    .max(32)
+    .default([])
+    .meta({
+      description: 'Server tools that it has switched off, by type without `openrouter:`.',
+      examples: [['web_search']],
+    }),
 })
 
 export const DEFAULT_WORKSPACE = 'default'

@@ -7,6 +7,7 @@ import { accountSchema } from './account.ts'
 import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
+import { fetchSchema } from './fetch.ts'
 import { guardrailsSchema } from './guardrails.ts'
 import { keysSchema } from './keys.ts'
 import { modelsSchema } from './models.ts'
@@ -22,6 +23,7 @@ export * from './cancellation.ts'
 export * from './choices.ts'
 export * from './constants.ts'
 export * from './credits.ts'
+export * from './fetch.ts'
 export * from './guardrails.ts'
 export * from './keys.ts'
 export * from './model-facts.ts'
@@ -70,6 +72,10 @@ export const gatewaySchema = z.strictObject({
   search: searchSchema.optional().meta({
     description: 'The engine behind web search. Absent: there is none, and nothing is searched.',
     examples: [{ engine: 'exa', price: '$0.007' }],
+  }),
+  fetch: fetchSchema.optional().meta({
+    description: 'What reads pages for `openrouter:web_fetch`. Absent: nothing, and who asks for it is refused.',
+    examples: [{ engine: 'exa', price: '$0.001' }],
   }),
   presets: presetsSchema.optional().meta({
     description: 'Requests that are kept under a name. Absent: none.',

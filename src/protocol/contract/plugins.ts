@@ -2,10 +2,13 @@
 import { z } from 'zod'
 import type { PluginUse } from '../request.ts'
 
+/** Stands for the server tool that is no plugin, where requests and policies name what they use. */
+export const DATETIME = 'openrouter:datetime'
+
 /** Plugins that can be named. Those of router models carry their settings. */
 export const PLUGIN_IDS = [
   'web', 'web-fetch', 'file-parser', 'response-healing', 'context-compression', 'moderation', 'auto-router',
-  'auto-beta-router', 'pareto-router', 'switchyard-router', 'fusion',
+  'auto-beta-router', 'pareto-router', 'switchyard-router', 'fusion', DATETIME,
 ] as const // prettier-ignore
 export type PluginId = (typeof PLUGIN_IDS)[number]
 

@@ -131,7 +131,11 @@ export class BudgetBook {
 
   /** Put the money for one attempt aside. Only after `covers`, at the same instant. */
   reserve(request: ChatRequest, endpoint: number, now: Millis): Reservation {
-    const amount = this.worstCase(request, endpoint, now) ?? 0
+    return this.reserveAmount(request, this.worstCase(request, endpoint, now) ?? 0, now)
+  }
+
+  /** The same for what costs so much. */
+  reserveAmount(request: ChatRequest, amount: NanoDollars, now: Millis): Reservation {
     const accounts = this.purses.map((purse) => accountOf(purse, request, now))
     for (const account of accounts) account.reserved += amount
     return { amount, accounts }
