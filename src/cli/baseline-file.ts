@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { redact } from '../base/redact.ts'
-import type { Baseline, Baselines, GateSpec, SourceText } from '../gates/index.ts'
+import { BOOKS, type Baseline, type Baselines, type GateSpec, type SourceText } from '../gates/index.ts'
 import { kindOf, readYaml } from '../scenario/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, readText, shownPath } from './files.ts'
@@ -40,7 +40,7 @@ const baselineSchema = z.looseObject({
       stat: z.string(),
       unit: z.string(),
       where: z.record(z.string(), z.unknown()),
-      book: z.enum(['upstream', 'billed']),
+      book: z.enum(BOOKS),
     }),
   ),
   runs: z.array(

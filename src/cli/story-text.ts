@@ -139,8 +139,9 @@ function attemptLines(shell: Shell, attempts: readonly AttemptStory[]): string[]
   })
 }
 
-function outcomeLines(shell: Shell, { outcome, upstreamCost, billed }: Story): string[] {
-  const bill = `Bill: the fleet charged ${formatUsd(upstreamCost)}, the caller pays ${formatUsd(billed)}`
+function outcomeLines(shell: Shell, { outcome, upstreamCost, billed, creditFee = 0 }: Story): string[] {
+  const onTop = creditFee > 0 ? `, and buying credits for that cost ${formatUsd(creditFee)} on top` : ''
+  const bill = `Bill: the fleet charged ${formatUsd(upstreamCost)}, the caller pays ${formatUsd(billed)}${onTop}`
   if (outcome === null) return ['Outcome: still open when the run ended', bill]
   const { outcome: word, errorClass, ttftMs, latencyMs, outputTokens, attempts, servedBy, rung, toolCall } = outcome
   const facts = [

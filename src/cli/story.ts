@@ -34,6 +34,8 @@ export interface Story {
   /** Nano-dollars: what the fleet charged for all attempts, and what the caller pays. */
   readonly upstreamCost: number
   readonly billed: number
+  /** What buying the credits for it costs on top, in nano-dollars; absent where none are bought. */
+  readonly creditFee?: number
 }
 
 export interface FunnelRow {
@@ -124,6 +126,7 @@ export function tellStory(directory: Directory, entries: readonly Entry[]): Stor
     outcome: closed === undefined ? null : outcomeStory(directory, closed),
     upstreamCost: of(entries, 'fleet.charged').reduce((sum, { cost }) => sum + cost, 0),
     billed: closed?.billed ?? 0,
+    ...(directory.creditFee !== undefined && { creditFee: Math.round((closed?.billed ?? 0) * directory.creditFee) }),
   }
 }
 

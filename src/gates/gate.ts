@@ -163,7 +163,8 @@ const shape = z.strictObject({
     .enum(BOOKS)
     .optional()
     .meta({
-      description: 'For costs: what the fleet charged, or what the caller is billed. Default: upstream.',
+      description:
+        'For costs: what the fleet charged, what the caller is billed, or that with the fee on buying the credits for it. Default: upstream.',
       examples: ['billed'],
     }),
   ...boundsShape,

@@ -18,8 +18,11 @@ export type Stat = (typeof STATS)[number]
 /** What a gate may ask for: a statistic, or its metric in the worst of many windows. */
 export const GATE_STATS = [...STATS, 'worst_window'] as const
 
-/** Whose money: what the fleet charged for every attempt, or what the caller pays by the rules of the gateway. */
-export const BOOKS = ['upstream', 'billed'] as const
+/**
+ * Whose money: what the fleet charged for every attempt, what the caller pays by the rules of the gateway, or that with
+ * the fee on the credits that it takes.
+ */
+export const BOOKS = ['upstream', 'billed', 'with_fees'] as const
 export type Book = (typeof BOOKS)[number]
 
 /**

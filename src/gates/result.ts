@@ -154,6 +154,18 @@ export interface SourceText {
   readonly text: string
 }
 
+/** What an account that pays with credits came to, in nano-dollars. */
+export interface CreditBook {
+  /** Bought before the run and during it, and what that cost on top. */
+  readonly bought: number
+  readonly fees: number
+  /** Used before the run, and in it: with `left` they are what was bought. */
+  readonly usedBefore: number
+  readonly used: number
+  /** Below 0: a debt. */
+  readonly left: number
+}
+
 export interface Verdict {
   readonly status: Status
   /** Sentences, worst first; empty for a pass. */
@@ -199,6 +211,8 @@ export interface RunResult {
   }
   /** What it cost more than without faults, and why: the whole run, then its windows. Absent: nothing to compare with. */
   readonly costs?: readonly CostSplit[]
+  /** What its credits came to. Absent: nobody pays with any. */
+  readonly credits?: CreditBook
   /** What of its policies was called upon, and what never was. Absent: they say nothing of that kind. */
   readonly coverage?: Coverage
   /** Whether it came back by itself once the faults were over. Absent: nobody asked. */

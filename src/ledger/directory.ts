@@ -42,6 +42,8 @@ export interface Directory {
   readonly workflows: readonly string[]
   /** By workflow: the rungs of its policy's ladder, in order. Absent: no ladders. */
   readonly ladders?: readonly (readonly string[])[]
+  /** What a dollar of the account's credits costs on top when it is bought, as a share. Absent: no credits are bought. */
+  readonly creditFee?: number
   /** Those of a timeline that is played on demand have no instants until then. */
   readonly windows: WindowName[]
   /** Grows during a run when a fault is started by hand. */

@@ -1,5 +1,5 @@
 /** What is told of a run in rows: the same in every report for people. */
-import { formatUsd } from '../base/quantities.ts'
+import { formatRatio, formatUsd } from '../base/quantities.ts'
 import type { GateResult, RunResult } from '../gates/index.ts'
 import { plainRows, worstFirst, type Table } from './_table.ts'
 import { gateName, metricCell, metricName, observedOf, recoveryRows, spanOf, whereOf } from './_words.ts'
@@ -18,6 +18,19 @@ export function gateTable({ gates }: RunResult): Table {
 /** `success_rate, window storm`. */
 export function ofGate(gate: Pick<GateResult, 'metric' | 'stat' | 'where'>): string {
   return [metricName(gate), whereOf(gate.where)].filter((part) => part !== '').join(', ')
+}
+
+/** What was bought, what that cost on top, and what is left of it. */
+export function creditTable({ credits }: RunResult): Table {
+  if (credits === undefined) return { heads: [], rows: [] }
+  const { bought, fees, usedBefore, used, left } = credits
+  const share = bought === 0 ? '–' : formatRatio(fees / bought)
+  return {
+    heads: ['>credits bought', '>fees on top', '>share', '>used before', '>used in this run', '>left'],
+    rows: plainRows([
+      [formatUsd(bought), formatUsd(fees), share, formatUsd(usedBefore), formatUsd(used), formatUsd(left)],
+    ]),
+  }
 }
 
 export function recoveryTable(result: RunResult): Table {

@@ -27,7 +27,7 @@ function runDocument(result: RunResult, { version }: Envelope): object {
     result
   const { verdict, expect, gates, metrics, faults, providers, windows, counts, costs, coverage, recovery, chronicle } =
     result
-  const { sources, reproduce, notes } = result
+  const { credits, sources, reproduce, notes } = result
   return {
     squallReport: REPORT_VERSION,
     squall: version,
@@ -63,6 +63,7 @@ function runDocument(result: RunResult, { version }: Envelope): object {
     windows: windows.map(({ name, from, to }) => ({ name, from, to })),
     counts,
     ...(costs && { costs }),
+    ...(credits && { credits }),
     ...(coverage && { coverage }),
     ...(recovery && { recovery }),
     chronicle,

@@ -4,7 +4,16 @@
  */
 import { NEVER, type Millis } from '../base/index.ts'
 import { Judge, type RunResult } from '../gates/index.ts'
-import { Fingerprint, Log, type Directory, type Entry, type Fold, type Hasher } from '../ledger/index.ts'
+import {
+  Fingerprint,
+  Log,
+  type Directory,
+  type Entry,
+  type Fold,
+  type Hasher,
+  type SortedFold,
+} from '../ledger/index.ts'
+import { boughtBy, feesBy, type NanoDollars } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
 import { faultName, scheduled, withoutFaults, type CompiledScenario } from '../scenario/index.ts'
 import { World } from '../virtual/index.ts'
@@ -47,6 +56,8 @@ export class Stage {
   /** Faults started by hand that are still at work, by provider. */
   private readonly byHand = new Map<string, number>()
   private handUsed = false
+  /** What calls have been billed; null where nobody pays with credits. */
+  private readonly paid: { billed: NanoDollars } | null
   /** By whoever plays it; gates ask by themselves. */
   private readonly isRecoveryAsked: boolean
 
@@ -67,6 +78,8 @@ export class Stage {
     this.fingerprint = hasher === null ? null : new Fingerprint(hasher)
     if (this.fingerprint) this.log.attach(this.fingerprint)
     for (const sink of sinks) this.log.attach(sink)
+    this.paid = scenario.gateway.account?.credits === undefined ? null : { billed: 0 }
+    if (this.paid !== null) this.log.attach(summing(this.paid))
     if (watched) this.log.attach({ step: (entry) => void this.fresh.push(entry) })
 
     this.twin = hasTwin ? this.makeTwin(watched) : null
@@ -154,6 +167,15 @@ export class Stage {
     )
   }
 
+  private credits(now: Millis): Pick<RunResult, 'credits'> {
+    const { account } = this.scenario.gateway
+    if (account === undefined || this.paid === null) return {}
+    const bought = boughtBy(account, now)
+    const { used: usedBefore } = account
+    const { billed: used } = this.paid
+    return { credits: { bought, fees: feesBy(account, now), usedBefore, used, left: bought - usedBefore - used } }
+  }
+
   finish({ endedAt, partial, clock, speed, lag, notes }: Ending): RunResult {
     const { durationMs, drainMs } = this.scenario
     // A run that was stopped is compared with as much of its twin.
@@ -177,6 +199,7 @@ export class Stage {
       fingerprint: this.fingerprint?.digest() ?? null,
       ...judged,
       ...(recovery && { recovery }),
+      ...this.credits(endedAt),
       expect,
       windows: this.directory.windows.filter(({ from }) => from !== NEVER),
       sources: this.scenario.sources,
@@ -190,6 +213,10 @@ export class Stage {
       ],
     }
   }
+}
+
+function summing(paid: { billed: NanoDollars }): SortedFold {
+  return { steps: { 'call.closed': ({ billed }) => void (paid.billed += billed) } }
 }
 
 function reproduceCommand(

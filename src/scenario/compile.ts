@@ -11,6 +11,7 @@ import {
   isRouterModel,
   offerOf,
   toolEndpoints,
+  feeShare,
   withByok,
   type EndpointSpec,
   type FleetSpec,
@@ -158,7 +159,7 @@ export function compile(parts: Parts): Compiled {
       }),
     // What a file expects is about its own policies.
     expect: instead.length > 0 ? 'pass' : scenario.expect,
-    directory: () => directoryOf(scenario, endpoints, windows, timeline, ladders),
+    directory: () => directoryOf(scenario, endpoints, fleet.gateway, windows, timeline, ladders),
     isLegal: legality(reach, workflowPolicies, endpoints, fleet.gateway),
   }
   const warnings = () => {
@@ -182,10 +183,12 @@ export function lasting(scenario: CompiledScenario, durationMs: Millis): Compile
 function directoryOf(
   scenario: Scenario,
   endpoints: readonly EndpointSpec[],
+  { account }: GatewaySpec,
   windows: readonly WindowName[],
   timeline: readonly ScheduledFault[],
   ladders: readonly (readonly string[])[],
 ): Directory {
+  const creditFee = account === undefined ? 0 : feeShare(account)
   return {
     scenario: scenario.name,
     seed: scenario.seed,
@@ -193,6 +196,7 @@ function directoryOf(
     endpoints: endpoints.map((spec) => ({ id: endpointId(spec), provider: spec.provider, model: spec.model })),
     workflows: scenario.workload.map(({ workflow }) => workflow),
     ...(ladders.some((rungs) => rungs.length > 0) && { ladders }),
+    ...(creditFee > 0 && { creditFee }),
     windows: [...windows],
     faults: timeline.map((fault, index) => faultName(fault, endpoints, scenario.timeline[index]?.min_hits ?? 1)),
   }

@@ -134,6 +134,8 @@ export interface Question {
   readonly bounds?: Bounds
   readonly isLegal?: IsLegal
   readonly faults?: FaultName[]
+  /** What else the directory says. */
+  readonly names?: Partial<Directory>
   readonly endedAt?: number
   /** Entries of the run without faults; absent for none. */
   readonly twin?: readonly Entry[]
@@ -151,7 +153,7 @@ export function measure(entries: readonly Entry[], question: Question): Observat
     endedAt = 60_000,
     twin,
   } = question
-  const names = directory(faults)
+  const names = { ...directory(faults), ...question.names }
   const foldOver = (list: readonly Entry[]) => {
     const log = new Log()
     const folds = new FoldSet(names, isLegal)

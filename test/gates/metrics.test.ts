@@ -341,6 +341,12 @@ describe('costs', () => {
   test('cost_per_success: the billed book, is what the caller pays', () => {
     expect(measure(entries, { metric: 'cost_per_success', book: 'billed' })).toEqual({ value: 150, n: 2 })
   })
+  test('cost_per_success: the book with fees, is that and what buying the credits for it costs', () => {
+    expect(measure(entries, { metric: 'cost_per_success', book: 'with_fees' })).toEqual({ value: 150, n: 2 })
+    const creditFee = 0.055
+    const seen = measure(entries, { metric: 'cost_per_success', book: 'with_fees', names: { creditFee } })
+    expect(seen).toEqual({ value: 150 * 1.055, n: 2 })
+  })
   test('cost_per_success: a charge after the close, goes to the window of the arrival', () => {
     expect(measure(entries, { metric: 'cost_per_success', where: { window: 'storm' } })).toEqual({ value: 150, n: 1 })
     expect(measure(entries, { metric: 'cost_per_success', where: { window: 'recovery' } }).value).toBeNull()

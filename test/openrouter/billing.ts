@@ -7,10 +7,11 @@ import {
   costOf,
   DAY,
   EPOCH_MS,
+  feesBy,
+  feeShare,
   generationId,
   gatewaySchema,
   priceBook,
-  purchaseFee,
   worstCost,
   type Call,
 } from '../../src/protocol/index.ts'
@@ -133,9 +134,11 @@ describe('bills', () => {
     it.hear(call, ...answer(100, 1))
     expect(it.end(call)).toMatchObject({ billed: Math.round(101_000 * 1.055) })
     expect(it.router.accounts?.balance(0)).toBe(100e9 - Math.round(101_000 * 1.055))
-    const { account } = gatewaySchema.parse({ account: {} })
-    expect(purchaseFee(100e9, account!)).toBe(5.5e9)
-    expect(purchaseFee(10e9, account!)).toBe(0.8e9)
+    const buying = { credits: '$100', purchases: [{ at: '1h', amount: '$10' }] }
+    const { account } = gatewaySchema.parse({ account: buying })
+    expect([0, 3_599_999, 3_600_000].map((now) => feesBy(account!, now))).toEqual([5.5e9, 5.5e9, 6.3e9])
+    expect(feeShare(account!)).toBe(6.3 / 110)
+    expect(feesBy(gatewaySchema.parse({ account: {} }).account!, Infinity)).toBe(0)
   })
 
   behaviour(107, 'zero completion insurance: vector B18', () => {

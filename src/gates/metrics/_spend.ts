@@ -11,9 +11,10 @@ export interface Spend {
 }
 
 /** A request is counted when it closes, with all it cost so far. */
-export function stepSpend(spend: Spend, entry: RequestClosed, { traces, book }: FoldContext): void {
+export function stepSpend(spend: Spend, entry: RequestClosed, { traces, book, directory }: FoldContext): void {
   if (entry.outcome === 'ok') spend.ok += 1
-  spend.cost += book === 'billed' ? entry.billed : (traces.of(entry.request)?.upstreamCost ?? 0)
+  if (book === 'upstream') spend.cost += traces.of(entry.request)?.upstreamCost ?? 0
+  else spend.cost += book === 'billed' ? entry.billed : entry.billed * (1 + (directory.creditFee ?? 0))
 }
 
 /** What the fleet charges after that is added then. */

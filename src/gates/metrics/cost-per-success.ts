@@ -6,7 +6,8 @@ export const costPerSuccess: Metric<Spend, 'request.closed'> = {
   kind: 'cost_per_success',
   summary: 'What one good answer costs, failed attempts and failed requests included.',
   unit: 'nano_usd',
-  numerator: 'cost of all requests that arrived: charged upstream, or billed to the caller (`book: billed`)',
+  numerator:
+    'cost of all requests that arrived: charged upstream, or billed to the caller (`book: billed`; `with_fees` with the fee on buying credits)',
   denominator: 'requests that ended ok',
   samples: 'ok requests',
   trap: 'Per success and not in total: failing requests makes the total fall.',

@@ -113,26 +113,33 @@ export const creditFields = {
 }
 
 /** What buying so many credits costs on top of them. */
-export function purchaseFee(
-  amount: number,
-  {
-    purchase_fee: share,
-    purchase_fee_min: least,
-  }: { readonly purchase_fee: number; readonly purchase_fee_min: number },
-): number {
+function purchaseFee(amount: number, { purchase_fee: share, purchase_fee_min: least }: Fees): number {
   return amount === 0 ? 0 : Math.max(Math.round(amount * share), least)
 }
 
+interface Fees {
+  readonly purchase_fee: number
+  readonly purchase_fee_min: number
+}
+
+interface Bought {
+  readonly credits?: number | undefined
+  readonly purchases: readonly { readonly at: Millis; readonly amount: number }[]
+}
+
+/** What the credits bought until an instant have cost on top of them, in nano-dollars: each purchase has its fee. */
+export function feesBy(account: Bought & Fees, now: Millis): number {
+  const bought = account.purchases.flatMap(({ at, amount }) => (at <= now ? [amount] : []))
+  return [account.credits ?? 0, ...bought].reduce((sum, amount) => sum + purchaseFee(amount, account), 0)
+}
+
+/** What a dollar of credits costs on top, as a share, over all that is bought; 0 where nothing is. */
+export function feeShare(account: Bought & Fees): number {
+  const bought = boughtBy(account, Infinity)
+  return bought === 0 ? 0 : feesBy(account, Infinity) / bought
+}
+
 /** Credits bought until an instant, in nano-dollars; none for an account that pays by invoice. */
-export function boughtBy(
-  {
-    credits = 0,
-    purchases,
-  }: {
-    readonly credits?: number | undefined
-    readonly purchases: readonly { readonly at: Millis; readonly amount: number }[]
-  },
-  now: Millis,
-): number {
+export function boughtBy({ credits = 0, purchases }: Bought, now: Millis): number {
   return purchases.reduce((sum, { at, amount }) => (at <= now ? sum + amount : sum), credits)
 }

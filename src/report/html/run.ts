@@ -7,6 +7,7 @@ import type { RunResult } from '../../gates/index.ts'
 import { costTable } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
 import {
+  creditTable,
   endpointTable,
   errorTable,
   faultTable,
@@ -32,6 +33,7 @@ export function runPage(result: RunResult, envelope: Envelope): string {
     section('Where the traffic went', trafficOverTime(result)),
     section('Fallbacks', fallbackFlow(chronicle)),
     section('Where the money went', costs(result)),
+    section('Credits', table(creditTable(result))),
     section('How long answers took', latencyCurve(chronicle)),
     section('Recovery', table(recoveryTable(result))),
     section('Windows', table(windowTable(result))),

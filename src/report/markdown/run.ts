@@ -4,7 +4,16 @@ import type { RunResult } from '../../gates/index.ts'
 import { costTable } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
 import { cell, fenced, list, sectionsOf, table } from '../_markdown.ts'
-import { endpointTable, faultTable, gateTable, outcomesOf, recoveryTable, rungTable, windowTable } from '../_tables.ts'
+import {
+  creditTable,
+  endpointTable,
+  faultTable,
+  gateTable,
+  outcomesOf,
+  recoveryTable,
+  rungTable,
+  windowTable,
+} from '../_tables.ts'
 import { clockOf, coverageSentences, headline, markOf } from '../_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
@@ -13,6 +22,7 @@ const BUDGETS = {
   gates: 20_000,
   windows: 6_000,
   costs: 4_000,
+  credits: 1_000,
   faults: 8_000,
   endpoints: 12_000,
   rungs: 2_000,
@@ -36,6 +46,7 @@ export function runSections(result: RunResult, { version }: Envelope): string[] 
     table('### Recovery', recoveryTable(result), BUDGETS.recovery),
     table('### Windows', windowTable(result), BUDGETS.windows),
     costs(result),
+    table('### Credits', creditTable(result), BUDGETS.credits),
     table('### Faults', faultTable(result), BUDGETS.faults),
     table('### Endpoints', endpointTable(result), BUDGETS.endpoints),
     table('### Degraded', rungTable(result), BUDGETS.rungs),

@@ -123,6 +123,9 @@ export const reportSchema = z
       rungs: z.array(z.object({ workflow: z.string(), rung: count, name: z.string(), requests: count, ok: count })),
     }),
     costs: z.array(cost).optional().meta({ description: 'Cost against the twin: the whole run, then its windows.' }),
+    credits: z.object({ bought: nano, fees: nano, usedBefore: nano, used: nano, left: nano }).optional().meta({
+      description: 'Credits of the account: bought, the fees on that, used before the run and in it, and left.',
+    }),
     coverage: z
       .object({
         share: z.number().min(0).max(1).meta({ description: 'Of the provisions, those that were called upon.' }),
