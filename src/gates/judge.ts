@@ -277,7 +277,8 @@ function remembering(isLegal: IsLegal): IsLegal {
   let rule = -1
   let rung = 0
   let answer: string | null = null
-  return (nextRequest, workflow, nextEndpoint, nextRule, nextRung) => {
+  return (nextRequest, workflow, nextEndpoint, nextRule, nextRung, asked) => {
+    if (asked !== undefined) return isLegal(nextRequest, workflow, nextEndpoint, nextRule, nextRung, asked)
     const isSame = nextRequest === request && nextEndpoint === endpoint && nextRule === rule && nextRung === rung
     if (isSame) return answer
     request = nextRequest

@@ -3,7 +3,7 @@
  * neighbours: kind, summary, unit, numerator, denominator, the trap its definition avoids, then start, step, finish.
  */
 import type { Millis } from '../base/index.ts'
-import type { Directory, EntryKind, EntryOf } from '../ledger/index.ts'
+import type { Asked, Directory, EntryKind, EntryOf } from '../ledger/index.ts'
 import type { RequestId } from '../protocol/index.ts'
 import type { Bounds } from './bounds.ts'
 import type { Recovery } from './recovery.ts'
@@ -28,7 +28,7 @@ export type Book = (typeof BOOKS)[number]
 /**
  * Why this request must never be sent to that endpoint, or null when it may. An oracle of its own, not the router:
  * a router that judges itself would repeat its own mistake. `rule` and `rung` say which models the policy meant for it:
- * -1 and 0 are its own.
+ * -1 and 0 are its own. `asked`: what was asked of the endpoint; absent: nobody wrote it down, and it is not looked at.
  */
 export type IsLegal = (
   request: RequestId,
@@ -36,6 +36,7 @@ export type IsLegal = (
   endpoint: number,
   rule: number,
   rung: number,
+  asked?: Asked,
 ) => string | null
 
 /** What is known only when the run is over, from worlds that were played beside it. */

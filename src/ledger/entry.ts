@@ -4,7 +4,7 @@
  * integer nano-dollars; `at` is scenario milliseconds.
  */
 import type { Millis } from '../base/index.ts'
-import type { ErrorClass, NanoDollars, RequestId, ToolCallDefect } from '../protocol/index.ts'
+import type { ErrorClass, NanoDollars, RequestId, RequestShape, ToolCallDefect } from '../protocol/index.ts'
 
 /** How a request ended, as the application saw it. Only `cancelled` leaves the denominator of a success rate. */
 export const REQUEST_OUTCOMES = [
@@ -82,7 +82,19 @@ export interface CallRouted {
   readonly rung: number
   readonly funnel: readonly FunnelStep[]
   readonly order: readonly Candidate[]
+  /** What was asked of its endpoints. Absent: it was not written down. */
+  readonly inputTokens?: number
+  /** null: no cap. */
+  readonly maxTokens?: number | null
+  readonly shape?: AskedShape
 }
+
+/** What of a request's shape an endpoint may not take. A stored ledger holds no tools, and how many there were. */
+export interface AskedShape extends Pick<RequestShape, 'toolChoice' | 'responseFormat' | 'parameters' | 'inputs'> {
+  readonly tools: { readonly length: number }
+}
+
+export type Asked = Required<Pick<CallRouted, 'inputTokens' | 'maxTokens' | 'shape'>>
 
 /** Why a candidate was passed over. */
 export const SKIP_CAUSES = [

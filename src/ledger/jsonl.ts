@@ -3,7 +3,7 @@
  * order. A reader tolerates a torn last line, and only that one: a run that was killed leaves exactly such a file.
  */
 import type { Directory } from './directory.ts'
-import { ENTRY_KINDS, type Entry } from './entry.ts'
+import { ENTRY_KINDS, type AskedShape, type CallRouted, type Entry } from './entry.ts'
 
 export const LEDGER_VERSION = 1
 
@@ -17,7 +17,14 @@ export function encodeHead(directory: Directory): string {
 }
 
 export function encodeEntry(entry: Entry): string {
-  return `${JSON.stringify(entry)}\n`
+  return `${JSON.stringify(entry.kind === 'call.routed' && entry.shape !== undefined ? withoutTools(entry, entry.shape) : entry)}\n`
+}
+
+/** Schemas of tools and answers are long, the same every time, and nobody's business. */
+function withoutTools(entry: CallRouted, shape: AskedShape): CallRouted {
+  const { tools, toolChoice, responseFormat, parameters, inputs } = shape
+  const asked = { tools: { length: tools.length }, toolChoice, responseFormat, parameters }
+  return { ...entry, shape: inputs === undefined ? asked : { ...asked, inputs } }
 }
 
 export interface StoredLedger {

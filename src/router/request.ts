@@ -32,6 +32,7 @@
 import { assert, assertNever, at, NEVER, type Millis } from '../base/index.ts'
 import type { CallClosed, CallOutcome, CallRouted, Form, Out, SkipCause } from '../ledger/index.ts'
 import {
+  PLAIN_CHAT,
   promptTokens,
   STATUS_OF,
   type Call,
@@ -231,6 +232,9 @@ export class RequestLife implements CallStory {
     form.rung = this.rung
     form.funnel = funnel
     form.order = order
+    form.inputTokens = this.request.inputTokens
+    form.maxTokens = this.request.maxTokens
+    form.shape = this.request.shape
     out.record(form)
   }
 
@@ -531,6 +535,9 @@ const ROUTED: Form<CallRouted> = {
   rung: 0,
   funnel: [],
   order: [],
+  inputTokens: 0,
+  maxTokens: null,
+  shape: PLAIN_CHAT,
 }
 
 const CLOSED: Form<CallClosed> = {

@@ -1,9 +1,17 @@
-/** Whether an attempt was legal under a policy: the oracle behind `policy_violations`. */
+/** Whether an attempt was legal under a policy: the oracle behind `policy_violations` and `decision_legality`. */
 import type { IsLegal } from '../gates/index.ts'
-import { PLAIN_GATEWAY, readModelName, type EndpointSpec, type GatewaySpec } from '../protocol/index.ts'
+import type { Asked } from '../ledger/index.ts'
+import {
+  COMPRESSED_UP_TO,
+  PLAIN_GATEWAY,
+  pluginSaid,
+  readModelName,
+  type EndpointSpec,
+  type GatewaySpec,
+} from '../protocol/index.ts'
 import type { Policy, Rule } from '../router/index.ts'
 
-type Half = Pick<Policy, 'provider' | 'service_tier' | 'app'> & { readonly models: readonly string[] }
+type Half = Pick<Policy, 'provider' | 'service_tier' | 'app' | 'plugins'> & { readonly models: readonly string[] }
 
 /**
  * The oracle that says whether an attempt was legal under its workflow's policy. Written from the contract and apart
@@ -16,19 +24,24 @@ export function legality(
   gateway: GatewaySpec = PLAIN_GATEWAY,
 ): IsLegal {
   // By policy; by rule, its own half first; by rung, the whole answer first; by endpoint.
-  const verdicts = policies.map((policy) =>
-    halvesOf(policy).map((rungs) => rungs.map((half) => endpoints.map((spec) => violation(half, spec, gateway)))),
+  const halves = policies.map(halvesOf)
+  const verdicts = halves.map((rules) =>
+    rules.map((rungs) => rungs.map((half) => endpoints.map((spec) => forbidden(half, spec, endpoints, gateway)))),
   )
-  return (_request, workflow, endpoint, rule, rung) => {
+  return (_request, workflow, endpoint, rule, rung, asked) => {
     const policy = workflowPolicies[workflow]
-    return policy === undefined ? null : (verdicts[policy]?.[1 + rule]?.[rung]?.[endpoint] ?? null)
+    if (policy === undefined) return null
+    const verdict = verdicts[policy]?.[1 + rule]?.[rung]?.[endpoint] ?? null
+    if (verdict !== null || asked === undefined) return verdict
+    const [half, spec] = [halves[policy]?.[1 + rule]?.[rung], endpoints[endpoint]]
+    return half === undefined || spec === undefined ? null : inability(half, spec, gateway, asked)
   }
 }
 
 /** Which endpoints a policy allows for some request or other. */
 export function reachable(policy: Policy, endpoints: readonly EndpointSpec[], gateway: GatewaySpec): boolean[] {
   const halves = halvesOf(policy).flat()
-  return endpoints.map((spec) => halves.some((half) => violation(half, spec, gateway) === null))
+  return endpoints.map((spec) => halves.some((half) => forbidden(half, spec, endpoints, gateway) === null))
 }
 
 /** What a policy asks for: by rule, its own half first; by rung, the whole answer first. */
@@ -46,6 +59,16 @@ function rungModels(policy: Policy, models: readonly string[]): (readonly string
 /** What a policy asks for where one of its rules applies. */
 function asked(policy: Policy, { use }: Rule): Half {
   return { ...policy, models: use.models, provider: Object.assign({}, policy.provider, use.provider) }
+}
+
+/** Why a request half never means an endpoint, in the company of the others. */
+export function forbidden(
+  half: Half,
+  spec: EndpointSpec,
+  endpoints: readonly EndpointSpec[],
+  gateway: GatewaySpec,
+): string | null {
+  return violation(half, spec, gateway) ?? ofFlex(half, spec, endpoints, gateway)
 }
 
 export function violation(half: Half, spec: EndpointSpec, gateway: GatewaySpec): string | null {
@@ -118,6 +141,28 @@ function ofProviders(half: Half, spec: EndpointSpec, gateway: GatewaySpec): stri
   return null
 }
 
+/**
+ * Who asks for `flex` is not served at the standard rate by a model that has endpoints of that tier. What a guardrail
+ * makes of these depends on the key: where there are any, nothing is said.
+ */
+function ofFlex(
+  { provider, ...half }: Half,
+  { model, tier }: EndpointSpec,
+  endpoints: readonly EndpointSpec[],
+  gateway: GatewaySpec,
+): string | null {
+  if (half.service_tier !== 'flex' || tier === 'flex' || gateway.guardrails !== undefined) return null
+  // Length, shape, price and quantization are looked at afterwards: they do not bring the standard rate back.
+  const { quantizations: _, ...early } = provider
+  const isFlex = (other: EndpointSpec): boolean =>
+    other.model === model && other.tier === 'flex' && isMeant({ ...half, provider: early }, other, gateway)
+  return endpoints.some(isFlex) ? `${model} has endpoints of the flex tier, and that is what was asked for` : null
+}
+
+function isMeant(half: Half, spec: EndpointSpec, gateway: GatewaySpec): boolean {
+  return (ofModels(half, spec, gateway) ?? ofProviders(half, spec, gateway) ?? ofData(half, spec, gateway)) === null
+}
+
 function covers(asked: string, declared: string): boolean {
   if (asked === declared) return true
   return asked === 'fp8' ? declared === 'mxfp8' : asked === 'fp4' && (declared === 'mxfp4' || declared === 'nvfp4')
@@ -162,4 +207,37 @@ function ofPrice(
     if (cost > most || (cost === most && choices.max_price === 'strict')) return `${what} price above max_price`
   }
   return null
+}
+
+/** What of a request an endpoint does not take: its length, what it holds, its tools, and what it must not ignore. */
+export function inability(
+  { provider, plugins }: Half,
+  spec: EndpointSpec,
+  gateway: GatewaySpec,
+  { inputTokens, maxTokens, shape }: Asked,
+): string | null {
+  const { model, context_length: context, max_output: longest = context, parameters, supports_tool_choice } = spec
+  const { tools, toolChoice, responseFormat, inputs = [] } = shape
+  const output = maxTokens ?? 0
+  const said = pluginSaid('context-compression', plugins, gateway.plugins)
+  const isCut = said === undefined ? context <= COMPRESSED_UP_TO : said.enabled !== false
+  if (output > longest) return `it answers at most ${longest} tokens, and ${output} are asked for`
+  if (isCut ? output >= context && inputTokens + output > context : inputTokens + output > context)
+    return `its context is ${context} tokens, and ${inputTokens + output} are needed`
+
+  const takes = spec.input_modalities ?? gateway.models[model]?.input_modalities ?? []
+  const alien = inputs.find((input) => !takes.includes(input))
+  if (alien !== undefined) return `it takes no ${alien}`
+
+  // Where tools may be dropped, they may be sent nowhere.
+  if (tools.length > 0 && gateway.choices.no_tools !== 'drop') {
+    if (!parameters.includes('tools')) return 'it calls no tools'
+    if (!supports_tool_choice[toolChoice]) return `it does not know tool_choice ${toolChoice}`
+  }
+  if (provider.require_parameters !== true) return null
+  const format = { text: [], json_object: ['response_format'], json_schema: ['structured_outputs'] }[responseFormat]
+  const formats = ['response_format', 'structured_outputs']
+  const needed = [...shape.parameters.filter((name) => !formats.includes(name)), ...format]
+  const unknown = needed.find((name) => !(parameters as readonly string[]).includes(name))
+  return unknown === undefined ? null : `it does not support ${unknown}, and every parameter is required`
 }

@@ -13,7 +13,7 @@ import {
 import { policySchema } from '../../src/router/index.ts'
 import { Planner } from '../../src/router/plan.ts'
 import { termsOf } from '../../src/router/terms.ts'
-import { violation } from '../../src/scenario/legality.ts'
+import { forbidden, inability } from '../../src/scenario/legality.ts'
 import { request, TOOLS } from './lab.ts'
 import { believing } from './planning.ts'
 
@@ -121,7 +121,7 @@ const asked = fc.record({
 })
 
 test('funnel: its counts never rise, and whom it leaves the oracle allows; whom it removes for the half alone, it forbids', () => {
-  const seen = { kept: 0, removed: 0, empty: 0 }
+  const seen = { kept: 0, removed: 0, unable: 0, empty: 0 }
   fc.assert(
     fc.property(
       fc.array(endpoint, { minLength: 1, maxLength: 8 }),
@@ -137,7 +137,8 @@ test('funnel: its counts never rise, and whom it leaves the oracle allows; whom 
         const policy = policySchema.parse({ name: 'p', models: of, ...fields })
         const offered = specs.map(offerOf)
         const planner = new Planner(policy, termsOf(offered, contract))
-        const { funnel, order, nobody } = planner.plan(request(call), believing(offered, {}), Rng.fromSeed(1), 0)
+        const question = request(call)
+        const { funnel, order, nobody } = planner.plan(question, believing(offered, {}), Rng.fromSeed(1), 0)
 
         const left = funnel.map((row) => row.left)
         for (const [index, { step, removed }] of funnel.entries()) {
@@ -150,17 +151,20 @@ test('funnel: its counts never rise, and whom it leaves the oracle allows; whom 
         const kept = new Set(order.map(({ endpoint: index }) => index))
         expect(kept.size, 'nobody is asked twice').toBe(order.length)
         specs.forEach((spec, index) => {
-          const forbidden = violation(policy, spec, contract)
-          if (kept.has(index)) expect(forbidden, endpointId(spec)).toBeNull()
+          if (!kept.has(index)) return
+          expect(forbidden(policy, spec, specs, contract), endpointId(spec)).toBeNull()
+          expect(inability(policy, spec, contract, question), endpointId(spec)).toBeNull()
         })
         const isAlone = policy.provider.allow_fallbacks === false && !policy.provider.order?.length
         const ofHalf = funnel
           .filter(({ step }) => !OF_THE_REQUEST.includes(step) && !(isAlone && step === 'Filter by Fallback'))
           .flatMap(({ removed }) => removed)
-        if (policy.service_tier !== 'flex') {
-          for (const index of ofHalf)
-            expect(violation(policy, specs[index]!, contract), endpointId(specs[index]!)).not.toBeNull()
-        }
+        for (const index of ofHalf)
+          expect(forbidden(policy, specs[index]!, specs, contract), endpointId(specs[index]!)).not.toBeNull()
+        const ofRequest = funnel.filter(({ step }) => OF_THE_REQUEST.includes(step)).flatMap(({ removed }) => removed)
+        for (const index of ofRequest)
+          expect(inability(policy, specs[index]!, contract, question), endpointId(specs[index]!)).not.toBeNull()
+        seen.unable += ofRequest.length
         seen.kept += kept.size
         seen.removed += ofHalf.length
         seen.empty += nobody === null ? 0 : 1
@@ -171,10 +175,11 @@ test('funnel: its counts never rise, and whom it leaves the oracle allows; whom 
   // Not all of them end at once.
   expect(seen.kept).toBeGreaterThan(300)
   expect(seen.removed).toBeGreaterThan(300)
+  expect(seen.unable).toBeGreaterThan(100)
   expect(seen.empty).toBeGreaterThan(100)
 }, 30_000)
 
-/** Steps that depend on more of a request than the oracle sees. */
+/** Steps that depend on the length and the shape of a request. */
 const OF_THE_REQUEST = [
   'Filter by Context Length',
   'Filter by Parameters',

@@ -13,7 +13,8 @@ export const decisionLegality: Metric<State, 'call.routed'> = {
   kind: 'decision_legality',
   summary: 'Routing plans in which every endpoint is allowed.',
   unit: 'ratio',
-  numerator: 'plans whose endpoints are all in the allowed set, by an oracle that is not the router',
+  numerator:
+    'plans whose endpoints are all in the allowed set, and take the length and the shape of the request, by an oracle that is not the router',
   denominator:
     'plans that name an endpoint, those of the rungs of a ladder included; they belong to the endpoint named first',
   samples: 'routing plans',
@@ -29,13 +30,15 @@ export const decisionLegality: Metric<State, 'call.routed'> = {
   on: ['call.routed'],
   start: () => ({ part: 0, whole: 0, first: null }),
   step(state, entry, { isLegal, directory, selects }) {
-    const { at, request, order, rule, rung } = entry
+    const { at, request, order, rule, rung, inputTokens, maxTokens, shape } = entry
     const [top] = order
     if (top === undefined || !selects.attempt({ at, request, endpoint: top.endpoint })) return
     state.whole += 1
     const workflow = workflowOf(request)
+    const isKnown = inputTokens !== undefined && maxTokens !== undefined && shape !== undefined
+    const asked = isKnown ? { inputTokens, maxTokens, shape } : undefined
     for (const { endpoint } of order) {
-      const reason = isLegal(request, workflow, endpoint, rule, rung)
+      const reason = isLegal(request, workflow, endpoint, rule, rung, asked)
       if (reason === null) continue
       const name = directory.endpoints[endpoint]?.id ?? '?'
       state.first ??= `first ${requestName(directory, request)} with ${name}: ${reason}`
