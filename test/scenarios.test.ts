@@ -8,12 +8,15 @@ const HOUR = 3_600_000
 /** Asked of every run, and decides nothing: whether the router's books agree with the fleet's. */
 const BOOKS = { id: 'books', metric: 'ledger_mismatch', assert: '== 0', level: 'info' } as const
 
-/** Where faults make them differ. */
+/** The same of its plans: whether everybody in them is meant, and able. */
+const PLANS = { id: 'plans', metric: 'decision_legality', assert: '>= 100%', level: 'info' } as const
+
+/** Where faults make the books differ. */
 const LIES: readonly string[] = []
 
 describe.each(SCENARIOS)('%s', (path) => {
   const loaded = load(path)
-  const scenario = { ...loaded, gates: [...loaded.gates, BOOKS] }
+  const scenario = { ...loaded, gates: [...loaded.gates, BOOKS, PLANS] }
   const run = new VirtualRun(scenario, { hasher: null })
   run.advance(HOUR * 24 * 366)
   const result = run.finish()
@@ -26,6 +29,11 @@ describe.each(SCENARIOS)('%s', (path) => {
     const books = result.gates.find(({ id }) => id === BOOKS.id)
     expect(books?.n).toBeGreaterThan(0)
     expect(books?.status, books?.cause ?? '').toBe(LIES.includes(path) ? 'fail' : 'pass')
+  })
+
+  test('scenario: nobody is in a plan who must not be', () => {
+    const plans = result.gates.find(({ id }) => id === PLANS.id)
+    expect(plans?.status, plans?.cause ?? '').toBe('pass')
   })
 
   test('scenario: runs to its end, and answers whatever arrived', () => {
