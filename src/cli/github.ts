@@ -4,9 +4,11 @@
  */
 import { appendFileSync, statSync } from 'node:fs'
 import { isAbsolute, relative, resolve } from 'node:path'
-import type { RunResult, SweepResult } from '../gates/index.ts'
+import type { ComparisonResult, RunResult, SweepResult } from '../gates/index.ts'
 import {
+  comparisonAnnotations,
   diagnosticAnnotations,
+  renderComparisonStepSummary,
   renderStepSummary,
   renderSweepStepSummary,
   runAnnotations,
@@ -38,6 +40,12 @@ export function tellSweeps(shell: Shell, results: readonly SweepResult[]): void 
   const whole = results.filter(({ shard }) => shard === undefined)
   if (whole.length > 0)
     summarize(shell, (room) => renderSweepStepSummary(shell.concealed(whole), { version: VERSION }, room))
+}
+
+/** The same of a comparison. */
+export function tellComparison(shell: Shell, result: ComparisonResult): void {
+  shell.commands(comparisonAnnotations(result, placeOf(shell)))
+  summarize(shell, (room) => renderComparisonStepSummary(shell.concealed(result), { version: VERSION }, room))
 }
 
 function summarize(shell: Shell, render: (bytesMax: number) => string): void {

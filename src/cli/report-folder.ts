@@ -1,5 +1,5 @@
 /**
- * The folder of one run's report, written so that nobody ever sees half of it: everything goes into a folder called
+ * The folder of one report, written so that nobody ever sees half of it: everything goes into a folder called
  * `.partial-…` beside where it will be, is flushed to the disk, and takes its name when it is whole. A process that is
  * killed leaves the `.partial-…` folder and nothing else.
  */
@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { RunResult, SweepResult } from '../gates/index.ts'
+import type { ComparisonResult, RunResult, SweepResult } from '../gates/index.ts'
 import { REPORT_FORMATS, type Rendering } from '../report/index.ts'
 import { EXIT, Failure, systemMessage } from './exit.ts'
 import { makeFolder, shownPath } from './files.ts'
@@ -68,6 +68,14 @@ export class ReportFolder {
   publishSweep(result: SweepResult): string {
     return this.write(
       REPORT_FORMATS.map(({ sweep }) => sweep),
+      result,
+    )
+  }
+
+  /** The same of a comparison. */
+  publishComparison(result: ComparisonResult): string {
+    return this.write(
+      REPORT_FORMATS.map(({ comparison }) => comparison),
       result,
     )
   }

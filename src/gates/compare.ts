@@ -9,13 +9,13 @@
  *
  * Failing is corrected for how many rows could fail by chance (Bonferroni); passing is not: all of them have to.
  */
-import { assert } from '../base/index.ts'
+import { assert, type Millis } from '../base/index.ts'
 import { countOf, formatValue } from './format.ts'
 import { worseOf } from './gate.ts'
 import type { AnyMetric } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
-import type { Selector, Status, Unit, Verdict } from './result.ts'
-import type { SweepResult } from './sweep.ts'
+import type { CostSplit, Selector, SourceText, Status, Unit, Verdict } from './result.ts'
+import type { SeedRange, SweepResult } from './sweep.ts'
 import { mean, regression, RUNS_MIN, type Comparison } from './statistics.ts'
 
 const CONFIDENCE = 0.95
@@ -145,6 +145,41 @@ export interface SweepComparison {
   readonly deciding: readonly Difference[]
   /** Every other metric over the whole run. */
   readonly others: readonly Difference[]
+}
+
+/** The first request, in the order of arrival, that two policies treat differently under one seed. */
+export interface Parting {
+  readonly seed: number
+  readonly request: string
+  /** What is different about it first, as a sentence. */
+  readonly why: string
+  /** How many requests they treat differently, of how many. */
+  readonly parted: number
+  readonly requests: number
+  /** Its story under each of them, in lines. */
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+}
+
+/** Two policies under the same storms, told in full. The whole of `compare.json` but for its envelope. */
+export interface ComparisonResult extends SweepComparison {
+  readonly scenario: string
+  readonly summary: string
+  readonly file: string
+  /** The policies, as they were named: a path, or `name=path`. */
+  readonly before: string
+  readonly after: string
+  readonly durationMs: Millis
+  readonly seeds: SeedRange
+  /** How much worse anything may be, 0.05 for 5%. */
+  readonly maxRegress: number
+  /** null: they treat every request of the first seed alike. */
+  readonly parting: Parting | null
+  /** Of the first seed: what its requests cost under the second policy (`run`) and the first (`twin`), and why. */
+  readonly costs: readonly CostSplit[]
+  readonly sources: readonly SourceText[]
+  /** The command that compares them again. */
+  readonly reproduce: string
 }
 
 /** Metrics that decide where a scenario has no gates. */

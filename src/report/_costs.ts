@@ -1,4 +1,4 @@
-/** Cost drift by cause, in words: the same in every report for people. */
+/** Cost by cause, in words: the same in every report for people. */
 import { formatRatio, formatUsd } from '../base/quantities.ts'
 import { plainRows, type Table } from './_table.ts'
 import type { CostPair, CostParts, CostSplit, RunResult } from '../gates/index.ts'
@@ -12,6 +12,23 @@ export const COST_CAUSES: readonly (readonly [key: keyof CostParts, name: string
   ['outputExpansion', 'output'],
   ['offBook', 'off book'],
 ]
+
+/** What the two sides of a split are called. */
+export interface CostWords {
+  readonly heads: readonly [twin: string, run: string]
+  /** `without faults`, `in this run`: at the end of a clause. */
+  readonly twin: string
+  readonly run: string
+  /** All causes together. */
+  readonly change: string
+}
+
+export const FAULT_COSTS: CostWords = {
+  heads: ['without faults', 'this run'],
+  twin: 'without faults',
+  run: 'in this run',
+  change: 'drift',
+}
 
 /** `+12.40%`, `-$0.0031`: a difference with its sign. As a share where there is something to be a share of. */
 export function differenceOf(cost: number, whole: number): string {
@@ -29,7 +46,10 @@ export function causesOf(costs: readonly CostSplit[]): typeof COST_CAUSES {
  * A row for the whole run and each window in which requests ended ok in both runs, one more where the order of telling
  * matters, and what is not in the split.
  */
-export function costTable({ costs = [] }: Pick<RunResult, 'costs'>): Table & { readonly notes: string[] } {
+export function costTable(
+  { costs = [] }: Pick<RunResult, 'costs'>,
+  words: CostWords,
+): Table & { readonly notes: string[] } {
   const causes = causesOf(costs)
   const rowOf = (name: string, { requests, twin, run }: CostPair, parts: CostParts): string[] => [
     name,
@@ -48,28 +68,28 @@ export function costTable({ costs = [] }: Pick<RunResult, 'costs'>): Table & { r
     })
   const isTwofold = rows.some(({ length }) => length > 1)
   return {
-    heads: ['window', '>ok in both', '>without faults', '>this run', ...causes.map(([, name]) => `>${name}`)],
+    heads: ['window', '>ok in both', ...words.heads.map((name) => `>${name}`), ...causes.map(([, name]) => `>${name}`)],
     rows: plainRows(rows.flat()),
     notes: [
       ...(isTwofold ? ['The causes are told in turn; in any turn: the mean over all orders (Shapley value).'] : []),
-      ...apart(costs[0]),
+      ...apart(costs[0], words),
     ],
   }
 }
 
 /** Requests that are not in the split. */
-function apart(whole: CostSplit | undefined): string[] {
+function apart(whole: CostSplit | undefined, words: CostWords): string[] {
   if (whole === undefined) return []
   const { unserved, newlyServed, withoutPartner } = whole
   const told = (what: string, { requests, twin, run }: CostPair): string[] =>
     requests === 0
       ? []
       : [
-          `${what}: ${requests}, at ${formatUsd(twin)} without faults and ${formatUsd(run)} in this run; not in the split.`,
+          `${what}: ${requests}, at ${formatUsd(twin)} ${words.twin} and ${formatUsd(run)} ${words.run}; not in the split.`,
         ]
   return [
-    ...told('Ok without faults, and not in this run', unserved),
-    ...told('Ok in this run, and not without faults', newlyServed),
-    ...(withoutPartner > 0 ? [`Of those, ${withoutPartner} came in only one of the runs.`] : []),
+    ...told(`Ok ${words.twin}, and not ${words.run}`, unserved),
+    ...told(`Ok ${words.run}, and not ${words.twin}`, newlyServed),
+    ...(withoutPartner > 0 ? [`Of those, ${withoutPartner} came on only one side.`] : []),
   ]
 }

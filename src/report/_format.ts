@@ -1,5 +1,5 @@
 /** What a report format is, and what every report says beside the result. */
-import type { RunResult, SweepResult } from '../gates/index.ts'
+import type { ComparisonResult, RunResult, SweepResult } from '../gates/index.ts'
 
 export interface Envelope {
   /** Version of Squall, `0.1.0`. */
@@ -21,10 +21,8 @@ export interface ReportFormat {
   readonly summary: string
   readonly run: Rendering<RunResult>
   readonly sweep: Rendering<SweepResult>
+  readonly comparison: Rendering<ComparisonResult>
 }
-
-/** What a report may be about. */
-export type Subject = Exclude<keyof ReportFormat, 'id' | 'summary'>
 
 /** `folder`: where the files are, from the root of the repository; empty for the root itself. */
 export interface Place {

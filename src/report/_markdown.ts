@@ -9,8 +9,8 @@ import { MARKS } from './_words.ts'
 /** Columns of one value, before its characters are escaped. */
 const CELL_COLUMNS_MAX = 240
 const COMMAND_COLUMNS_MAX = 1_000
-/** `-1.25%`, `$0.10`, `3.25s`: nothing that could be read as anything else. */
-const NUMBER = /^[-+]?\$?\d[\d.]*%?[a-z]*$/
+/** `-1.25%`, `$0.10`, `3.25s to 4s`: nothing that could be read as anything else. */
+const NUMBER = /^[-+]?(?:\$?\d[\d.]*|\d[\d.]*[%a-z/]+(?: to [-+]?\d[\d.]*[%a-z/]*)?)$/
 
 /** Nothing where there are no rows. */
 export function table(title: string, { heads, rows }: Table, budget: number): string[] {
@@ -67,16 +67,22 @@ export function bytesOf(text: string): number {
 }
 
 /** A code block whose fence is longer than any run of backticks inside. Nothing is read into what stands there. */
-export function fenced(text: string): string[] {
-  const safe = truncateToColumns(safeForTerminal(text), COMMAND_COLUMNS_MAX)
-  const longest = Math.max(2, ...[...safe.matchAll(/`+/g)].map(([run]) => run.length))
+export function fenced(lines: string | readonly string[], language = 'sh'): string[] {
+  const safe = [lines].flat().map((line) => truncateToColumns(safeForTerminal(line), COMMAND_COLUMNS_MAX))
+  const longest = Math.max(2, ...safe.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)))
   const fence = '`'.repeat(longest + 1)
-  return [`${fence}sh`, safe, fence]
+  return [`${fence}${language}`, ...safe, fence]
+}
+
+/** The table, and what is not in it. */
+export function costs(title: string, told: Table & { readonly notes: readonly string[] }, budget: number): string[] {
+  const lines = table(title, told, budget)
+  return lines.length === 0 ? [] : [...lines, ...told.notes.flatMap((note) => ['', cell(note)])]
 }
 
 /** One value from outside, as plain text of one line. `<` before a space or `=` begins no tag: thresholds stay readable. */
-export function cell(text: string): string {
-  return truncateToColumns(safeForTerminal(text), CELL_COLUMNS_MAX)
+export function cell(text: string, columns = CELL_COLUMNS_MAX): string {
+  return truncateToColumns(safeForTerminal(text), columns)
     .replace(/<(?![ =])|[&|`*[\]~\\@#!$]|(?<!\w)_|_(?!\w)/g, (character) => `&#${character.codePointAt(0)};`)
     .replace(/:(?=[:/])/g, '&#58;')
     .replace(/(?<=www)\./gi, '&#46;')

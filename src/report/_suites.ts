@@ -7,6 +7,8 @@ import { formatDuration } from '../base/quantities.ts'
 import { safeForTerminal } from '../base/safe-text.ts'
 import {
   countOf,
+  type ComparisonResult,
+  type Difference,
   type FaultRow,
   type GateResult,
   type RunResult,
@@ -15,11 +17,12 @@ import {
   type Verdict,
 } from '../gates/index.ts'
 import { expectation, isDeciding, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
+import { changeCell, differenceName, reachCell, valueCell } from './comparison/words.ts'
 import { heldOn, observedOverSeeds, sweepCommand } from './sweep/words.ts'
 
 type Fact = string | number | boolean | null
 
-/** The cases of one run, or of one sweep. */
+/** The cases of one run, of a sweep, or of a comparison. */
 export interface Suite {
   readonly scenario: string
   readonly file: string
@@ -40,7 +43,7 @@ export interface Outcome {
 }
 
 export interface TestCase {
-  readonly type: 'verdict' | 'gate' | 'fault'
+  readonly type: 'verdict' | 'gate' | 'fault' | 'difference'
   readonly name: string
   /** How it came out in our own words. */
   readonly status: string
@@ -112,6 +115,47 @@ export function suiteOfSweep(result: SweepResult): Suite {
       }),
     ],
   }
+}
+
+export function suiteOfComparison(result: ComparisonResult): Suite {
+  const { scenario, file, verdict, durationMs, seeds, before, after, maxRegress, deciding, reproduce } = result
+  const judged = { verdict, expect: 'pass', isPart: false } as const
+  return {
+    scenario,
+    file,
+    verdict: verdict.status,
+    expect: 'pass',
+    // Both policies played each of them.
+    playedMs: 2 * seeds.count * durationMs,
+    facts: {
+      before,
+      after,
+      seeds: `${seeds.first}..${seeds.first + seeds.count - 1}`,
+      maxRegress,
+      clock: 'virtual',
+    },
+    reproduce,
+    cases: [verdictCase(judged), ...deciding.map((row) => differenceCase(row, judged))],
+  }
+}
+
+function differenceCase(row: Difference, judged: Judged): TestCase {
+  const { metric, stat, unit, worse, before, after, tolerated, comparison, status, cause } = row
+  const name = safeForTerminal(`no worse: ${differenceName(row)}`)
+  const facts = {
+    metric,
+    stat,
+    unit,
+    worse,
+    before,
+    after,
+    tolerated,
+    ...(comparison && { difference: comparison.difference, interval: comparison.interval }),
+  }
+  const told = `from ${valueCell(before, row)} to ${valueCell(after, row)}, ${changeCell(row)} (${reachCell(row)})`
+  const one = { type: 'difference', name, status, facts } as const
+  if (status === 'pass') return { ...one, outcome: null, told }
+  return { ...one, outcome: { kind: kindOf(status, judged), message: safeForTerminal(cause ?? told) }, told: null }
 }
 
 function verdictCase({ verdict, expect, isPart }: Judged): TestCase {

@@ -6,7 +6,7 @@
  */
 import { safeForTerminal } from '../base/safe-text.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
-import { suiteOfRun, suiteOfSweep, type Suite, type TestCase } from './_suites.ts'
+import { suiteOfComparison, suiteOfRun, suiteOfSweep, type Suite, type TestCase } from './_suites.ts'
 
 const SPEC_VERSION = '0.0.0'
 const fileName = 'ctrf.json'
@@ -16,6 +16,7 @@ export const ctrf: ReportFormat = {
   summary: 'The same test cases in the Common Test Report Format.',
   run: { fileName, render: (result, envelope) => written(suiteOfRun(result), envelope) },
   sweep: { fileName, render: (result, envelope) => written(suiteOfSweep(result), envelope) },
+  comparison: { fileName, render: (result, envelope) => written(suiteOfComparison(result), envelope) },
 }
 
 function written(suite: Suite, { version }: Envelope): string {

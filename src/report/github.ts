@@ -10,12 +10,14 @@
  * begins with `::`; in it `%` and line ends are escaped, in its properties `:` and `,` as well.
  */
 import { safeForTerminal, truncateToColumns } from '../base/safe-text.ts'
-import type { GateResult, RunResult, SweepResult } from '../gates/index.ts'
+import type { ComparisonResult, GateResult, RunResult, SweepResult } from '../gates/index.ts'
 import type { Diagnostic } from '../scenario/index.ts'
 import { inRepository, type Envelope, type Place } from './_format.ts'
 import { bytesOf, table } from './_markdown.ts'
 import type { Row } from './_table.ts'
 import { headline, isDeciding, metricCell, standingOf } from './_words.ts'
+import { comparisonHeadline, differenceName } from './comparison/words.ts'
+import { comparisonSections } from './markdown/comparison.ts'
 import { runSections } from './markdown/run.ts'
 import { sweepSections } from './markdown/sweep.ts'
 import { sweepCommand, sweepHeadline } from './sweep/words.ts'
@@ -54,7 +56,20 @@ export function sweepAnnotations(results: readonly SweepResult[], place: Place):
   )
 }
 
-/** As much of a run or of a sweep as annotations tell. */
+/** The same of a comparison, beside the policy that is worse. */
+export function comparisonAnnotations(result: ComparisonResult, place: Place): string {
+  const { after, deciding } = result
+  const told: Told = {
+    ...result,
+    expect: 'pass',
+    file: after.slice(after.indexOf('=') + 1),
+    gates: deciding.map((row) => ({ id: differenceName(row), status: row.status, cause: row.cause })),
+    headline: comparisonHeadline(result),
+  }
+  return annotations([told], place)
+}
+
+/** As much of a run, a sweep or a comparison as annotations tell. */
 interface Told extends Pick<RunResult, 'scenario' | 'verdict' | 'expect' | 'file' | 'sources' | 'reproduce'> {
   readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level'>[]
   readonly headline: string
@@ -81,7 +96,7 @@ function annotationsOf(result: Told): (Annotation & { readonly isDoubt: boolean 
   const told = new Set<string>()
   const found = gates.flatMap((gate) => {
     const { id, status, cause, level } = gate
-    if (cause !== null) told.add(`gate ${id}: ${cause}`)
+    if (cause !== null) told.add(`gate ${id}: ${cause}`).add(cause)
     if (status === 'pass' || (isDeciding(gate) && isFine)) return []
     const kind: Kind = isDeciding(gate) ? 'error' : level === 'warn' ? 'warning' : 'notice'
     const message = `${cause ?? result.headline}\nreproduce: ${reproduce}`
@@ -165,6 +180,11 @@ export function renderSweepStepSummary(results: readonly SweepResult[], envelope
     results.flatMap((result) => sweepSections(result, envelope)),
     bytesMax,
   )
+}
+
+/** The page of a comparison, in as many bytes. */
+export function renderComparisonStepSummary(result: ComparisonResult, envelope: Envelope, bytesMax: number): string {
+  return within(comparisonSections(result, envelope), bytesMax)
 }
 
 function within(sections: readonly string[], bytesMax: number): string {

@@ -1,10 +1,11 @@
 /**
  * Everything that it came to, for programs. Keys are in the same order in every file, numbers are as they were measured
- * (ms, shares from 0 to 1, integer nano-dollars), and what was not measured is null. `squallReport`, `squallSweep`: the
- * version of the shape, which changes when a key is removed or means something else, not when one is added.
+ * (ms, shares from 0 to 1, integer nano-dollars), and what was not measured is null. `squallReport`, `squallSweep`,
+ * `squallComparison`: the version of the shape, which changes when a key is removed or means something else, not when one is added.
  */
-import type { RunResult, SweepResult } from '../gates/index.ts'
+import type { ComparisonResult, RunResult, SweepResult } from '../gates/index.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
+import { COMPARISON_VERSION } from './schema/comparison.ts'
 import { REPORT_VERSION } from './schema/run.ts'
 import { SWEEP_VERSION } from './schema/sweep.ts'
 
@@ -19,6 +20,10 @@ export const json: ReportFormat = {
   sweep: {
     fileName: 'sweep.json',
     render: (result, envelope) => `${JSON.stringify(sweepDocument(result, envelope), null, 1)}\n`,
+  },
+  comparison: {
+    fileName: 'compare.json',
+    render: (result, envelope) => `${JSON.stringify(comparisonDocument(result, envelope), null, 2)}\n`,
   },
 }
 
@@ -95,6 +100,31 @@ function sweepDocument(result: SweepResult, { version }: Envelope): object {
     asked,
     table,
     runs,
+    sources,
+  }
+}
+
+function comparisonDocument(result: ComparisonResult, { version }: Envelope): object {
+  const { scenario, summary, file, before, after, durationMs, seeds, maxRegress, verdict, deciding, others } = result
+  const { parting, costs, reproduce, sources } = result
+  return {
+    squallComparison: COMPARISON_VERSION,
+    squall: version,
+    scenario,
+    summary,
+    file,
+    before,
+    after,
+    clock: 'virtual',
+    durationMs,
+    seeds,
+    maxRegress,
+    verdict,
+    deciding,
+    others,
+    parting,
+    costs,
+    reproduce,
     sources,
   }
 }

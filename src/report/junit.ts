@@ -1,7 +1,7 @@
 /** junit.xml: what was judged as a test suite, for the test tabs of CI systems. */
 import { safeForTerminal } from '../base/safe-text.ts'
 import type { Envelope, ReportFormat } from './_format.ts'
-import { suiteOfRun, suiteOfSweep, type Outcome, type Suite, type TestCase } from './_suites.ts'
+import { suiteOfComparison, suiteOfRun, suiteOfSweep, type Outcome, type Suite, type TestCase } from './_suites.ts'
 
 const fileName = 'junit.xml'
 
@@ -10,6 +10,7 @@ export const junit: ReportFormat = {
   summary: 'What was judged as test cases, for CI.',
   run: { fileName, render: (result, envelope) => written(suiteOfRun(result), envelope) },
   sweep: { fileName, render: (result, envelope) => written(suiteOfSweep(result), envelope) },
+  comparison: { fileName, render: (result, envelope) => written(suiteOfComparison(result), envelope) },
 }
 
 function written(suite: Suite, { version }: Envelope): string {

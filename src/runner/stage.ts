@@ -3,7 +3,7 @@
  * faults, stepped in virtual time beside the run.
  */
 import { NEVER, type Millis } from '../base/index.ts'
-import { Judge, type RunResult } from '../gates/index.ts'
+import { Judge, type Prices, type RunResult } from '../gates/index.ts'
 import {
   Fingerprint,
   Log,
@@ -23,7 +23,7 @@ import type { Progress, RunState, TwinTotals } from './progress.ts'
 export interface StageOptions {
   readonly hasher: Hasher | null
   /** Listeners besides the judge: a stored ledger, a test. */
-  readonly sinks?: readonly Fold[]
+  readonly sinks?: readonly (Fold | SortedFold)[]
   /** Whether somebody watches: entries are then kept until the next `progress`. */
   readonly watched?: boolean
   /** Whether clients that are not of the workload may come; they belong to the workflow `outside`. */
@@ -70,7 +70,7 @@ export class Stage {
     const directory = scenario.directory()
     const workflows = outsiders ? [...directory.workflows, 'outside'] : directory.workflows
     this.directory = { ...directory, workflows, seed: scenario.seed }
-    const prices = { books: scenario.endpoints.map(({ price }) => price), epoch: scenario.gateway.epoch }
+    const prices = pricesOf(scenario)
     const { gates, abort, isLegal } = scenario
     const provisions = { list: scenario.provisions, workflowPolicies: scenario.workflowPolicies }
     this.judge = new Judge({ directory: this.directory, gates, abort, isLegal, prices, provisions })
@@ -219,6 +219,11 @@ function summing(paid: { billed: NanoDollars }): SortedFold {
   return { steps: { 'call.closed': ({ billed }) => void (paid.billed += billed) } }
 }
 
+/** What its fleet charges. */
+export function pricesOf({ endpoints, gateway }: CompiledScenario): Prices {
+  return { books: endpoints.map(({ price }) => price), epoch: gateway.epoch }
+}
+
 function reproduceCommand(
   file: string,
   instead: readonly string[],
@@ -236,7 +241,7 @@ export function playCommand(file: string, policies: readonly string[]): string {
 }
 
 /** A word as a POSIX shell reads it. */
-function inShell(word: string): string {
+export function inShell(word: string): string {
   return /^[\w./=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 

@@ -38,6 +38,7 @@ test('schema: printed and written, is JSON Schema of draft 7', async () => {
   })
   expect((await squall(folder, ['schema', '--write'])).code).toBe(0)
   expect(readdirSync(join(folder, 'scenarios/schemas')).sort()).toEqual([
+    'comparison.schema.json',
     'fleet.schema.json',
     'policy.schema.json',
     'report.schema.json',

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { comparisonSchema } from '../../src/report/index.ts'
 import { folderWith, squall, story } from './lab.ts'
 
 const GATES =
@@ -31,6 +32,50 @@ test('compare: a dearer endpoint first, is worse, and the first request tells wh
   expect(out.trimEnd().split('\n').at(-1)).toBe(
     'FAIL the second policy is worse than the first · reproduce: npx squall compare scenarios/plain.yaml scenarios/dear.yaml --scenario scenarios/small.yaml --seeds 3..7',
   )
+})
+
+test('compare: leaves a report in every format, and what is written again is the same', async () => {
+  const folder = place({ gates: '[{ id: cost, metric: cost_per_success, assert: "<= $1" }]' })
+  const summary = join(folder, 'summary.md')
+  const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }
+  const { code, err } = await squall(folder, ['compare', ...BOTH, '--seeds', '4', '--workers', '1'], { env })
+  expect(code).toBe(1)
+  expect(err).toMatch(/^::error file=scenarios\/dear\.yaml,line=1,title=small%3A cost_per_success::/m)
+  expect(readFileSync(summary, 'utf8')).toMatch(/^## ✗ small: the second policy is worse than the first\n/)
+  const [report = ''] = readdirSync(join(folder, 'reports'))
+  expect(report).toMatch(/^small-compare-3to6-\d{8}-\d{6}$/)
+  const files = readdirSync(join(folder, 'reports', report)).sort()
+  expect(files).toEqual(['compare.html', 'compare.json', 'compare.md', 'ctrf.json', 'junit.xml'])
+  const read = () => files.map((name) => readFileSync(join(folder, 'reports', report, name), 'utf8'))
+  const before = read()
+  expect(comparisonSchema.safeParse(JSON.parse(before[1] ?? '')).error).toBeUndefined()
+  for (const name of files) if (name !== 'compare.json') rmSync(join(folder, 'reports', report, name))
+  expect((await squall(folder, ['report', `reports/${report}`])).code).toBe(0)
+  expect(read()).toEqual(before)
+  // Without faults nothing is asked twice: the prices of the endpoint make all of the difference.
+  const [whole] = JSON.parse(before[1] ?? '').costs
+  expect(whole.parts.modelSubstitution).toBe(whole.run - whole.twin)
+  expect(whole.run).toBeGreaterThan(whole.twin)
+})
+
+test('compare: no report is asked for, or the folder cannot be written', async () => {
+  const folder = place()
+  await squall(folder, ['compare', ...BOTH, '--seeds', '2', '--no-report'])
+  expect(existsSync(join(folder, 'reports'))).toBe(false)
+  writeFileSync(join(folder, 'reports'), 'a file')
+  expect((await squall(folder, ['compare', ...BOTH, '--seeds', '2'])).code).toBe(5)
+})
+
+test('report: of a comparison that is none of this version, is refused in words', async () => {
+  const folder = place()
+  await squall(folder, ['compare', ...BOTH, '--seeds', '2', '--workers', '1'])
+  const [report = ''] = readdirSync(join(folder, 'reports'))
+  const path = join(folder, 'reports', report, 'compare.json')
+  for (const broken of ['{', readFileSync(path, 'utf8').replace('"seeds"', '"seed"')]) {
+    writeFileSync(path, broken)
+    const { code, err } = await squall(folder, ['report', `reports/${report}`])
+    expect([code, err.includes('is not a comparison of version 1')]).toEqual([2, true])
+  }
 })
 
 test('compare: two files that say the same, differ in nothing', async () => {

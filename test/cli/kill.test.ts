@@ -6,41 +6,64 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
-import { reportSchema } from '../../src/report/index.ts'
+import { REPORT_SCHEMAS } from '../../src/report/index.ts'
 import { folderWith, spawnSquall, story } from './lab.ts'
 
 const KILLS = 50
 const AT_A_TIME = 2
-/** As long as about six runs take, report writing included. */
-const LIFE_MS = 300
-const NAME = /^small-3-\d{8}-\d{6}(?:-\d+)?$/
-const DRAFT = /^\.partial-small-3-\d{8}-\d{6}-[0-9a-f]{8}$/
+/** As long as two rounds take, report writing included. */
+const LIFE_MS = 400
+const NAME = /^small-(?:3|3to4|compare-3to4)-\d{8}-\d{6}(?:-\d+)?$/
+const DRAFT = /^\.partial-small-(?:3|3to4|compare-3to4)-\d{8}-\d{6}-[0-9a-f]{8}$/
 
-/** The same run again and again, until it is killed: a point in time is a point of any of its phases. */
+/** The same again and again, until it is killed: a point in time is a point of any of its phases. */
 const SCRIPT = `
   const { main } = await import(${JSON.stringify(new URL('../../src/cli/main.ts', import.meta.url).href)})
   const nobody = { write: () => true }
   const around = { stdout: nobody, stderr: nobody, stdin: {}, env: {}, cwd: process.cwd() }
-  const run = () => main(['run', '--ledger'], around)
-  await run()
+  const many = ['--seeds', '2', '--workers', '1']
+  const round = async () => {
+    await main(['run', 'scenarios/small.yaml', '--ledger'], around)
+    await main(['run', 'scenarios/small.yaml', ...many], around)
+    await main(['compare', 'a.yaml', 'b.yaml', '--scenario', 'scenarios/small.yaml', ...many], around)
+  }
+  await round()
   process.stdout.write('ready')
-  for (;;) await run()
+  for (;;) await round()
 `
 
 const ENDS: Readonly<Record<string, RegExp>> = {
   'report.html': /<\/html>\n$/,
+  'sweep.html': /<\/html>\n$/,
+  'compare.html': /<\/html>\n$/,
   'report.md': /Fingerprint: [0-9a-f]{64}\n$/,
+  'sweep.md': /--seeds 3\.\.4\n```\n$/,
+  'compare.md': /--seeds 3\.\.4\n```\n$/,
   'junit.xml': /<\/testsuites>\n$/,
 }
+const SCHEMAS = [
+  ['report', REPORT_SCHEMAS.report],
+  ['sweep', REPORT_SCHEMAS.sweep],
+  ['compare', REPORT_SCHEMAS.comparison],
+] as const
 
 /** Throws when a file is missing or cut. */
 function expectWhole(report: string): void {
-  expect(reportSchema.safeParse(JSON.parse(readFileSync(join(report, 'report.json'), 'utf8'))).success).toBe(true)
-  expect(JSON.parse(readFileSync(join(report, 'ctrf.json'), 'utf8'))).toMatchObject({ reportFormat: 'CTRF' })
-  for (const [name, end] of Object.entries(ENDS)) expect(readFileSync(join(report, name), 'utf8')).toMatch(end)
-  const ledger = gunzipSync(readFileSync(join(report, 'ledger.jsonl.gz'))).toString('utf8')
-  for (const line of ledger.trimEnd().split('\n')) JSON.parse(line)
-  expect(ledger.endsWith('\n')).toBe(true)
+  const read = (name: string): string => readFileSync(join(report, name), 'utf8')
+  const files = readdirSync(report)
+  const [kind, schema] = SCHEMAS.find(([name]) => files.includes(`${name}.json`)) ?? []
+  const ledger = kind === 'report' ? ['ledger.jsonl.gz'] : []
+  expect(files.toSorted()).toEqual(
+    [...ledger, 'ctrf.json', 'junit.xml', ...['html', 'json', 'md'].map((end) => `${kind}.${end}`)].toSorted(),
+  )
+  expect(schema?.safeParse(JSON.parse(read(`${kind}.json`))).success).toBe(true)
+  expect(JSON.parse(read('ctrf.json'))).toMatchObject({ reportFormat: 'CTRF' })
+  for (const name of files) if (ENDS[name]) expect(read(name)).toMatch(ENDS[name])
+  for (const name of ledger) {
+    const text = gunzipSync(readFileSync(join(report, name))).toString('utf8')
+    for (const line of text.trimEnd().split('\n')) JSON.parse(line)
+    expect(text.endsWith('\n')).toBe(true)
+  }
 }
 
 async function killedAfter(folder: string, lifeMs: number): Promise<void> {
@@ -57,7 +80,12 @@ async function killedAfter(folder: string, lifeMs: number): Promise<void> {
 }
 
 test('kill -9: at fifty points of a run and of its report, what is on the disk is whole or says that it is not', async () => {
-  const folder = folderWith({ 'scenarios/small.yaml': story() })
+  const policy = 'name: p\nmodels: [m/m]\n'
+  const folder = folderWith({
+    'scenarios/small.yaml': story(),
+    'a.yaml': policy,
+    'b.yaml': `${policy}provider: { order: [b, a] }\n`,
+  })
   const rng = Rng.fromSeed(50).named('kill')
   const lives = Array.from({ length: KILLS }, () => rng.next() * LIFE_MS)
   await Promise.all(
@@ -71,9 +99,12 @@ test('kill -9: at fifty points of a run and of its report, what is on the disk i
   expect([...reports, ...drafts].toSorted()).toEqual(names.toSorted())
   for (const name of reports) expectWhole(join(folder, 'reports', name))
   // Had none been killed in the middle, nothing would have been proved.
-  expect(reports.length).toBeGreaterThan(KILLS)
+  for (const kind of ['small-3-', 'small-3to4-', 'small-compare-'])
+    expect(reports.filter((name) => name.startsWith(kind)).length).toBeGreaterThan(KILLS / 2)
   expect(drafts.length).toBeGreaterThan(KILLS / 2)
-  const cut = drafts.filter((name) => existsSync(join(folder, 'reports', name, 'report.json')))
+  const cut = drafts.filter((name) =>
+    SCHEMAS.some(([kind]) => existsSync(join(folder, 'reports', name, `${kind}.json`))),
+  )
   expect(cut.length).toBeGreaterThan(0)
 }, 300_000)
 

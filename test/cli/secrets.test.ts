@@ -79,6 +79,7 @@ provider: { order: [a, b] }
     'scenarios/small.yaml': scenario,
     'scenarios/fleet.yaml': fleet,
     'scenarios/policy.yaml': policy,
+    'scenarios/other.yaml': policy.replace('[a, b]', '[b, a]'),
     'bad/bad.yaml': scenario
       .replace('seed: 3', `seed: "${at('a mistake')}"`)
       .replaceAll(/(fleet|policy)\.yaml/g, '../scenarios/$1.yaml'),
@@ -112,6 +113,8 @@ test('secrets: planted everywhere, every report, ledger and word of virtual runs
     ['run', 'scenarios/small.yaml', '--ledger', '--out', 'ci/one'],
     ['run', 'scenarios/small.yaml', '--json', '--out', 'ci/two'],
     ['run', 'scenarios/small.yaml', '--seeds', '2', '--workers', '1', '--out', 'ci/three'],
+    ['run', 'scenarios/small.yaml', '--seeds', '2', '--shard', '1/2', '--out', 'ci/shards'],
+    ['run', 'scenarios/small.yaml', '--seeds', '2', '--shard', '2/2', '--out', 'ci/shards'],
     ['run', 'bad/bad.yaml'],
     ['validate', 'scenarios', 'bad', '--sarif', 'ci/squall.sarif'],
     ['validate', 'bad', '--json'],
@@ -120,11 +123,21 @@ test('secrets: planted everywhere, every report, ledger and word of virtual runs
     said[args.join(' ')] = `${out}\n${err}`
     expect([args.join(' '), code], err).toEqual([args.join(' '), args.some((word) => word.startsWith('bad')) ? 2 : 1])
   }
+  const shards = readdirSync(join(folder, 'ci/shards')).map((name) => `ci/shards/${name}`)
+  const seeds = '--scenario scenarios/small.yaml --seeds 3 --workers 1'
+  const more = async (...args: string[]): Promise<void> => {
+    const { out, err } = await squall(folder, args, { env })
+    said[args.join(' ')] = `${out}\n${err}`
+  }
+  await more('merge', ...shards, '--out', 'ci/merged')
+  await more('compare', 'scenarios/policy.yaml', 'scenarios/other.yaml', ...seeds.split(' '), '--out', 'ci/compared')
+  await more('report', `ci/compared/${readdirSync(join(folder, 'ci/compared'))[0]}`)
   const [report = ''] = readdirSync(join(folder, 'ci/one'))
   const told = await squall(folder, ['explain', `ci/one/${report}`, 'chat/1'], { env })
   expect(told.code).toBe(0)
   const texts: Record<string, string> = { ...textsIn(join(folder, 'ci')), ...said, explain: told.out + told.err }
-  expect(Object.keys(texts).length).toBeGreaterThan(18)
+  for (const name of ['one', 'two', 'three', 'shards', 'merged', 'compared'])
+    expect(Object.keys(texts).filter((file) => file.startsWith(`${name}/`)).length).toBeGreaterThanOrEqual(5)
   expect(leaks(texts)).toEqual([])
   // It is there that they would have been.
   expect(texts[`one/${report}/report.html`]).toContain('Bearer [redacted]')

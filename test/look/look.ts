@@ -1,21 +1,46 @@
 /**
- * npm run look [-- report.html] [-- --shots <folder>]: opens a report as a reader does, in Chromium, through its
- * accessibility tree: at desktop and phone width, light and dark, with scripts switched off. Prints what it read, and
- * fails when something could not be read, did not fit, or asked for anything but the page itself. Without a file it reads
- * the sample report. CHROMIUM names the browser where it is not /usr/bin/chromium.
+ * npm run look [-- page.html …] [-- --shots <folder>]: opens pages of reports as a reader does, in Chromium, through
+ * its accessibility tree: at desktop and phone width, light and dark, and as they are printed, with scripts switched off.
+ * Prints what it read, and fails when something could not be read, did not fit, or asked for anything but the page itself.
+ * Without a file it reads the sample report, and plays a sweep, one that fails, and a comparison. CHROMIUM names the browser
+ * where it is not /usr/bin/chromium.
  */
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chromium, type Browser, type Page } from 'playwright-core'
+import { main } from '../../src/cli/main.ts'
 
-const SAMPLE = fileURLToPath(new URL('../../reports/sample/report.html', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SAMPLE = join(ROOT, 'reports/sample/report.html')
 const BROWSER = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const SIZES = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } } as const
+const SIZES = {
+  desktop: { width: 1280, height: 900 },
+  phone: { width: 390, height: 844 },
+  // A4 at 96 dots an inch, less its margins.
+  print: { width: 718, height: 1046 },
+} as const
 const SCHEMES = ['light', 'dark'] as const
 /** Between a text and what is behind it: WCAG 2.2, 1.4.3. */
 const CONTRAST_MIN = 4.5
+const BYTES_MAX = 2_000_000
+/** What is played where no page is named, each with the page it leaves. */
+const PLAYED = [
+  ['sweep.html', 'run', 'scenarios/primary-outage.yaml', '--seeds', '20'],
+  ['sweep.html', 'run', 'scenarios/canary-no-fallback.yaml', '--seeds', '20'],
+  [
+    'compare.html',
+    'compare',
+    'chat=scenarios/policies/support-chat.yaml',
+    'chat=scenarios/policies/bare.yaml',
+    '--scenario',
+    'scenarios/primary-outage.yaml',
+    '--seeds',
+    '12',
+  ],
+] as const
 
 type Size = keyof typeof SIZES
 type Scheme = (typeof SCHEMES)[number]
@@ -46,6 +71,13 @@ const MEASURE = `(() => {
       faint.add(element.tagName.toLowerCase() + ' at ' + contrast.toFixed(1) + ': ' + text.slice(0, 40))
   }
   return {
+    cut: [...document.querySelectorAll('svg')].flatMap((svg) => {
+      const box = svg.getBoundingClientRect()
+      return [...svg.querySelectorAll('text')].filter((text) => {
+        const { left, right } = text.getBoundingClientRect()
+        return left < box.left - 1 || right > box.right + 1
+      }).map((text) => text.textContent)
+    }).slice(0, 10),
     overflow: document.documentElement.scrollWidth - window.innerWidth,
     background: behind(document.body),
     faint: [...faint].slice(0, 10),
@@ -66,29 +98,58 @@ interface Seen {
   /** Of the page, beyond the window. */
   readonly overflow: number
   readonly background: string
+  /** Texts of drawings that stand out of them. */
+  readonly cut: readonly string[]
   readonly faint: readonly string[]
 }
 
 const { values, positionals } = parseArgs({ options: { shots: { type: 'string' } }, allowPositionals: true })
-const file = resolve(positionals[0] ?? SAMPLE)
 if (values.shots !== undefined) mkdirSync(values.shots, { recursive: true })
 const problems: string[] = []
-const backgrounds = new Set<string>()
+const played = mkdtempSync(join(tmpdir(), 'squall-look-'))
+const files = positionals.length > 0 ? positionals.map((file) => resolve(file)) : [SAMPLE, ...(await playAll())]
 const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox'] })
 try {
-  for (const size of Object.keys(SIZES) as Size[]) for (const scheme of SCHEMES) await look(browser, size, scheme)
+  for (const file of files) await lookAt(browser, file)
 } finally {
   await browser.close()
+  rmSync(played, { recursive: true })
 }
-if (backgrounds.size < 2) problems.push('dark and light have the same background')
 for (const problem of problems) console.error(`✗ ${problem}`)
 console.log(problems.length === 0 ? '✓ readable everywhere' : `${problems.length} problems`)
 process.exitCode = problems.length === 0 ? 0 : 1
 
-async function look(from: Browser, size: Size, scheme: Scheme): Promise<void> {
+async function playAll(): Promise<string[]> {
+  const pages: string[] = []
+  for (const [index, [page, ...command]] of PLAYED.entries()) {
+    const out = join(played, String(index))
+    const said: string[] = []
+    const listener = { write: (text: string) => said.push(text) }
+    const around = { stdout: listener, stderr: listener, stdin: {}, env: process.env, cwd: ROOT }
+    await main([...command, '--no-github', '--out', out], around)
+    const [report] = existsSync(out) ? readdirSync(out) : []
+    if (report === undefined) problems.push(`squall ${command.join(' ')} left no report: ${said.join('')}`)
+    else pages.push(join(out, report, page))
+  }
+  return pages
+}
+
+async function lookAt(from: Browser, file: string): Promise<void> {
+  const backgrounds = new Set<string>()
+  const { size } = statSync(file)
+  if (size > BYTES_MAX) problems.push(`${file} has ${size} bytes`)
+  for (const scheme of SCHEMES)
+    for (const width of ['desktop', 'phone'] as const) backgrounds.add(await look(from, file, width, scheme))
+  if (backgrounds.size < 2) problems.push(`${file}: dark and light have the same background`)
+  await look(from, file, 'print', 'light')
+}
+
+async function look(from: Browser, file: string, size: Size, scheme: Scheme): Promise<string> {
   const context = await from.newContext({ viewport: SIZES[size], colorScheme: scheme, javaScriptEnabled: false })
   const page = await context.newPage()
-  const tell = (problem: string): unknown => problems.push(`${size}, ${scheme}: ${problem}`)
+  if (size === 'print') await page.emulateMedia({ media: 'print' })
+  const name = `${basename(dirname(file))}/${basename(file)}`
+  const tell = (problem: string): unknown => problems.push(`${name}, ${size}, ${scheme}: ${problem}`)
   page.on('console', (message) => tell(`the console says: ${message.text()}`))
   page.on('request', (request) => {
     if (request.url() !== pathToFileURL(file).href) tell(`it asks for ${request.url()}`)
@@ -96,22 +157,26 @@ async function look(from: Browser, size: Size, scheme: Scheme): Promise<void> {
   await page.goto(pathToFileURL(file).href)
   const heard = await listen(page)
   const seen = await page.evaluate<Seen>(MEASURE)
-  backgrounds.add(seen.background)
   if (heard.status === '') tell('no verdict is announced')
-  if (heard.headings.length < 5) tell(`only ${heard.headings.length} headings`)
+  if (heard.headings.length < 4) tell(`only ${heard.headings.length} headings`)
   if (heard.tables === 0 || heard.cells === 0) tell('no table can be read')
-  for (const name of heard.drawings) if (name.length < 10) tell(`a drawing says only "${name}"`)
+  for (const drawing of heard.drawings) if (drawing.length < 10) tell(`a drawing says only "${drawing}"`)
   if (heard.drawings.length === 0) tell('no drawing is described')
   if (seen.overflow > 0) tell(`${seen.overflow} px of the page do not fit`)
   for (const text of seen.faint) tell(`hard to read: ${text}`)
-  if (values.shots !== undefined)
-    await page.screenshot({ path: join(values.shots, `${size}-${scheme}.png`), fullPage: true })
-  console.log(`${size}, ${scheme}: "${heard.title}", background ${seen.background}`)
+  for (const text of seen.cut) tell(`stands out of its drawing: ${text}`)
+  if (values.shots !== undefined) {
+    const shot = `${name.replace(/[/.]/g, '-')}-${size}-${scheme}`
+    await page.screenshot({ path: join(values.shots, `${shot}.png`), fullPage: true })
+    if (size === 'print') await page.pdf({ path: join(values.shots, `${shot}.pdf`), format: 'A4' })
+  }
+  console.log(`${name}, ${size}, ${scheme}: "${heard.title}", background ${seen.background}`)
   console.log(`  verdict: ${heard.status}`)
   console.log(`  headings: ${heard.headings.join(' | ')}`)
   console.log(`  ${heard.tables} tables with ${heard.cells} cells`)
-  for (const name of heard.drawings) console.log(`  drawing: ${name}`)
+  for (const drawing of heard.drawings) console.log(`  drawing: ${drawing}`)
   await context.close()
+  return seen.background
 }
 
 /** From Chromium's own accessibility tree, which is what screen readers are given. */

@@ -2,15 +2,20 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, type Command } from 'commander'
 import { parseRatio } from '../../base/index.ts'
-import { compareSweeps, exitCodeOf, formatValue, signed, type Difference } from '../../gates/index.ts'
+import { formatRatio } from '../../base/quantities.ts'
+import { compareSweeps, exitCodeOf, type ComparisonResult, type Parting, type SeedRange } from '../../gates/index.ts'
+import { renderComparisonSummary } from '../../report/index.ts'
+import { inShell } from '../../runner/stage.ts'
 import type { CompiledScenario } from '../../scenario/index.ts'
 import { EXIT, Failure, signalExit } from '../exit.ts'
+import { tellComparison, tellsGithub } from '../github.ts'
 import { Interrupts } from '../interrupts.ts'
-import { wholeNumber } from '../options.ts'
-import { findParting, type Parting } from '../parting.ts'
+import { wholeNumber, withGithub } from '../options.ts'
+import { ReportFolder } from '../report-folder.ts'
 import { loadAll, selectScenarios } from '../scenarios.ts'
 import { rangeOf, seedsOption, type Seeds } from '../seeds.ts'
 import { plain, Shell } from '../shell.ts'
+import { playSideBySide, type Parted } from '../side-by-side.ts'
 import { storyText } from '../story-text.ts'
 import { playSweep } from '../sweep.ts'
 import { VERSION } from '../version.ts'
@@ -21,6 +26,9 @@ export interface CompareOptions {
   readonly seeds: Seeds
   readonly maxRegress: number
   readonly workers?: number
+  readonly out: string
+  readonly report: boolean
+  readonly github?: boolean
   readonly json?: boolean
 }
 
@@ -30,8 +38,7 @@ const WORKERS_MAX = 64
 
 export const compare: CommandFile = {
   register(program: Command, act) {
-    program
-      .command('compare')
+    withGithub(program.command('compare'))
       .description('play two policies through the same storms, and say what differs')
       .argument('<before>', 'policy file; name=file for one of the policies of the scenario')
       .argument('<after>', 'policy file to hold against it')
@@ -39,6 +46,8 @@ export const compare: CommandFile = {
       .option('--seeds <n>', 'how many seeds, or which, like 1..20 (default: 20)', seedsOption, SEEDS_DEFAULT)
       .option('--max-regress <share>', 'how much worse anything may be (default: 5%)', regressOption, REGRESS_DEFAULT)
       .option('--workers <n>', 'threads that play seeds (default: one per core)', wholeNumber(1, WORKERS_MAX))
+      .option('--out <dir>', 'where report folders go', 'reports')
+      .option('--no-report', 'write no report')
       .option('--json', 'print one JSON document')
       .action((before: string, after: string, options: CompareOptions) =>
         act((shell) => comparePolicies(shell, before, after, options)),
@@ -56,6 +65,9 @@ async function comparePolicies(shell: Shell, before: string, after: string, opti
   const { workers = null, json = false, maxRegress } = options
   const interrupts = new Interrupts((text) => shell.err(text))
   interrupts.listen()
+  const range = `${seeds.first}to${seeds.first + seeds.count - 1}`
+  const folder = options.report ? new ReportFolder(shell, options.out, left.name, `compare-${range}`, new Date()) : null
+  const forget = interrupts.onLeave(() => folder?.discard())
   try {
     shell.err(
       `squall ${VERSION} · ${left.name} · seeds ${seeds.first} to ${seeds.first + seeds.count - 1} · ${before} against ${after}`,
@@ -63,37 +75,77 @@ async function comparePolicies(shell: Shell, before: string, after: string, opti
     const plan = { seeds, shard: null, workers }
     const [old, now] = [await playSweep(shell, left, plan, interrupts), await playSweep(shell, right, plan, interrupts)]
     if (interrupts.signal !== null) {
+      folder?.discard()
       shell.err('interrupted; nothing was compared')
       return signalExit(interrupts.signal)
     }
-    const compared = compareSweeps(old, now, maxRegress)
-    const parting = await findParting(left, right, seeds.first)
-    if (json)
-      shell.json({ squall: VERSION, scenario: left.name, before, after, seeds, maxRegress, ...compared, parting })
-    else {
-      shell.out(table(shell, 'what decides', compared.deciding))
-      if (compared.others.length > 0)
-        shell.out(`\n${table(shell, 'what else differs', compared.others.filter(isDifferent))}`)
-      shell.out(`\n${partingText(shell, parting)}`)
-      const { status, causes } = compared.verdict
-      for (const cause of causes) shell.out(`  ! ${plain(cause)}`)
-      const again = `npx squall compare ${before} ${after} --scenario ${left.file} --seeds ${seeds.first}..${seeds.first + seeds.count - 1}`
-      shell.out(
-        `\n${shell.paint(COLORS[status], status.toUpperCase())} ${VERDICTS[status]} · reproduce: ${plain(again)}`,
-      )
+    const { parted, costs } = await playSideBySide(left, right, seeds.first)
+    const result: ComparisonResult = {
+      ...compareSweeps(old, now, maxRegress),
+      scenario: left.name,
+      summary: left.summary,
+      file: left.file,
+      before,
+      after,
+      durationMs: left.durationMs,
+      seeds,
+      maxRegress,
+      parting: partingOf(shell, parted),
+      costs,
+      sources: [...left.sources, ...right.sources.filter(({ file }) => left.sources.every((one) => one.file !== file))],
+      reproduce: againCommand(left, before, after, seeds, maxRegress),
     }
-    return exitCodeOf(compared.verdict.status, 'pass')
+    const report = folder?.publishComparison(result) ?? null
+    tell(shell, result, parted, report, json)
+    if (tellsGithub(shell, options.github)) tellComparison(shell, result)
+    return exitCodeOf(result.verdict.status, 'pass')
+  } catch (error) {
+    folder?.discard()
+    throw error
   } finally {
+    forget()
     interrupts.unlisten()
   }
 }
 
-const COLORS = { pass: 'green', fail: 'red', inconclusive: 'yellow' } as const
-const VERDICTS = {
-  pass: 'the second policy is no worse than the first',
-  fail: 'the second policy is worse than the first',
-  inconclusive: 'whether the second policy is worse cannot be told',
-} as const
+function tell(
+  shell: Shell,
+  result: ComparisonResult,
+  parted: Parted | null,
+  report: string | null,
+  isJson: boolean,
+): void {
+  if (report !== null) shell.err(`report: ${report}`)
+  if (!isJson) {
+    const paint = (style: 'bold' | 'green' | 'red' | 'yellow', text: string): string => shell.paint(style, text)
+    shell.out(renderComparisonSummary(result, { paint, columns: shell.textColumns }))
+    return
+  }
+  const { scenario, before, after, seeds, maxRegress, verdict, deciding, others, costs } = result
+  const told = { scenario, before, after, seeds, maxRegress, verdict, deciding, others, parting: parted, costs, report }
+  shell.json({ squall: VERSION, ...told })
+}
+
+function againCommand(
+  { file }: CompiledScenario,
+  before: string,
+  after: string,
+  { first, count }: SeedRange,
+  maxRegress: number,
+): string {
+  const regress = maxRegress === REGRESS_DEFAULT ? '' : ` --max-regress ${formatRatio(maxRegress)}`
+  const what = `${inShell(before)} ${inShell(after)} --scenario ${inShell(file)}`
+  return `npx squall compare ${what} --seeds ${first}..${first + count - 1}${regress}`
+}
+
+/** Both stories in words. */
+function partingOf(shell: Shell, parted: Parted | null): Parting | null {
+  if (parted === null) return null
+  const { before, after, ...rest } = parted
+  const quiet = new Shell(shell.around, { ascii: shell.ascii, color: 'never' })
+  const [left, right] = [storyText(quiet, before, 'before'), storyText(quiet, after, 'after')]
+  return { ...rest, request: before.request, before: left.split('\n'), after: right.split('\n') }
+}
 
 /** The scenario with this policy in it. A Failure with every mistake, where it does not fit. */
 function one(shell: Shell, policy: string, { scenario }: CompareOptions): CompiledScenario {
@@ -119,57 +171,4 @@ function regressOption(text: string): number {
   const parsed = parseRatio(text)
   if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
   return parsed.value
-}
-
-function isDifferent({ comparison }: Difference): boolean {
-  return comparison !== null && (comparison.interval.low > 0 || comparison.interval.high < 0)
-}
-
-function table(shell: Shell, title: string, rows: readonly Difference[]): string {
-  if (rows.length === 0) return `${title}: nothing`
-  const head = [title, 'before', 'after', 'difference', '95% interval', '']
-  const cells = rows.map((row) => {
-    const { unit, before, after, comparison, status } = row
-    const text = (value: number | null): string => (value === null ? '–' : formatValue(value, unit))
-    const reach =
-      comparison === null
-        ? '–'
-        : `${signed(comparison.interval.low, unit)} to ${signed(comparison.interval.high, unit)}`
-    const change = comparison === null ? '–' : signed(comparison.difference, unit)
-    return [rowName(row), text(before), text(after), change, reach, STATUS_WORDS[status]]
-  })
-  const widths = head.map((name, column) => Math.max(name.length, ...cells.map((row) => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  ')
-      .trimEnd()
-  return [shell.paint('bold', line(head)), ...cells.map((row) => plain(line(row)))].join('\n')
-}
-
-const STATUS_WORDS = { pass: 'no worse', fail: 'worse', inconclusive: 'not sure' } as const
-
-function rowName({ metric, stat, where }: Difference): string {
-  const selected = Object.entries(where).map(([key, value]) => `${key} ${value}`)
-  const name = stat === 'value' ? metric : `${metric} ${stat}`
-  return selected.length === 0 ? name : `${name} (${selected.join(', ')})`
-}
-
-/** Both stories, beside each other where there is room. */
-function partingText(shell: Shell, parting: Parting | null): string {
-  if (parting === null) return 'They treat every request of the first seed alike.'
-  const { seed, before, after, why, parted, requests } = parting
-  const quiet = new Shell(shell.around, { ascii: shell.ascii, color: 'never' })
-  const [left, right] = [before, after].map((story, index) =>
-    storyText(quiet, story, index === 0 ? 'before' : 'after').split('\n'),
-  )
-  const head = `They part at ${before.request} (seed ${seed}): ${why}.\nOf ${requests} requests of that seed, ${parted} fare differently.`
-  const width = Math.max(...(left ?? []).map((line) => line.length))
-  const widest = width + 3 + Math.max(...(right ?? []).map((line) => line.length))
-  if (widest > shell.textColumns) return [head, '', ...(left ?? []), '', ...(right ?? [])].join('\n')
-  const lines = Math.max(left?.length ?? 0, right?.length ?? 0)
-  const beside = Array.from({ length: lines }, (_, n) =>
-    `${(left?.[n] ?? '').padEnd(width)} │ ${right?.[n] ?? ''}`.trimEnd(),
-  )
-  return [head, '', ...beside].join('\n')
 }

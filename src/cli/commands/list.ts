@@ -49,10 +49,10 @@ export const TOPICS = {
   reports: {
     summary: 'what a run leaves behind',
     items: () =>
-      REPORT_FORMATS.map(({ id, summary, run, sweep }) => ({
+      REPORT_FORMATS.map(({ id, summary, run, sweep, comparison }) => ({
         name: id,
         summary,
-        facts: { run: run.fileName, sweep: sweep.fileName },
+        facts: { run: run.fileName, sweep: sweep.fileName, comparison: comparison.fileName },
       })),
   },
 } as const satisfies Readonly<Record<string, Topic>>

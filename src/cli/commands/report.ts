@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { REPORT_FORMATS, type Rendering } from '../../report/index.ts'
+import { COMPARISON_FILE, readComparison } from '../comparison-file.ts'
 import { reportFolderOf } from '../evidence.ts'
 import { EXIT, Failure, messageOf, systemMessage } from '../exit.ts'
 import { shownPath } from '../files.ts'
@@ -19,7 +20,7 @@ export const report: CommandFile = {
   register(program: Command, act) {
     program
       .command('report')
-      .description('write the formats of a report again, from its report.json or sweep.json')
+      .description('write the formats of a report again, from its report.json, sweep.json or compare.json')
       .argument('<report>', 'the folder of a report')
       .addOption(new Option('--format <id>', 'only this one (default: all)').choices(IDS))
       .action((folder: string, { format }: { format?: string }) =>
@@ -56,6 +57,11 @@ function filesIn(shell: Shell, folder: string, only: string | undefined): Again[
     return again(
       formats.map(({ sweep }) => sweep),
       readSweep(shell.cwd, folder),
+    )
+  if (existsSync(join(folder, COMPARISON_FILE)))
+    return again(
+      formats.map(({ comparison }) => comparison),
+      readComparison(shell.cwd, folder),
     )
   return again(
     formats.map(({ run }) => run),

@@ -6,9 +6,11 @@ import { h, Markup, render, type Content } from './markup.ts'
 import { STYLE } from './style.ts'
 
 /** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
-export const STYLE_HASH = 'sha256-VQZ70PgHg+u1Loz85pT0fQ7+xF95+0LQba0jhmXr9Hw='
+export const STYLE_HASH = 'sha256-+6UEBzE0fYT4r19ugERnYGca+ItUc4E6xgh59QiAIzw='
 
 const ROWS_MAX = 200
+/** Characters of a text that is not to stand in a column as narrow as its longest word. */
+const LONG = 24
 
 /** A whole page that needs nothing else. */
 export function page(title: string, content: readonly Content[]): string {
@@ -103,7 +105,12 @@ export function table({ heads, rows }: Table): Content {
               isMarked ? h('td', {}, status === undefined ? null : mark(status)) : null,
               cells.map((text, index) => {
                 const content = columns[index]?.kind === 'command' ? h('code', {}, text) : text
-                return h('td', { class: classOf(index) }, index === strong ? h('strong', {}, content) : content)
+                const isLong = columns[index]?.kind === 'text' && text.length > LONG
+                return h(
+                  'td',
+                  { class: isLong ? 'long' : classOf(index) },
+                  index === strong ? h('strong', {}, content) : content,
+                )
               }),
             ),
           ),

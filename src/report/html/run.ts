@@ -4,7 +4,7 @@
  */
 import { formatDuration } from '../../base/quantities.ts'
 import type { RunResult } from '../../gates/index.ts'
-import { costTable } from '../_costs.ts'
+import { costTable, FAULT_COSTS } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
 import {
   creditTable,
@@ -71,9 +71,9 @@ function verdict(result: RunResult, { version }: Envelope): Content {
 }
 
 function costs(result: RunResult): Content {
-  const told = costTable(result)
+  const told = costTable(result, FAULT_COSTS)
   if (told.rows.length === 0) return null
-  return [costWaterfall(result), table(told), list(told.notes)]
+  return [costWaterfall(result, FAULT_COSTS), table(told), list(told.notes)]
 }
 
 function errors(result: RunResult): Content {

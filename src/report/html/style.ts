@@ -1,4 +1,4 @@
-/** The one stylesheet of report.html. No scripts, no fonts, no images: the page allows itself nothing else. */
+/** The one stylesheet of every page. No scripts, no fonts, no images: the page allows itself nothing else. */
 
 export const STYLE = `
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --dim: #5c6773; --line: #d5dae1; --soft: #f4f6f8;
@@ -19,10 +19,12 @@ p { margin: .4rem 0; }
 .dim, figcaption { color: var(--dim); }
 code, pre { font: .9em/1.45 ui-monospace, monospace; background: var(--soft); border-radius: .3rem; }
 code { padding: .1rem .3rem; overflow-wrap: anywhere; } pre { padding: .8rem; overflow-x: auto; margin: .5rem 0; }
+header pre, .beside pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; margin: .4rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.long { min-width: 11rem; }
 th { font-weight: 600; color: var(--dim); white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; margin: .2rem 0 .4rem; }
 svg { display: block; width: 100%; min-width: 42rem; height: auto; font: 11px system-ui, sans-serif; }
@@ -36,10 +38,12 @@ svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; 
 .open, .ejected { fill: var(--bad); } .cooling { fill: var(--doubt); } .half_open { fill: var(--c0); }
 .f0 { fill: var(--c0); } .f1 { fill: var(--c1); } .f2 { fill: var(--c2); } .f3 { fill: var(--c3); }
 .f4 { fill: var(--c4); } .f5 { fill: var(--c5); } .f6 { fill: var(--c6); } .f7 { fill: var(--c7); }
-.ribbon { opacity: .45; }
+.ribbon { opacity: .45; } .whisker { stroke: currentColor; stroke-width: 1.8; fill: none; } .dot { fill: currentColor; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; }
 .legend svg { display: inline-block; width: .8rem; min-width: 0; height: .8rem; margin-right: .35rem; vertical-align: -.08rem; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1rem; }
+.beside figure { min-width: 0; }
 details > summary { cursor: pointer; color: var(--dim); }
-@media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } details > *:not(summary) { display: block; } }
+@media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; } table { font-size: .8rem; } details > *:not(summary) { display: block; } }
 `

@@ -1,8 +1,8 @@
-/** Cost drift as a waterfall: from what the requests cost without faults to what they cost here, cause by cause. */
+/** A difference of costs as a waterfall: from what the requests cost there to what they cost here, cause by cause. */
 import { scaleBand, scaleLinear } from 'd3-scale'
 import { formatUsd } from '../../base/quantities.ts'
 import type { RunResult } from '../../gates/index.ts'
-import { causesOf, differenceOf } from '../_costs.ts'
+import { causesOf, differenceOf, type CostWords } from '../_costs.ts'
 import { drawing, figure, LEFT, RIGHT, valueAxis, WIDTH } from './chart.ts'
 import { h, type Markup } from './markup.ts'
 
@@ -18,7 +18,7 @@ interface Bar {
 }
 
 /** null where no request ended ok in both runs. */
-export function costWaterfall({ costs = [] }: RunResult): Markup | null {
+export function costWaterfall({ costs = [] }: Pick<RunResult, 'costs'>, words: CostWords): Markup | null {
   const [whole] = costs
   if (whole === undefined || whole.requests === 0) return null
   const { requests, run, twin, parts } = whole
@@ -28,7 +28,7 @@ export function costWaterfall({ costs = [] }: RunResult): Markup | null {
     at += parts[key]
     return { name, from, to: at, className: parts[key] > 0 ? 'up' : 'down' }
   })
-  const bars = [...steps, { name: 'drift', from: 0, to: run - twin, className: 'sum' }]
+  const bars = [...steps, { name: words.change, from: 0, to: run - twin, className: 'sum' }]
   const levels = bars.flatMap(({ from, to }) => [from, to])
   const x = scaleBand(
     bars.map(({ name }) => name),
@@ -40,10 +40,10 @@ export function costWaterfall({ costs = [] }: RunResult): Markup | null {
   const drift = differenceOf(run - twin, twin)
   const spoken = bars.map(({ name, from, to }) => `${name} ${differenceOf(to - from, twin)}`).join(', ')
   return figure(
-    `The ${requests} requests that ended ok in both runs cost ${formatUsd(twin)} without faults and ${formatUsd(run)} in this run: ${drift}.`,
+    `The ${requests} requests that ended ok in both cost ${formatUsd(twin)} ${words.twin} and ${formatUsd(run)} ${words.run}: ${drift}.`,
     drawing(
       HEIGHT,
-      `Cost drift by cause: ${spoken}.`,
+      `Cost ${words.change} by cause: ${spoken}.`,
       valueAxis(y, formatUsd),
       bars.map(({ name, from, to, className }, index) => {
         const left = x(name) ?? LEFT

@@ -1,9 +1,9 @@
 /** A run on one page of Markdown, in sections. Every table has a budget and says how many rows it left out, worst first. */
 import { formatDuration } from '../../base/quantities.ts'
 import type { RunResult } from '../../gates/index.ts'
-import { costTable } from '../_costs.ts'
+import { costTable, FAULT_COSTS } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
-import { cell, fenced, list, sectionsOf, table } from '../_markdown.ts'
+import { cell, costs, fenced, list, sectionsOf, table } from '../_markdown.ts'
 import {
   creditTable,
   endpointTable,
@@ -45,7 +45,7 @@ export function runSections(result: RunResult, { version }: Envelope): string[] 
     table('### Gates', gateTable(result), BUDGETS.gates),
     table('### Recovery', recoveryTable(result), BUDGETS.recovery),
     table('### Windows', windowTable(result), BUDGETS.windows),
-    costs(result),
+    costs('### Cost against the same run without faults', costTable(result, FAULT_COSTS), BUDGETS.costs),
     table('### Credits', creditTable(result), BUDGETS.credits),
     table('### Faults', faultTable(result), BUDGETS.faults),
     table('### Endpoints', endpointTable(result), BUDGETS.endpoints),
@@ -55,11 +55,4 @@ export function runSections(result: RunResult, { version }: Envelope): string[] 
     ['### Reproduce', '', ...fenced(result.reproduce)],
     fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
   ])
-}
-
-function costs(result: RunResult): string[] {
-  const told = costTable(result)
-  if (told.rows.length === 0) return []
-  const lines = table('### Cost against the same run without faults', told, BUDGETS.costs)
-  return [...lines, ...told.notes.flatMap((note) => ['', cell(note)])]
 }

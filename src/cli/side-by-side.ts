@@ -1,14 +1,17 @@
 /**
- * Where two policies part: the first request, in the order of arrival, that they treat differently under one seed, and
- * what is different about it. Both met the same storm, so nothing but the policies can have made the difference.
+ * Two policies under one seed, side by side: where they part, which is the first request, in the order of arrival, that
+ * they treat differently, and what made the requests of one dearer than those of the other. Both met the same storm, so
+ * nothing but the policies can have made the difference.
  */
 import { MINUTE } from '../base/index.ts'
-import type { Directory, Entry, Fold } from '../ledger/index.ts'
+import { CostSplitFold, Traces, type CostSplit } from '../gates/index.ts'
+import type { Entry, Fold, SortedFold } from '../ledger/index.ts'
+import { pricesOf } from '../runner/stage.ts'
 import { VirtualRun } from '../runner/virtual-run.ts'
 import type { CompiledScenario } from '../scenario/index.ts'
 import { tellStory, type CallStory, type Story } from './story.ts'
 
-export interface Parting {
+export interface Parted {
   readonly seed: number
   readonly before: Story
   readonly after: Story
@@ -19,15 +22,32 @@ export interface Parting {
   readonly requests: number
 }
 
-/** null: they treat every request alike. */
-export async function findParting(
+export interface SideBySide {
+  /** null: they treat every request alike. */
+  readonly parted: Parted | null
+  /** What requests cost under the second (`run`) and under the first (`twin`), by cause. */
+  readonly costs: readonly CostSplit[]
+}
+
+export async function playSideBySide(
   before: CompiledScenario,
   after: CompiledScenario,
   seed: number,
-): Promise<Parting | null> {
+): Promise<SideBySide> {
   const [one, other] = [new Fates(), new Fates()]
-  await play(before, seed, one)
-  await play(after, seed, other)
+  const [twin, run] = [new Traces(), new Traces()]
+  const costs = new CostSplitFold(after.directory(), pricesOf(after), run, twin)
+  await play([onStage(before, seed, one, twin), onStage(after, seed, other, run)])
+  return { parted: await partedBy(before, after, seed, one, other), costs: costs.finish() }
+}
+
+async function partedBy(
+  before: CompiledScenario,
+  after: CompiledScenario,
+  seed: number,
+  one: Fates,
+  other: Fates,
+): Promise<Parted | null> {
   let first: number | null = null
   let parted = 0
   for (const [request, fate] of one.of) {
@@ -36,8 +56,7 @@ export async function findParting(
     parted += 1
   }
   if (first === null) return null
-  const stories = [await storyOf(before, seed, first), await storyOf(after, seed, first)] as const
-  const [left, right] = stories
+  const [left, right] = [await storyOf(before, seed, first), await storyOf(after, seed, first)]
   if (left === null || right === null) return null
   return { seed, before: left, after: right, why: whyParted(left, right), parted, requests: one.of.size }
 }
@@ -74,18 +93,22 @@ async function storyOf(scenario: CompiledScenario, seed: number, request: number
       if ('request' in entry && entry.request === request) entries.push({ ...entry })
     },
   }
-  const directory: Directory = await play(scenario, seed, sink)
-  return tellStory(directory, entries)
+  const run = onStage(scenario, seed, sink)
+  await play([run])
+  return tellStory(run.stage.directory, entries)
 }
 
-async function play(scenario: CompiledScenario, seed: number, sink: Fold): Promise<Directory> {
-  const run = new VirtualRun({ ...scenario, seed, gates: [] }, { hasher: null, hasTwin: false, sinks: [sink] })
-  while (!run.isDone) {
-    run.advance(MINUTE)
+function onStage(scenario: CompiledScenario, seed: number, ...sinks: readonly (Fold | SortedFold)[]): VirtualRun {
+  return new VirtualRun({ ...scenario, seed, gates: [], abort: [] }, { hasher: null, hasTwin: false, sinks })
+}
+
+/** In step, so that what waits for its partner does not wait long. */
+async function play(runs: readonly VirtualRun[]): Promise<void> {
+  while (runs.some((run) => !run.isDone)) {
+    for (const run of runs) run.advance(MINUTE)
     await new Promise((resume) => setImmediate(resume))
   }
-  run.finish()
-  return run.stage.directory
+  for (const run of runs) run.finish()
 }
 
 /** The first thing that is different, in the order in which a router decides. */
