@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { MINUTE } from '../base/index.ts'
+import { MINUTE, SECOND } from '../base/index.ts'
 import type { RunResult } from '../gates/index.ts'
 import { Stage } from '../runner/stage.ts'
 import { VirtualRun } from '../runner/virtual-run.ts'
@@ -46,7 +46,11 @@ async function ofLedger(cwd: string, path: string, before: RunResult, scenario: 
     stage.directory.windows.splice(0, Infinity, ...windows)
     stage.directory.faults.splice(0, Infinity, ...faults)
     stage.directory.durationMs = durationMs
-    for await (const entry of reader.entries()) stage.log.append(entry)
+    let second = SECOND
+    for await (const entry of reader.entries()) {
+      for (; second < entry.at; second += SECOND) stage.look(second)
+      stage.log.append(entry)
+    }
     const result = stage.finish({ endedAt, partial, clock, speed, notes })
     return proven(before, { ...result, notes: [...result.notes, 'judged again from the stored ledger'] })
   } catch (error) {

@@ -14,10 +14,33 @@ export function runDocument(result: RunResult, report: string | null): object {
     expect,
     partial,
     ...(aborted && { aborted }),
-    gates: gates.map(({ id, metric, stat, where, unit, status, observed, threshold, n, cause, level, interval }) => {
-      const told = { id, metric, stat, where, unit, status, observed, threshold, n, cause }
-      return { ...told, ...(level && { level }), ...(interval && { interval }) }
-    }),
+    gates: gates.map(
+      ({
+        id,
+        metric,
+        stat,
+        where,
+        unit,
+        status,
+        observed,
+        threshold,
+        n,
+        cause,
+        level,
+        interval,
+        margin,
+        firstViolation,
+      }) => {
+        const told = { id, metric, stat, where, unit, status, observed, threshold, n, cause }
+        return {
+          ...told,
+          ...(level && { level }),
+          ...(interval && { interval }),
+          ...(margin !== undefined && { margin }),
+          ...(firstViolation && { firstViolation }),
+        }
+      },
+    ),
     metrics: Object.fromEntries(
       whole.map(({ metric, stat, value }) => [stat === 'value' ? metric : `${metric}.${stat}`, value]),
     ),

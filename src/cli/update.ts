@@ -4,8 +4,16 @@ import type { Progress } from '../runner/progress.ts'
 import type { Gauge, Update } from '../tui/view-model/screen.ts'
 
 export function updateOf(progress: Progress): Update {
-  const { now, entries, twin, gauges, speed, state } = progress
-  return { now, entries, twin, gauges: gauges.map((gate) => gaugeOf(gate, state === 'finished')), speed, state }
+  const { now, entries, twin, gauges, aborted, speed, state } = progress
+  return {
+    now,
+    entries,
+    twin,
+    speed,
+    state,
+    gauges: gauges.map((gate) => gaugeOf(gate, state === 'finished')),
+    aborted: aborted && { at: aborted.at, gate: aborted.gate },
+  }
 }
 
 /** While a run goes on, a gate that cannot tell yet is waiting and not inconclusive. */

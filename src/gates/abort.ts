@@ -17,7 +17,7 @@ import { duration, lowerCase, SECOND, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { boundsOf } from './bounds.ts'
 import type { FoldSet } from './fold-set.ts'
-import { Gate, selectorOf, type GateSpec } from './gate.ts'
+import { foldOf, Gate, selectorOf, type GateSpec } from './gate.ts'
 import type { MetricFold } from './metric-fold.ts'
 
 const IN_A_ROW = /^[1-9]\d{0,3} windows?$/
@@ -117,7 +117,7 @@ export class AbortWatch {
 
 function watchOf(rule: AbortRule, place: number, spec: GateSpec, folds: FoldSet): Watch {
   const told = { rule, place, begunAt: 0, broken: 0 }
-  if (rule.window === undefined) return { ...told, gate: Gate.over(folds, spec), pulse: null }
+  if (rule.window === undefined) return { ...told, gate: new Gate(spec, foldOf(folds, spec)), pulse: null }
   const pulse = folds.addPulse(spec.metric, selectorOf(spec.where), spec.book ?? 'upstream', boundsOf(spec))
   return { ...told, gate: new Gate(spec, pulse), pulse }
 }

@@ -119,7 +119,11 @@ function refuse(message: string): { readonly ok: false; readonly message: string
 }
 
 /** Whether `value` satisfies the assertion. Both are held to the metric's resolution, so 0.1 + 0.2 is 0.3. */
-export function holds({ operator, bound }: Assertion, value: number, resolution: number): boolean {
+export function holds(
+  { operator, bound }: Pick<Assertion, 'operator' | 'bound'>,
+  value: number,
+  resolution: number,
+): boolean {
   const left = Math.round(value / resolution)
   const right = Number((bound / resolution).toFixed(6))
   switch (operator) {

@@ -7,16 +7,16 @@
  *   | the same seeds                    | of one seed: both met the same storm, so little is noise  |
  *   | other seeds                       | of two seeds that have nothing to do with each other      |
  *
- * Failing is corrected for how many rows could fail by chance (Bonferroni); passing is not: all of them have to.
+ * Failing is corrected for how many rows could fail by chance (Holm); passing is not: all of them have to.
  */
-import { assert, type Millis } from '../base/index.ts'
+import { assert, at, type Millis } from '../base/index.ts'
 import { countOf, formatValue } from './format.ts'
 import { worseOf } from './gate.ts'
 import type { AnyMetric } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
 import type { CostSplit, Selector, SourceText, Status, Unit, Verdict } from './result.ts'
 import type { SeedRange, SweepResult } from './sweep.ts'
-import { mean, regression, RUNS_MIN, type Comparison } from './statistics.ts'
+import { holm, mean, regression, RUNS_MIN, type Comparison } from './statistics.ts'
 
 const CONFIDENCE = 0.95
 /** A share is not held to less than this, however few failures there were: one request in a thousand. */
@@ -58,8 +58,8 @@ export function toleratedOf(metric: AnyMetric, before: number, maxRegress: numbe
   return Math.max(Math.min(before, 1 - before) * maxRegress, SHARE_TOLERATED_MIN)
 }
 
-/** `rows`: how many such differences are looked at together. `maxRegress`: 0.05 is 5%. */
-export function differenceOf(before: Series, after: Series, maxRegress: number, rows = 1): Difference {
+/** `among`: how many such differences share the error of failing by chance. `maxRegress`: 0.05 is 5%. */
+export function differenceOf(before: Series, after: Series, maxRegress: number, among = 1): Difference {
   const metric = metricOf(after.metric)
   const worse = worseOf(metric)
   const { pairs, isPaired } = pairsOf(before.values, after.values)
@@ -72,7 +72,7 @@ export function differenceOf(before: Series, after: Series, maxRegress: number, 
   const tolerated = toleratedOf(metric, meanBefore, maxRegress)
   const differences = pairs.map(([from, to]) => to - from)
   const plain = regression(differences, tolerated, worse, CONFIDENCE)
-  const strict = regression(differences, tolerated, worse, 1 - (1 - CONFIDENCE) / Math.max(1, rows))
+  const strict = regression(differences, tolerated, worse, 1 - (1 - CONFIDENCE) / among)
   const status: Status = strict.status === 'fail' ? 'fail' : plain.status === 'pass' ? 'pass' : 'inconclusive'
   const comparison: Comparison = {
     ...plain,
@@ -199,15 +199,19 @@ export function compareSweeps(before: SweepResult, after: SweepResult, maxRegres
     gates.length === 0 ? DECIDING.includes(metric) : gates.some(({ gate }) => isSame(gate, { metric, stat }))
   const [oldDeciding, newDeciding] =
     gates.length === 0 ? [old.filter(isDeciding), now.filter(isDeciding)] : [gateSeries(before), gateSeries(after)]
-  const differences = (left: readonly Series[], right: readonly Series[], rows: number): Difference[] =>
-    right.flatMap((series, index) => {
-      const other = left[index]
-      return other === undefined ? [] : [differenceOf(other, series, maxRegress, rows)]
-    })
-  const deciding = differences(oldDeciding, newDeciding, newDeciding.length)
+  const deciding = differencesOf(oldDeciding, newDeciding, maxRegress)
   const isOther = (series: Series): boolean => !isDeciding(series)
-  const others = differences(old.filter(isOther), now.filter(isOther), now.length)
+  const others = differencesOf(old.filter(isOther), now.filter(isOther), maxRegress)
   return { verdict: verdictOfDifferences(deciding), deciding, others }
+}
+
+/** Column by column, failing by chance shared among them. */
+function differencesOf(before: readonly Series[], after: readonly Series[], maxRegress: number): Difference[] {
+  const count = Math.min(before.length, after.length)
+  const difference = (index: number, among: number): Difference =>
+    differenceOf(at(before, index), at(after, index), maxRegress, among)
+  const shares = holm(count, (index, many) => difference(index, many).status === 'fail')
+  return shares.map((among, index) => difference(index, among))
 }
 
 function isSame(

@@ -19,23 +19,34 @@ import type { Selector } from './result.ts'
 import { Selection } from './selection.ts'
 import { Traces } from './traces.ts'
 import { WindowFold, type Windows } from './window-fold.ts'
+import { Witness } from './witness.ts'
 
 /** A metric over what is selected, or in the worst window of it. */
-export type AnyFold = MetricFold | WindowFold
+export type GateFold = MetricFold | WindowFold
+/** Those that hardly any run has. They are told apart from the others: one call for all kinds would be slower for all. */
+type RareFold = WindowFold | Witness
 
 /** The metrics of one selection. */
 interface Group {
   readonly selects: Selection
-  readonly folds: AnyFold[]
+  readonly folds: MetricFold[]
+  readonly rare: RareFold[]
 }
 
 /** Those of a group that listen to one kind of entry. */
 interface Section {
   readonly selects: Selection
   /** Told only what is selected. */
-  readonly traffic: readonly AnyFold[]
+  readonly traffic: readonly MetricFold[]
+  /** Told only what is selected. */
+  readonly rare: readonly RareFold[]
   /** Told everything. */
-  readonly others: readonly AnyFold[]
+  readonly others: readonly MetricFold[]
+}
+
+interface Settling {
+  readonly selects: Selection
+  readonly settled: readonly (MetricFold | RareFold)[]
 }
 
 type AttemptEntry = EntryOf<'attempt.started'> | EntryOf<'attempt.ended'> | EntryOf<'fleet.charged'>
@@ -77,15 +88,28 @@ export class FoldSet {
 
   /** The metric in the worst of the windows. */
   addWindows(kind: string, where: Selector, book: Book, bounds: Bounds, windows: Windows): WindowFold {
-    const { lengthMs, worse, samplesMin, stat } = windows
-    const key = JSON.stringify([keyOf(kind, where, book, bounds), lengthMs, worse, samplesMin, stat])
+    const { lengthMs, assertion, samplesMin, stat } = windows
+    const { operator, bound } = assertion
+    const key = JSON.stringify([keyOf(kind, where, book, bounds), lengthMs, operator, bound, samplesMin, stat])
     const known = this.windowFolds.get(key)
     if (known !== undefined) return known
     const group = this.groupOf(where)
     const fold = new WindowFold(metricOf(kind), windows, this.contextOf(group, book, bounds))
-    group.folds.push(fold)
+    group.rare.push(fold)
     this.windowFolds.set(key, fold)
     return fold
+  }
+
+  /** Who counts against a gate with this bound. */
+  addWitness(kind: string, where: Selector, book: Book, bounds: Bounds, bound: number): Witness {
+    const group = this.groupOf(where)
+    const witness = new Witness(metricOf(kind), bound, {
+      ...this.contextOf(group, book, bounds),
+      endedAt: 0,
+      spanMs: 0,
+    })
+    group.rare.push(witness)
+    return witness
   }
 
   private contextOf({ selects }: Group, book: Book, bounds: Bounds): Omit<FoldContext, 'endedAt' | 'spanMs'> {
@@ -102,8 +126,8 @@ export class FoldSet {
     log.attach(this.traces)
     log.attach({ steps: Object.fromEntries(ENTRY_KINDS.map((kind) => [kind, this.tellerOf(kind)])) as Steps })
     const settling = [...this.groups.values()]
-      .map(({ selects, folds }) => ({ selects, traffic: folds.filter((fold) => fold.settles), others: [] }))
-      .filter(({ traffic }) => traffic.length > 0)
+      .map(({ selects, folds, rare }) => ({ selects, settled: [...folds, ...rare].filter((fold) => fold.settles) }))
+      .filter(({ settled }) => settled.length > 0)
     const { traces } = this
     const settle = (entry: MoneyEntry): void => tellSettled(settling, entry, traces)
     if (settling.length > 0) log.attach({ steps: { 'fleet.charged': settle, 'attempt.ended': settle } })
@@ -118,7 +142,7 @@ export class FoldSet {
     const key = whereKey(where)
     let group = this.groups.get(key)
     if (!group) {
-      group = { selects: new Selection(where, this.directory, this.traces), folds: [] }
+      group = { selects: new Selection(where, this.directory, this.traces), folds: [], rare: [] }
       this.groups.set(key, group)
     }
     return group
@@ -126,12 +150,14 @@ export class FoldSet {
 
   private sectionsOf(kind: EntryKind): Section[] {
     return [...this.groups.values()]
-      .map(({ selects, folds }) => {
-        const listening = folds.filter(({ metric }) => metric.on.includes(kind))
+      .map(({ selects, folds, rare }) => {
+        const listens = ({ metric }: MetricFold | RareFold): boolean => metric.on.includes(kind)
+        const listening = folds.filter(listens)
         const traffic = listening.filter(({ metric }) => metric.scope === 'traffic')
-        return { selects, traffic, others: listening.filter((fold) => !traffic.includes(fold)) }
+        const others = listening.filter((fold) => !traffic.includes(fold))
+        return { selects, traffic, rare: rare.filter(listens), others }
       })
-      .filter(({ traffic, others }) => traffic.length + others.length > 0)
+      .filter(({ traffic, rare, others }) => traffic.length + rare.length + others.length > 0)
   }
 }
 
@@ -141,8 +167,11 @@ function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry)
     case 'tool.called':
       return (entry) => {
         for (let index = 0; index < sections.length; index += 1) {
-          const { selects, traffic, others } = sections[index] as Section
-          if (selects.request(entry as EntryOf<'request.closed'> | EntryOf<'tool.called'>)) tell(traffic, entry)
+          const { selects, traffic, rare, others } = sections[index] as Section
+          if (selects.request(entry as EntryOf<'request.closed'> | EntryOf<'tool.called'>)) {
+            tell(traffic, entry)
+            if (rare.length > 0) tellRare(rare, entry)
+          }
           tell(others, entry)
         }
       }
@@ -151,8 +180,11 @@ function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry)
     case 'fleet.charged':
       return (entry) => {
         for (let index = 0; index < sections.length; index += 1) {
-          const { selects, traffic, others } = sections[index] as Section
-          if (traffic.length > 0 && selects.attempt(entry as AttemptEntry)) tell(traffic, entry)
+          const { selects, traffic, rare, others } = sections[index] as Section
+          if (traffic.length + rare.length > 0 && selects.attempt(entry as AttemptEntry)) {
+            tell(traffic, entry)
+            if (rare.length > 0) tellRare(rare, entry)
+          }
           tell(others, entry)
         }
       }
@@ -166,17 +198,21 @@ function tellerOf(kind: EntryKind, sections: readonly Section[]): (entry: Entry)
   }
 }
 
-function tell(folds: readonly AnyFold[], entry: Entry): void {
-  for (let index = 0; index < folds.length; index += 1) (folds[index] as AnyFold).step(entry)
+function tell(folds: readonly MetricFold[], entry: Entry): void {
+  for (let index = 0; index < folds.length; index += 1) (folds[index] as MetricFold).step(entry)
+}
+
+function tellRare(folds: readonly RareFold[], entry: Entry): void {
+  for (let index = 0; index < folds.length; index += 1) (folds[index] as RareFold).step(entry)
 }
 
 /** Money that comes when its request has closed. It nearly never does. */
-function tellSettled(sections: readonly Section[], entry: MoneyEntry, traces: Traces): void {
+function tellSettled(sections: readonly Settling[], entry: MoneyEntry, traces: Traces): void {
   if (traces.upstreamAdded === 0 && traces.wastedAdded === 0) return
   const trace = traces.of(entry.request)
   if (!trace?.isClosed) return
-  for (const { selects, traffic } of sections) {
-    if (selects.closed(trace)) for (const fold of traffic) fold.settle(trace.arrivedAt)
+  for (const { selects, settled } of sections) {
+    if (selects.closed(trace)) for (const fold of settled) fold.settle(trace.arrivedAt)
   }
 }
 

@@ -11,7 +11,8 @@
  *   | a worst window, and others too thin to tell | fail where it breaks the gate, else inconclusive       |
  *   | a value that holds, of a run cut short    | inconclusive                                            |
  *   | a value, and `evidence: { rule: bound }`  | pass where the worse end of its interval holds, fail     |
- *   |                                           | where the better end does not, otherwise inconclusive    |
+ *   |                                           | where the better end does not, otherwise inconclusive;   |
+ *   |                                           | several such gates share the error of failing (Holm)     |
  */
 import { z } from 'zod'
 import { didYouMean } from '../base/did-you-mean.ts'
@@ -20,13 +21,22 @@ import { formatDuration, formatRatio } from '../base/quantities.ts'
 import { holds, parseAssertion, roundTo, type Assertion } from './assertion.ts'
 import { BOUNDS, boundsOf, boundsShape } from './bounds.ts'
 import { countOf, formatBeside } from './format.ts'
-import type { AnyFold, FoldSet } from './fold-set.ts'
+import type { FoldSet, GateFold } from './fold-set.ts'
+import { marginOf } from './margin.ts'
 import { MetricFold } from './metric-fold.ts'
 import { BOOKS, GATE_STATS, type AnyMetric, type Stat } from './metric.ts'
 import { METRIC_KINDS, metricOf } from './metrics/index.ts'
-import { GATE_LEVELS, type GateResult, type Observation, type Selector, type Status } from './result.ts'
+import {
+  GATE_LEVELS,
+  type FirstViolation,
+  type GateResult,
+  type Observation,
+  type Selector,
+  type Status,
+} from './result.ts'
 import { wilson, type Interval } from './statistics.ts'
 import { WINDOW_MS_MIN, windowsProblem, type Windows } from './window-fold.ts'
+import { isWitnessed, type Witness } from './witness.ts'
 
 /** Below these, a gate is inconclusive. A quantile needs five samples beyond it: 5 / (1 − q). */
 const MIN_SAMPLES: Readonly<Record<Stat, number>> = {
@@ -241,6 +251,8 @@ export interface Standing {
   readonly lagMs?: Millis
   /** The run was not played to its end: what holds so far is no pass. Default false. */
   readonly partial?: boolean
+  /** Gates that share the error of failing by chance, this one among them. Default 1: see `holm`. */
+  readonly among?: number
 }
 
 export class Gate {
@@ -251,13 +263,18 @@ export class Gate {
   readonly assertion: Assertion
   /** As reports write it. */
   private readonly statName: string
-  private readonly fold: AnyFold
+  private readonly fold: GateFold
+  /** null: no one request breaks it, or its fold tells by window. */
+  private readonly witness: Witness | null
   private readonly where: Selector
   private readonly samplesMin: number
+  /** When it was first seen broken of the stretch in which it still is; null while it holds. */
+  private brokenAt: Millis | null = null
 
-  constructor(spec: GateSpec, fold: AnyFold) {
+  constructor(spec: GateSpec, fold: GateFold, witness: Witness | null = null) {
     this.spec = spec
     this.fold = fold
+    this.witness = witness
     this.metric = metricOf(spec.metric)
     this.stat = innerStatOf(spec, this.metric)
     this.statName = spec.window === undefined ? this.stat : `worst_window(${formatDuration(spec.window)})`
@@ -268,28 +285,39 @@ export class Gate {
 
   /** The gate over the part of the traffic that it looks at, for a log that the folds will be attached to. */
   static over(folds: FoldSet, spec: GateSpec): Gate {
-    const where = selectorOf(spec.where)
-    const book = spec.book ?? 'upstream'
-    const windows = windowsOf(spec)
-    const { metric } = spec
-    return new Gate(
-      spec,
-      windows === null
-        ? folds.add(metric, where, book, boundsOf(spec))
-        : folds.addWindows(metric, where, book, boundsOf(spec), windows),
-    )
+    return new Gate(spec, foldOf(folds, spec), witnessOf(folds, spec))
+  }
+
+  /** Look how it stands, now and then: since when it has been broken is told by that. */
+  look(now: Millis, twin: MetricFold | null): void {
+    const { fold, metric, spec } = this
+    if (!(fold instanceof MetricFold) || metric.scope === 'faults' || spec.compare !== undefined) return
+    const { value, n, censored } = fold.observe(this.stat, now, twin)
+    if (value === null || n < this.samplesMin || censored) return
+    if (!holds(this.assertion, value, metric.resolution)) this.brokenAt ??= now
+    else {
+      this.brokenAt = null
+      this.witness?.forget()
+    }
   }
 
   /** What the gate says if the run ended at `endedAt`. `twin` is its fold over the run without faults. */
-  judge(endedAt: Millis, twin: MetricFold | null, { lagMs = 0, partial = false }: Standing = {}): GateResult {
+  judge(
+    endedAt: Millis,
+    twin: MetricFold | null,
+    { lagMs = 0, partial = false, among = 1 }: Standing = {},
+  ): GateResult {
     const observation = this.fold.observe(this.stat, endedAt, twin)
     const { spec, metric, statName: stat, where, assertion } = this
     const { value, n } = observation
     const observed = value === null ? null : roundTo(value, metric.resolution)
     const interval = observed === null ? null : this.intervalOf(observation)
-    const decided = this.withOneSeed(...this.decide(observation, observed, interval, lagMs))
+    const strict = observed === null || among === 1 ? interval : this.intervalOf(observation, among)
+    const decided = this.withOneSeed(...this.decide(observation, observed, { interval, strict, among }, lagMs))
     const [status, cause] = partial && decided[0] === 'pass' ? (['inconclusive', HELD_SO_FAR] as const) : decided
     const { operator, bound, threshold } = assertion
+    const hasMargin = observed !== null && spec.compare === undefined && observation.censored !== true
+    const violation = status === 'fail' ? this.violation(observation) : null
     const told = { id: spec.id, metric: metric.kind, stat, where, unit: metric.unit, status, observed }
     return {
       ...told,
@@ -300,21 +328,28 @@ export class Gate {
       cause,
       ...(spec.level && { level: spec.level }),
       ...(interval && { interval }),
+      ...(hasMargin && { margin: marginOf(assertion, observed, metric.range) }),
+      ...(violation && { firstViolation: violation }),
     }
   }
 
+  private violation({ firstViolation }: Observation): FirstViolation | null {
+    const { witness, brokenAt } = this
+    return firstViolation ?? witness?.seen ?? (brokenAt === null ? null : { at: brokenAt, requests: [] })
+  }
+
   /** A share of so many has an interval by itself; null for anything else, and where nobody asks for it. */
-  private intervalOf({ value, n, windows = 1 }: Observation): Interval | null {
+  private intervalOf({ value, n, windows = 1 }: Observation, among = 1): Interval | null {
     const { spec, metric } = this
     if (spec.evidence?.rule !== 'bound' || value === null || n === 0 || !isShare(metric)) return null
     // The worst of many looks bad by chance: each window is held to its part of the error (Bonferroni).
-    return wilson(Math.round(value * n), n, 1 - (1 - spec.evidence.confidence) / windows)
+    return wilson(Math.round(value * n), n, 1 - (1 - spec.evidence.confidence) / (windows * among))
   }
 
   private decide(
     { n, censored, note, unclear }: Observation,
     observed: number | null,
-    interval: Interval | null,
+    bounds: Sureness,
     lagMs: Millis,
   ): [Status, string | null] {
     const { metric, assertion, samplesMin } = this
@@ -334,19 +369,25 @@ export class Gate {
     }
     const sentence = `${seen} over ${countOf(n, metric.samples)}, ${asked}${why}`
     if (isHeld && unclear !== undefined) return ['inconclusive', `${sentence}; ${unclear}`]
-    if (this.spec.evidence?.rule === 'bound') return this.decideByBound(isHeld, interval, sentence)
+    if (this.spec.evidence?.rule === 'bound') return this.decideByBound(isHeld, bounds, sentence)
     return isHeld ? ['pass', null] : ['fail', sentence]
   }
 
   /** By the interval around what was seen. Within one run only shares have one; a count is what it is. */
-  private decideByBound(isHeld: boolean, interval: Interval | null, sentence: string): [Status, string | null] {
+  private decideByBound(
+    isHeld: boolean,
+    { interval, strict, among }: Sureness,
+    sentence: string,
+  ): [Status, string | null] {
     const { metric, assertion } = this
     if (metric.unit === 'count') return isHeld ? ['pass', null] : ['fail', sentence]
-    if (interval === null)
+    if (interval === null || strict === null)
       return ['inconclusive', `${sentence}; one run says nothing about how sure that is: play several, with --seeds`]
     const ends = [interval.low, interval.high].map((end) => holds(assertion, end, metric.resolution))
     if (ends.every((end) => end)) return ['pass', null]
-    if (ends.every((end) => !end)) return ['fail', sentence]
+    if ([strict.low, strict.high].every((end) => !holds(assertion, end, metric.resolution))) return ['fail', sentence]
+    if (ends.every((end) => !end))
+      return ['inconclusive', `${sentence}; ${byChance(among)}: play longer, or several seeds`]
     const [low, high] = [interval.low, interval.high].map((end) => formatBeside(end, assertion.bound, metric.unit))
     return ['inconclusive', `${sentence}; it may be anything from ${low} to ${high}: play longer, or several seeds`]
   }
@@ -371,6 +412,27 @@ export class Gate {
   }
 }
 
+/** Where the true value may be: by itself, and when the gate shares its error with others. */
+interface Sureness {
+  readonly interval: Interval | null
+  readonly strict: Interval | null
+  readonly among: number
+}
+
+/** Why a gate does not fail that would by itself. */
+export function byChance(among: number): string {
+  return `of ${among} gates that must be as sure, one may look like this by chance`
+}
+
+/**
+ * Whether the error of failing by chance is shared with others: what is counted and what was seen alone have none, and
+ * what decides nothing takes none from those that do.
+ */
+export function sharesError({ evidence, metric, compare, level = 'block' }: GateSpec): boolean {
+  if (level !== 'block') return false
+  return compare !== undefined || (evidence?.rule === 'bound' && metricOf(metric).unit !== 'count')
+}
+
 /** What a gate says that holds, of a run that was not played to its end. */
 export const HELD_SO_FAR = 'it holds so far, and the run was not played to its end'
 
@@ -382,15 +444,30 @@ function innerStatOf({ stat }: GateSpec, metric: AnyMetric): Stat {
   return stat === undefined || stat === 'worst_window' ? metric.stats[0] : stat
 }
 
+/** The fold of a gate, over a log that it will be attached to. */
+export function foldOf(folds: FoldSet, spec: GateSpec): GateFold {
+  const { metric, where, book = 'upstream' } = spec
+  const windows = windowsOf(spec)
+  return windows === null
+    ? folds.add(metric, selectorOf(where), book, boundsOf(spec))
+    : folds.addWindows(metric, selectorOf(where), book, boundsOf(spec), windows)
+}
+
+function witnessOf(folds: FoldSet, spec: GateSpec): Witness | null {
+  const { metric, where, window, compare, book = 'upstream' } = spec
+  const asked = askedOf(spec, metricOf(metric))
+  if (window !== undefined || compare !== undefined || !isWitnessed(metricOf(metric), asked)) return null
+  return folds.addWitness(metric, selectorOf(where), book, boundsOf(spec), asked.bound)
+}
+
 /** null: it looks at everything at once. */
 function windowsOf(spec: GateSpec): Windows | null {
   if (spec.window === undefined) return null
   const metric = metricOf(spec.metric)
   const stat = innerStatOf(spec, metric)
-  const { operator } = askedOf(spec, metric)
   return {
     lengthMs: spec.window,
-    worse: operator.startsWith('>') ? 'lower' : 'higher',
+    assertion: askedOf(spec, metric),
     samplesMin: spec.min_samples ?? minSamplesOf(metric, stat),
     stat,
   }

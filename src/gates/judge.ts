@@ -14,12 +14,12 @@
  *   | the run without faults was unhealthy · a gate is inconclusive              |              |
  *   | otherwise                                                                  | pass         |
  */
-import { assert, type Millis } from '../base/index.ts'
+import { assert, at, SECOND, type Millis } from '../base/index.ts'
 import { formatDuration, formatRatio } from '../base/quantities.ts'
 import type { Directory, Log } from '../ledger/index.ts'
 import { AbortWatch, type Aborted, type AbortRule } from './abort.ts'
 import { countOf } from './format.ts'
-import { Gate, HELD_SO_FAR, selectorOf, type GateSpec } from './gate.ts'
+import { Gate, HELD_SO_FAR, sharesError, selectorOf, type GateSpec, type Standing } from './gate.ts'
 import { FoldSet } from './fold-set.ts'
 import type { MetricFold } from './metric-fold.ts'
 import type { Aftermath, AnyMetric, IsLegal, Stat } from './metric.ts'
@@ -29,6 +29,7 @@ import type { Recovery } from './recovery.ts'
 import type { GateResult, MetricRow, RunResult, Selector, Status, Verdict } from './result.ts'
 import { CoverageFold, type Provision } from './coverage.ts'
 import { CostSplitFold, type Prices } from './cost-split.ts'
+import { holm } from './statistics.ts'
 import { Tally } from './tally.ts'
 
 /** Below this success rate without faults, a run proves nothing about faults. */
@@ -36,6 +37,8 @@ const HEALTHY_MIN = 0.9
 /** What the report tells of a distribution. */
 const TABLE_STATS: readonly Stat[] = ['p50', 'p95', 'p99']
 const EVERYWHERE: Selector = {}
+/** So often it is looked how gates stand, in a long run: to a thousandth of it. At most once a second. */
+const LOOKS = 1_000
 
 export interface JudgeOptions {
   readonly directory: Directory
@@ -80,6 +83,7 @@ export class Judge {
   private readonly coverage: CoverageFold | null
   private readonly aftermath: Aftermath = { recovery: null }
   private readonly watch: AbortWatch | null
+  private readonly lookEveryMs: Millis
   private aborted: Aborted | null = null
   private log: Log | null = null
   private hasTwin = false
@@ -87,6 +91,7 @@ export class Judge {
   constructor({ directory, gates, abort = [], isLegal, prices, provisions }: JudgeOptions) {
     this.coverage = provisions ? new CoverageFold(provisions.list, provisions.workflowPolicies) : null
     this.directory = directory
+    this.lookEveryMs = SECOND * Math.max(1, Math.ceil(directory.durationMs / (SECOND * LOOKS)))
     this.prices = prices ?? null
     this.run = new FoldSet(directory, remembering(isLegal), this.aftermath)
     this.twin = new FoldSet(directory, remembering(isLegal))
@@ -132,21 +137,30 @@ export class Judge {
     return this.gates.map((gate) => gate.judge(now, this.twinOf(gate.spec.metric, gate.spec)))
   }
 
-  /** Whether there are rules that may end the run early. */
-  get mayAbort(): boolean {
-    return this.watch !== null
-  }
-
-  /** Whether a rule ends the run now. To be asked at every whole second, until it does. */
-  aborts(now: Millis): boolean {
+  /**
+   * To be asked at every whole second of the run: since when gates are broken is told by that, and whether a rule ends the
+   * run now.
+   */
+  look(now: Millis): boolean {
+    if (now % this.lookEveryMs === 0) this.lookAtGates(now)
     this.aborted ??= this.watch?.check(now) ?? null
     return this.aborted !== null
   }
 
+  /** The rule that has ended the run early; null for none. */
+  get abortedBy(): Aborted | null {
+    return this.aborted
+  }
+
+  private lookAtGates(now: Millis): void {
+    for (const gate of this.gates) gate.look(now, this.twinOf(gate.spec.metric, gate.spec))
+  }
+
   finish({ endedAt, partial, lag, recovery }: FinishOptions): Judgement {
     if (recovery) this.aftermath.recovery = recovery
+    this.lookAtGates(endedAt)
     const standing = { lagMs: lag === undefined ? 0 : lag.speed * lag.p99Ms, partial }
-    const gates = this.gates.map((gate) => gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), standing))
+    const gates = this.together(endedAt, standing)
     const doubts = [
       ...this.stoppedEarly(endedAt, partial),
       ...this.nothingToJudge(),
@@ -167,6 +181,15 @@ export class Judge {
       ...(coverage && { coverage }),
       chronicle: this.chronicle.finish(endedAt, this.hasTwin ? this.twinChronicle : null),
     }
+  }
+
+  /** What each gate says, those that must be sure held to what they leave each other. */
+  private together(endedAt: Millis, standing: Standing): GateResult[] {
+    const judge = (gate: Gate, among = 1): GateResult =>
+      gate.judge(endedAt, this.twinOf(gate.spec.metric, gate.spec), { ...standing, among })
+    const sure = this.gates.filter(({ spec }) => spec.compare === undefined && sharesError(spec))
+    const shares = holm(sure.length, (index, many) => judge(at(sure, index), many).status === 'fail')
+    return this.gates.map((gate) => judge(gate, shares[sure.indexOf(gate)]))
   }
 
   private stoppedEarly(endedAt: Millis, partial: boolean): string[] {

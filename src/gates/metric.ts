@@ -102,6 +102,11 @@ export interface Metric<State, Kind extends EntryKind = EntryKind> {
   readonly on: readonly Kind[]
   start(context: FoldContext): State
   step(state: State, entry: EntryOf<Kind>, context: FoldContext): void
+  /**
+   * Whether an entry counts against a gate with this bound, asserted the way of the example. After `step`. Absent: no one
+   * entry does.
+   */
+  breaks?(entry: EntryOf<Kind>, context: FoldContext, bound: number): boolean
   /** Money that came after its request had closed: `context.traces` says how much was added, spent and wasted. */
   settle?(state: State, context: FoldContext): void
   /** Reads the state without changing it: the screen asks during the run, too. */

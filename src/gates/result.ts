@@ -40,6 +40,18 @@ export interface Observation {
   readonly windows?: number
   /** Why a value that holds is no pass all the same. */
   readonly unclear?: string
+  /** Where the first of these windows breaks the gate. */
+  readonly firstViolation?: FirstViolation
+}
+
+/** Where a gate was broken first, and by whom. */
+export interface FirstViolation {
+  /** When the first of these requests did; where no one request does, when it was seen. Of a window: when it begins. */
+  readonly at: Millis
+  /** Five at most, as `squall explain` takes them; empty where no one request breaks it. */
+  readonly requests: readonly string[]
+  /** Of a sweep: the seed it was. */
+  readonly seed?: number
 }
 
 /** Whether a gate decides the verdict, or is told only. */
@@ -66,6 +78,10 @@ export interface GateResult {
   readonly level?: GateLevel
   /** What the true value may be, where the gate asks how sure it is. */
   readonly interval?: { readonly low: number; readonly high: number }
+  /** How far the value is from the bound, from −1 to 1; above 0 it holds. Absent: there is no value, or no bound yet. */
+  readonly margin?: number
+  /** Since when a gate that failed was broken. Absent: it did not fail, or that cannot be told of its metric. */
+  readonly firstViolation?: FirstViolation
 }
 
 /** A metric's value over the whole run, or over one window, for the report. */

@@ -92,6 +92,25 @@ export function bootstrap(
   return { low: at((1 - confidence) / 2), high: at(1 - (1 - confidence) / 2) }
 }
 
+/**
+ * Holm's correction: with many gates that fail when they are surely broken, one of them fails by chance sooner or later.
+ * So each has only its part of the error at first, and when one fails all the same, the others share what it leaves.
+ * `failsAmong(index, many)`: whether it fails when its error is divided by so many. Gives for each how many it was last
+ * divided by: whether it fails is told by that. S. Holm, "A simple sequentially rejective multiple test procedure",
+ * Scandinavian Journal of Statistics 6 (1979).
+ */
+export function holm(count: number, failsAmong: (index: number, many: number) => boolean): number[] {
+  const shares = Array.from({ length: count }, () => count)
+  const open = new Set(shares.keys())
+  for (let many = open.size; many > 0; many = open.size) {
+    for (const index of open) shares[index] = many
+    const failing = [...open].filter((index) => failsAmong(index, many))
+    for (const index of failing) open.delete(index)
+    if (failing.length === 0) break
+  }
+  return shares
+}
+
 /** What comparing two versions run by run comes to. */
 export interface Comparison {
   /** `fail`: worse, and by more than is tolerated. `pass`: not worse by more than that. */

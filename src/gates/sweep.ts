@@ -10,19 +10,22 @@
  *   | `compare: { baseline, … }`          | the mean           | by the difference from the baseline, see compare.ts   |
  *   | fewer seeds than `min_seeds`        |                    | inconclusive, unless it has failed already             |
  *
+ * Gates that must be sure, and those that compare with a baseline, share the error of failing by chance (Holm): a release
+ * is not stopped by one of twenty because one of twenty looks bad now and then. Passing is not corrected: all must pass.
  * An interval is Student's below BOOTSTRAP_MIN runs, and by resampling runs from there on. Where a share is the same on
  * every seed there is nothing to resample: then it is Wilson's, over the requests of all of them. What is told of a whole
  * run, yes or no, is a share of the runs, and its interval Wilson's over these: P(metastable).
  */
-import { Rng, type Millis } from '../base/index.ts'
+import { at, Rng, type Millis } from '../base/index.ts'
 import { holds } from './assertion.ts'
 import { countOf, formatBeside } from './format.ts'
 import { seriesInBaseline, type Baselines } from './baseline.ts'
 import { differenceOf, seriesOf } from './compare.ts'
-import { ASKS_BASELINE, type GateSpec } from './gate.ts'
+import { ASKS_BASELINE, byChance, sharesError, type GateSpec } from './gate.ts'
+import { marginOf } from './margin.ts'
 import { metricOf } from './metrics/index.ts'
 import type { GateResult, MetricRow, RunResult, SourceText, Status, Verdict } from './result.ts'
-import { bootstrap, mean, meanInterval, wilson, type Interval } from './statistics.ts'
+import { bootstrap, holm, mean, meanInterval, wilson, type Interval } from './statistics.ts'
 
 /** With as many runs, resampling them covers what it says. */
 const BOOTSTRAP_MIN = 20
@@ -44,7 +47,7 @@ export interface SeedRun {
   /** What a reader must doubt beside its gates. */
   readonly doubts: readonly string[]
   /** In the order of the scenario. */
-  readonly gates: readonly Pick<GateResult, 'status' | 'observed' | 'n' | 'cause'>[]
+  readonly gates: readonly Pick<GateResult, 'status' | 'observed' | 'n' | 'cause' | 'firstViolation'>[]
   /** In the order of the table. */
   readonly metrics: readonly (number | null)[]
 }
@@ -61,7 +64,7 @@ export interface SweepGate extends Omit<GateResult, 'cause'> {
 }
 
 /** What a gate is called and bound by. */
-export type Judged = Omit<GateResult, 'status' | 'observed' | 'n' | 'cause' | 'interval'>
+export type Judged = Omit<GateResult, 'status' | 'observed' | 'n' | 'cause' | 'interval' | 'margin' | 'firstViolation'>
 
 /** Seeds in a row. */
 export interface SeedRange {
@@ -114,8 +117,10 @@ export function seedRunOf(result: RunResult): { readonly run: SeedRun; readonly 
       fingerprint,
       requests: counts.requests,
       doubts: verdict.causes.filter((cause) => !told.has(cause)),
-      gates: gates.map(({ status, observed, n, cause }) =>
-        cause === ASKS_BASELINE ? { status: 'pass', observed, n, cause: null } : { status, observed, n, cause },
+      gates: gates.map(({ status, observed, n, cause, firstViolation }) =>
+        cause === ASKS_BASELINE
+          ? { status: 'pass', observed, n, cause: null }
+          : { status, observed, n, cause, ...(firstViolation && { firstViolation }) },
       ),
       metrics: metrics.map(({ value }) => value),
     },
@@ -132,9 +137,22 @@ export function judgeSweep(
   baselines: Baselines = NO_BASELINES,
 ): SweepResult {
   const runs = played.toSorted((left, right) => left.seed - right.seed)
-  const gates =
-    runs.length === 0 ? [] : judged.map((gate, index) => judgeGate(gate, head.asked, index, runs, baselines))
+  const gates = runs.length === 0 ? [] : judgeGates(judged, head.asked, runs, baselines)
   return { ...head, verdict: verdictOf(head, gates, runs), gates, table, runs }
+}
+
+/** Those that must be sure share the error of failing by chance. */
+function judgeGates(
+  judged: readonly Judged[],
+  asked: readonly GateSpec[],
+  runs: readonly SeedRun[],
+  baselines: Baselines,
+): SweepGate[] {
+  const judge = (index: number, among = 1): SweepGate =>
+    judgeGate(at(judged, index), asked, index, runs, baselines, among)
+  const sure = [...judged.keys()].filter((index) => asked[index] !== undefined && sharesError(at(asked, index)))
+  const shares = holm(sure.length, (place, many) => judge(at(sure, place), many).status === 'fail')
+  return judged.map((_, index) => judge(index, shares[sure.indexOf(index)]))
 }
 
 function judgeGate(
@@ -143,6 +161,7 @@ function judgeGate(
   index: number,
   runs: readonly SeedRun[],
   baselines: Baselines,
+  among: number,
 ): SweepGate {
   const spec = asked[index]
   const { metric, unit, operator, bound, threshold } = told
@@ -170,6 +189,10 @@ function judgeGate(
     status: tooFew ? 'inconclusive' : status,
     observed,
     ...(interval && { interval }),
+    ...(observed !== null &&
+      spec?.compare === undefined && { margin: marginOf(told, observed, metricOf(metric).range) }),
+    ...(status === 'fail' &&
+      worst?.firstViolation && { firstViolation: { ...worst.firstViolation, seed: worst.seed } }),
     n,
     cause: tooFew
       ? `it was played with ${countOf(cells.length, 'seeds')}, and needs ${evidence?.min_seeds} to be judged${cause === null ? '' : `; ${cause}`}`
@@ -186,8 +209,8 @@ function judgeGate(
     const them = cells.filter((cell) => cell.status === bad)
     const first = bad === 'fail' ? (them.find(({ seed }) => seed === worst?.seed) ?? them[0]) : them[0]
     const verb = bad === 'fail' ? 'it fails' : 'it cannot be told'
-    const at = bad === 'fail' ? `worst on seed ${first?.seed}` : `as on seed ${first?.seed}`
-    return [bad, `${verb} on ${them.length} of ${countOf(cells.length, 'seeds')}, ${at}: ${first?.cause}`]
+    const place = bad === 'fail' ? `worst on seed ${first?.seed}` : `as on seed ${first?.seed}`
+    return [bad, `${verb} on ${them.length} of ${countOf(cells.length, 'seeds')}, ${place}: ${first?.cause}`]
   }
 
   function byBaseline(
@@ -202,8 +225,7 @@ function judgeGate(
     if (before === null)
       return { outcome: ['inconclusive', `baseline ${name} has no such metric over this traffic; save it again`] }
     const after = seriesOf({ metric, stat: told.stat, unit, where: told.where }, cells, (cell) => cell.observed)
-    const together = asked.filter(({ compare }) => compare !== undefined).length
-    const found = differenceOf(before, after, max_regress, together)
+    const found = differenceOf(before, after, max_regress, among)
     return { outcome: [found.status, found.cause], ...(found.before !== null && { before: found.before }) }
   }
 
@@ -213,7 +235,7 @@ function judgeGate(
     if (unclear.length >= values.length) return byDoubt(unclear)
     if (isBound) return byEnds()
     const seen = formatBeside(observed ?? 0, bound, unit)
-    return holds({ operator, bound, threshold }, observed ?? 0, metricOf(metric).resolution)
+    return holds({ operator, bound }, observed ?? 0, metricOf(metric).resolution)
       ? ['pass', null]
       : ['fail', `it is ${seen} of ${countOf(values.length, 'seeds')}, the gate asks for ${threshold}`]
   }
@@ -224,15 +246,18 @@ function judgeGate(
   }
 
   function byEnds(): [Status, string | null] {
-    if (interval === null)
+    const strict =
+      among === 1 ? interval : intervalOf(told, values, n, 1 - (1 - (evidence?.confidence ?? 0.95)) / among)
+    if (interval === null || strict === null)
       return ['inconclusive', `${countOf(cells.length, 'seeds')} say nothing about how sure it is: play several`]
     const resolution = metricOf(metric).resolution
     const [low, high] = [interval.low, interval.high].map((end) => formatBeside(end, bound, unit))
     const seen = `its mean over ${countOf(cells.length, 'seeds')} is ${formatBeside(observed ?? 0, bound, unit)}, from ${low} to ${high}, the gate asks for ${threshold}`
-    const ends = [interval.low, interval.high].map((end) => holds({ operator, bound, threshold }, end, resolution))
+    const ends = [interval.low, interval.high].map((end) => holds({ operator, bound }, end, resolution))
     if (ends.every((end) => end)) return ['pass', null]
-    if (ends.every((end) => !end)) return ['fail', seen]
-    return ['inconclusive', `${seen}: play more seeds`]
+    if ([strict.low, strict.high].every((end) => !holds({ operator, bound }, end, resolution))) return ['fail', seen]
+    const chance = ends.every((end) => !end) ? `; ${byChance(among)}` : ''
+    return ['inconclusive', `${seen}${chance}: play more seeds`]
   }
 
   function byDoubt(unclear: readonly (typeof cells)[number][]): [Status, string | null] {

@@ -15,10 +15,12 @@
 import { InvariantError, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import type { Entry, EntryKind } from '../ledger/index.ts'
+import { holds, type Assertion } from './assertion.ts'
 import { countOf } from './format.ts'
 import type { AnyMetric, FoldContext, Stat } from './metric.ts'
 import type { Observation } from './result.ts'
 import type { Traces } from './traces.ts'
+import { isWitnessed, Witness } from './witness.ts'
 
 /** Windows may be this short: in a shorter one hardly anybody arrives. */
 export const WINDOW_MS_MIN: Millis = 5_000
@@ -28,8 +30,8 @@ const OPEN_MAX = 512
 /** What is asked of windows. */
 export interface Windows {
   readonly lengthMs: Millis
-  /** Which of two windows is the worse one. */
-  readonly worse: 'higher' | 'lower'
+  /** What the gate asks for: it says which of two windows is the worse one, and which breaks it. */
+  readonly assertion: Pick<Assertion, 'operator' | 'bound'>
   /** A window with fewer samples says nothing. */
   readonly samplesMin: number
   /** The statistic within a window. */
@@ -40,17 +42,21 @@ interface Stretch {
   readonly state: unknown
   /** Whether anything of the selected traffic is in it, with or without a sample. */
   hasTraffic: boolean
+  readonly witness: Witness | null
 }
 
 interface Found {
   readonly value: number
   readonly n: number
   readonly from: Millis
+  readonly witness: Witness | null
 }
 
 /** What is known of all windows so far. */
 interface Tally {
   worst: Found | null
+  /** The first window that breaks the gate. */
+  broken: Found | null
   judged: number
   unclear: number
   /** Most samples of a window with too few. */
@@ -81,7 +87,7 @@ export class WindowFold {
   private readonly context: FoldContext & { endedAt: Millis; spanMs: Millis }
   private readonly stepMs: Millis
   private readonly open = new Map<number, Stretch>()
-  private readonly told: Tally = { worst: null, judged: 0, unclear: 0, most: 0 }
+  private readonly told: Tally = { worst: null, broken: null, judged: 0, unclear: 0, most: 0 }
   /** Where the first window begins; null until something is selected. */
   private origin: Millis | null = null
   /** Windows before this one are told. */
@@ -102,6 +108,7 @@ export class WindowFold {
       if (stretch === null) continue
       stretch.hasTraffic = true
       this.metric.step(stretch.state, entry, this.context)
+      stretch.witness?.step(entry)
     }
   }
 
@@ -122,7 +129,7 @@ export class WindowFold {
     const { samplesMin, lengthMs } = this.windows
     const tally = { ...this.told }
     for (const [index, stretch] of this.open) this.tell(tally, index, stretch, endedAt)
-    const { worst, judged, unclear, most } = tally
+    const { worst, broken, judged, unclear, most } = tally
     const samples = countOf(samplesMin, this.metric.samples)
     const late = this.missed === 0 ? '' : `; ${countOf(this.missed, 'facts')} came too late to be counted`
     if (worst === null)
@@ -137,14 +144,15 @@ export class WindowFold {
       n: worst.n,
       note: `worst from ${formatDuration(worst.from)} to ${formatDuration(to)}${late}`,
       windows: judged,
+      ...(broken && { firstViolation: { at: broken.from, requests: broken.witness?.seen?.requests ?? [] } }),
       ...(unclear > 0 && {
         unclear: `${countOf(unclear, 'windows')} of ${judged + unclear} had fewer than ${samples}: lengthen \`window\`, or lower min_samples`,
       }),
     }
   }
 
-  private tell(tally: Tally, index: number, { state, hasTraffic }: Stretch, endedAt: Millis): void {
-    const { samplesMin, lengthMs, worse, stat } = this.windows
+  private tell(tally: Tally, index: number, { state, hasTraffic, witness }: Stretch, endedAt: Millis): void {
+    const { samplesMin, lengthMs, assertion, stat } = this.windows
     const from = (this.origin ?? 0) + index * this.stepMs
     const part = this.part(endedAt)
     this.context.endedAt = Math.min(endedAt, from + lengthMs)
@@ -158,9 +166,12 @@ export class WindowFold {
       return
     }
     tally.judged += 1
-    const { worst } = tally
-    const isWorse = worst === null || (worse === 'higher' ? value > worst.value : value < worst.value)
-    if (isWorse || (value === worst?.value && from < worst.from)) tally.worst = { value, n, from }
+    const { worst, broken } = tally
+    const found = { value, n, from, witness }
+    const isWorse = worst === null || (assertion.operator.startsWith('>') ? value < worst.value : value > worst.value)
+    if (isWorse || (value === worst?.value && from < worst.from)) tally.worst = found
+    if ((broken === null || from < broken.from) && !holds(assertion, value, this.metric.resolution))
+      tally.broken = found
   }
 
   /** Where what is selected can arrive. */
@@ -181,10 +192,15 @@ export class WindowFold {
       this.missed += 1
       return null
     }
-    const stretch = { state: this.metric.start(this.context), hasTraffic: false }
+    const stretch = { state: this.metric.start(this.context), hasTraffic: false, witness: this.witness() }
     this.open.set(index, stretch)
     if (this.open.size > OPEN_MAX) this.close(Math.min(...this.open.keys()))
     return stretch
+  }
+
+  private witness(): Witness | null {
+    const { metric, windows, context } = this
+    return isWitnessed(metric, windows.assertion) ? new Witness(metric, windows.assertion.bound, context) : null
   }
 
   private close(index: number): void {

@@ -16,7 +16,7 @@ import {
   type SweepResult,
   type Verdict,
 } from '../gates/index.ts'
-import { expectation, isDeciding, metricName, observedOf, VERDICTS, whereOf } from './_words.ts'
+import { expectation, isDeciding, marginText, metricName, observedOf, VERDICTS, whereOf, whyOf } from './_words.ts'
 import { changeCell, differenceName, reachCell, valueCell } from './comparison/words.ts'
 import { heldOn, observedOverSeeds, sweepCommand } from './sweep/words.ts'
 
@@ -82,7 +82,7 @@ export function suiteOfRun(result: RunResult): Suite {
     cases: [
       verdictCase(judged),
       ...result.gates.map((gate) =>
-        gateCase(gate, `observed ${observedOf(gate)}, n ${gate.n}`, judged, gateFacts(gate)),
+        gateCase(gate, `observed ${observedOf(gate)}, n ${gate.n}${marginWords(gate)}`, judged, gateFacts(gate)),
       ),
       ...result.faults.map((fault) => faultCase(fault, judged)),
     ],
@@ -109,7 +109,7 @@ export function suiteOfSweep(result: SweepResult): Suite {
       verdictCase(judged),
       ...result.gates.map((gate) => {
         const { rule, seeds, worstSeed, before } = gate
-        const told = `${observedOverSeeds(gate)}, ${rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)} seeds`
+        const told = `${observedOverSeeds(gate)}, ${rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)} seeds${marginWords(gate)}`
         const facts = { ...gateFacts(gate), rule, seeds, worstSeed, ...(before !== undefined && { before }) }
         return gateCase(gate, told, judged, facts)
       }),
@@ -169,7 +169,10 @@ function verdictCase({ verdict, expect, isPart }: Judged): TestCase {
 
 /** `seen`: what was observed, in words. */
 function gateCase(
-  gate: Pick<GateResult, 'id' | 'metric' | 'stat' | 'where' | 'threshold' | 'status' | 'cause' | 'level'>,
+  gate: Pick<
+    GateResult,
+    'id' | 'metric' | 'stat' | 'where' | 'threshold' | 'status' | 'cause' | 'level' | 'margin' | 'firstViolation'
+  >,
   seen: string,
   judged: Judged,
   facts: Readonly<Record<string, unknown>>,
@@ -179,7 +182,7 @@ function gateCase(
   const name = safeForTerminal(`gate ${gate.id}: ${asked}${where === '' ? '' : ` (${where})`}`)
   const told = { type: 'gate', name, status: gate.status, facts } as const
   if (gate.status === 'pass') return { ...told, outcome: null, told: seen }
-  const cause = safeForTerminal(gate.cause ?? seen)
+  const cause = safeForTerminal(gate.cause === null ? seen : `${whyOf(gate)}${marginWords(gate)}`)
   const words = VERDICTS[gate.status]
   if (!isDeciding(gate)) return { ...told, outcome: null, told: `${words}, and decides nothing: ${cause}` }
   if (judged.verdict.status === judged.expect)
@@ -208,6 +211,23 @@ function kindOf(status: 'fail' | 'inconclusive', { expect, isPart }: Judged): Ou
   return status === 'fail' ? 'failure' : 'error'
 }
 
-function gateFacts({ metric, stat, unit, observed, operator, bound, n, level = 'block', interval }: GateResult) {
-  return { metric, stat, unit, observed, operator, bound, n, level, ...(interval && { interval }) }
+function gateFacts(gate: GateResult) {
+  const { metric, stat, unit, observed, operator, bound, n, level = 'block', interval, margin, firstViolation } = gate
+  return {
+    metric,
+    stat,
+    unit,
+    observed,
+    operator,
+    bound,
+    n,
+    level,
+    ...(interval && { interval }),
+    ...(margin !== undefined && { margin }),
+    ...(firstViolation && { firstViolation }),
+  }
+}
+
+function marginWords(gate: Pick<GateResult, 'margin'>): string {
+  return gate.margin === undefined ? '' : `, margin ${marginText(gate)}`
 }

@@ -2,14 +2,32 @@
 import { formatRatio, formatUsd } from '../base/quantities.ts'
 import type { GateResult, RunResult } from '../gates/index.ts'
 import { plainRows, worstFirst, type Table } from './_table.ts'
-import { gateName, metricCell, metricName, observedOf, recoveryRows, spanOf, whereOf } from './_words.ts'
+import {
+  gateName,
+  marginText,
+  metricCell,
+  metricName,
+  observedOf,
+  recoveryRows,
+  spanOf,
+  whereOf,
+  whyOf,
+} from './_words.ts'
 
 export function gateTable({ gates }: RunResult): Table {
   return worstFirst({
-    heads: ['gate', 'of', '>observed', '>asserted', '>n', 'why'],
+    heads: ['gate', 'of', '>observed', '>asserted', '>margin', '>n', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
-      cells: [gateName(gate), ofGate(gate), observedOf(gate), gate.threshold, String(gate.n), gate.cause ?? ''],
+      cells: [
+        gateName(gate),
+        ofGate(gate),
+        observedOf(gate),
+        gate.threshold,
+        marginText(gate),
+        String(gate.n),
+        whyOf(gate),
+      ],
       ...(gate.status === 'fail' && { strong: 2 }),
     })),
   })

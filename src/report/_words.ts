@@ -32,6 +32,26 @@ export function observedOf({ observed, bound, unit, interval }: GateResult): str
     : seen
 }
 
+/** `-54%`, `+8%`: how far a gate is from its bound, on a scale that all gates share. */
+export function marginText({ margin }: Pick<GateResult, 'margin'>): string {
+  if (margin === undefined) return ''
+  const percent = Math.round(Math.abs(margin) * 100)
+  return `${margin < 0 ? '-' : '+'}${percent}%`
+}
+
+/** `since 1m2s, first support-chat/12, support-chat/17`; null for a gate that is not broken. */
+export function violationText({ firstViolation }: Pick<GateResult, 'firstViolation'>): string | null {
+  if (firstViolation === undefined) return null
+  const { at, requests, seed } = firstViolation
+  const first = requests.length === 0 ? '' : `, first ${requests.join(', ')}`
+  return `since ${formatDuration(at)}${first}${seed === undefined ? '' : ` (seed ${seed})`}`
+}
+
+/** Why a gate did not pass, and since when; empty for a pass. */
+export function whyOf(gate: Pick<GateResult, 'cause' | 'firstViolation'>): string {
+  return [gate.cause, violationText(gate)].filter((part) => part !== null).join('; ')
+}
+
 /** The name of a gate, and that it decides nothing where it does not. */
 export function gateName(gate: GateResult): string {
   return isDeciding(gate) ? gate.id : `${gate.id} (${gate.level})`

@@ -15,7 +15,7 @@ import type { Diagnostic } from '../scenario/index.ts'
 import { inRepository, type Envelope, type Place } from './_format.ts'
 import { bytesOf, table } from './_markdown.ts'
 import type { Row } from './_table.ts'
-import { headline, isDeciding, metricCell, standingOf } from './_words.ts'
+import { headline, isDeciding, metricCell, standingOf, whyOf } from './_words.ts'
 import { comparisonHeadline, differenceName } from './comparison/words.ts'
 import { comparisonSections } from './markdown/comparison.ts'
 import { runSections } from './markdown/run.ts'
@@ -71,7 +71,7 @@ export function comparisonAnnotations(result: ComparisonResult, place: Place): s
 
 /** As much of a run, a sweep or a comparison as annotations tell. */
 interface Told extends Pick<RunResult, 'scenario' | 'verdict' | 'expect' | 'file' | 'sources' | 'reproduce'> {
-  readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level'>[]
+  readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level' | 'firstViolation'>[]
   readonly headline: string
 }
 
@@ -99,7 +99,7 @@ function annotationsOf(result: Told): (Annotation & { readonly isDoubt: boolean 
     if (cause !== null) told.add(`gate ${id}: ${cause}`).add(cause)
     if (status === 'pass' || (isDeciding(gate) && isFine)) return []
     const kind: Kind = isDeciding(gate) ? 'error' : level === 'warn' ? 'warning' : 'notice'
-    const message = `${cause ?? result.headline}\nreproduce: ${reproduce}`
+    const message = `${cause === null ? result.headline : whyOf(gate)}\nreproduce: ${reproduce}`
     return [{ kind, file, line: lineOf(result, id), title: `${scenario}: ${id}`, message, isDoubt: status !== 'fail' }]
   })
   if (isFine) return found

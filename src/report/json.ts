@@ -52,12 +52,14 @@ function runDocument(result: RunResult, { version }: Envelope): object {
     expect,
     gates: gates.map((gate) => {
       const { id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause } = gate
-      const { level, interval } = gate
+      const { level, interval, margin, firstViolation } = gate
       const told = { id, metric, stat, where, unit, status, observed, operator, bound, threshold, n, cause }
       return {
         ...told,
         ...(level && { level }),
         ...(interval && { interval: { low: interval.low, high: interval.high } }),
+        ...(margin !== undefined && { margin }),
+        ...(firstViolation && { firstViolation: { at: firstViolation.at, requests: firstViolation.requests } }),
       }
     }),
     metrics: metrics.map(({ metric, stat, unit, where, value, n }) => ({ metric, stat, unit, where, value, n })),

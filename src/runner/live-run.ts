@@ -33,7 +33,7 @@ export class LiveRun {
   private readonly engine: Engine
   private readonly scenario: CompiledScenario
   private hasBeenStopped = false
-  /** Whole seconds at which the rules that may end it early have looked. */
+  /** Up to here it has been looked how the gates stand. */
   private lookedAt: Millis = 0
   private speed: number
 
@@ -67,11 +67,9 @@ export class LiveRun {
   /** Open the doors. Rejects with `code: 'EADDRINUSE'` when the gateway's port is taken. */
   async start(): Promise<{ gateway: string }> {
     const gateway = await this.engine.start()
-    if (this.stage.mayAbort) {
-      const looking = setInterval(() => this.look(), LOOK_MS)
-      const over = (): void => clearInterval(looking)
-      this.done.then(over, over)
-    }
+    const looking = setInterval(() => this.look(), LOOK_MS)
+    const over = (): void => clearInterval(looking)
+    this.done.then(over, over)
     return { gateway }
   }
 
@@ -82,7 +80,7 @@ export class LiveRun {
     if (second <= this.lookedAt || this.engine.isDone) return
     this.lookedAt = second
     this.stage.stepTwin(now)
-    if (this.stage.aborts(second)) this.stop()
+    if (this.stage.look(second)) this.stop()
   }
 
   pause(): void {

@@ -1,6 +1,6 @@
 /** What a run tells while it is going: small, plain, and safe to send between threads. */
 import type { Millis } from '../base/index.ts'
-import type { Gauge } from '../gates/index.ts'
+import type { Aborted, Gauge } from '../gates/index.ts'
 import type { Entry } from '../ledger/index.ts'
 
 export type RunState = 'running' | 'paused' | 'draining' | 'finished'
@@ -18,6 +18,8 @@ export interface Progress {
   readonly entries: readonly Entry[]
   readonly twin: TwinTotals
   readonly gauges: readonly Gauge[]
+  /** The rule of the scenario that has ended the run early; null for none. */
+  readonly aborted: Aborted | null
   readonly speed: number
   readonly state: RunState
 }

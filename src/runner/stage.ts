@@ -98,20 +98,16 @@ export class Stage {
     if (twin !== null && !twin.isDone && twin.now < scenario.durationMs + scenario.drainMs) twin.step(until)
   }
 
-  /** Whether rules of the scenario may end the run early. */
-  get mayAbort(): boolean {
-    return this.judge.mayAbort
-  }
-
-  /** Whether one of them ends it now. To be asked at every whole second, of a twin that is as far. */
-  aborts(now: Millis): boolean {
-    return this.judge.aborts(now)
+  /** Whether a rule of the scenario ends the run now. To be asked at every whole second, of a twin that is as far. */
+  look(now: Millis): boolean {
+    return this.judge.look(now)
   }
 
   progress(now: Millis, state: RunState, speed: number): Progress {
     const entries = this.fresh
     this.fresh = []
-    return { now, entries, twin: { ...this.twinTotals }, gauges: this.judge.gauges(now), speed, state }
+    const { judge, twinTotals } = this
+    return { now, entries, twin: { ...twinTotals }, gauges: judge.gauges(now), aborted: judge.abortedBy, speed, state }
   }
 
   /**

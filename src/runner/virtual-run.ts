@@ -43,7 +43,7 @@ export class VirtualRun {
       this.world.step(next)
       this.stage.stepTwin(next)
       // Whole seconds only: a run that is watched looks in between, too, and must end at the same instant.
-      this.isAborted = next % SECOND === 0 && this.stage.aborts(next)
+      this.isAborted = next % SECOND === 0 && this.stage.look(next)
     }
   }
 

@@ -12,6 +12,7 @@
  *
  * The words are those of the metrics of the same name in gates/metrics; here they are over a sliding window.
  */
+import { formatDuration } from '../base/quantities.ts'
 import { RollingWindow, type Millis } from '../base/index.ts'
 import type { Directory, Entry, EntryOf } from '../ledger/index.ts'
 import { EventLog } from './view-model/event-log.ts'
@@ -95,6 +96,7 @@ export class ViewModel {
   private nextTickAt: Millis = SECOND
   private twin: TwinTotals | null = null
   private gates: readonly GateView[] = []
+  private aborted: Update['aborted'] = null
   private speed = 1
   private state: Screen['state'] = 'running'
   private readonly sums = { requests: 0, ok: 0, fallbacks: 0, truncated: 0, attempts: 0, upstreamCost: 0 }
@@ -118,6 +120,7 @@ export class ViewModel {
     this.speed = update.speed
     this.state = update.state
     this.gates = update.gauges.map(gateView)
+    this.aborted = update.aborted
     for (const entry of update.entries) {
       this.tickUntil(entry.at)
       this.step(entry)
@@ -145,7 +148,7 @@ export class ViewModel {
       dials: this.dials(),
       providers: this.providers(),
       gates: this.gates,
-      verdict: this.hasBegun ? verdictOf(this.gates, this.state === 'finished') : NOT_BEGUN,
+      verdict: this.hasBegun ? verdictOf(this.gates, this.state === 'finished', this.aborted) : NOT_BEGUN,
       events: this.log.latest(),
       totals: this.totals(),
     }
@@ -478,11 +481,15 @@ function gateView(gauge: Gauge): GateView {
   }
 }
 
-function verdictOf(gates: readonly GateView[], isFinished: boolean): Screen['verdict'] {
+function verdictOf(gates: readonly GateView[], isFinished: boolean, aborted: Update['aborted']): Screen['verdict'] {
   const count = (status: GateView['status']) => gates.filter((gate) => gate.status === status).length
   const of = `of ${countOf(gates.length, 'gate')}`
   const soFar = isFinished ? '' : ' so far'
   const [failed, unclear, pending] = [count('fail'), count('inconclusive'), count('pending')]
+  if (aborted) {
+    const text = `aborted at ${formatDuration(aborted.at)} by gate ${safe(aborted.gate)}`
+    return { status: failed > 0 ? 'fail' : 'inconclusive', text }
+  }
   if (gates.length === 0) return { status: 'inconclusive', text: 'no gates to judge by' }
   if (failed > 0) return { status: 'fail', text: `${failed} ${of} ${failed === 1 ? 'fails' : 'fail'}${soFar}` }
   if (unclear > 0) return { status: 'inconclusive', text: `${unclear} ${of} inconclusive${soFar}` }

@@ -33,7 +33,7 @@ function play({ abort, entries, gates = [success], isLegal = () => null }: Playe
       if (entry.kind === 'request.closed') log.append(arrived(entry.request, entry.arrivedAt))
       log.append(entry)
     }
-    if (judge.aborts(now)) return judge.finish({ endedAt: now, partial: true })
+    if (judge.look(now)) return judge.finish({ endedAt: now, partial: true })
   }
   return judge.finish({ endedAt: 60_000, partial: false })
 }
@@ -155,8 +155,7 @@ describe('what is judged of the rest', () => {
   })
   test('judge: without rules, never ends a run', () => {
     const judge = new Judge({ directory: directory(), gates: [success], isLegal: () => null })
-    expect(judge.mayAbort).toBe(false)
-    expect(judge.aborts(1_000)).toBe(false)
+    expect(judge.look(1_000)).toBe(false)
   })
 })
 

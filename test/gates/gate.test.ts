@@ -189,6 +189,7 @@ describe('Gate', () => {
       threshold: '>= 99.5%',
       n: 1000,
       cause: null,
+      margin: 0.8,
     })
   })
   test('gate: below its bound, fails in units that people use', () => {

@@ -1,7 +1,7 @@
 /** Reports: what stands in them, and that nothing from outside means anything where it is read. */
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { REPORT_FORMATS, renderSummary } from '../../src/report/index.ts'
+import { REPORT_FORMATS, renderSummary, reportSchema } from '../../src/report/index.ts'
 import { html } from '../../src/report/html.ts'
 import { STYLE_HASH } from '../../src/report/html/page.ts'
 import { STYLE } from '../../src/report/html/style.ts'
@@ -120,11 +120,11 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
 ### Gates
 
-| gate | of | observed | asserted | n | why |
-|---|---|---:|---:|---:|---|
-| ✗ failover | time_to_failover, provider openai | **3.25s** | < 2s | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
-| ? tools | tool_call_validity | no value | >= 99% | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
-| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | >= 99.5% | 2400 |  |
+| gate | of | observed | asserted | margin | n | why |
+|---|---|---:|---:|---:|---:|---|
+| ✗ failover | time_to_failover, provider openai | **3.25s** | < 2s | -38% | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
+| ? tools | tool_call_validity | no value | >= 99% |  | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
+| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | >= 99.5% | +82% | 2400 |  |
 
 ### Windows
 
@@ -244,10 +244,10 @@ describe('junit', () => {
             <failure message="gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call">gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate chat-success: success_rate &gt;= 99.5% (workflow chat, window storm)" time="0">
-            <system-out>observed 99.91%, n 2400</system-out>
+            <system-out>observed 99.91%, n 2400, margin +82%</system-out>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate failover: time_to_failover &lt; 2s (provider openai)" time="0">
-            <failure message="time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s">time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
+            <failure message="time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s, margin -38%">time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s, margin -38%&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate tools: tool_call_validity &gt;= 99%" time="0">
             <error message="tool_call_validity has no value: no answer carried or needed a tool call">tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</error>
@@ -338,5 +338,25 @@ FAIL primary-outage: 1 of 3 gates failed · reproduce: squall run scenarios/prim
     const causes = Array.from({ length: 50 }, (_, index) => `doubt ${index}`)
     const text = renderSummary(sample({ gates: [UNCLEAR], verdict: { status: 'inconclusive', causes } }))
     expect(text).toContain('  ! doubt 19\n  ! and 30 more\n')
+  })
+})
+
+describe('a broken gate', () => {
+  const firstViolation = { at: 62_000, requests: ['chat/1240', 'chat/1243'] }
+  const broken = sample({ gates: [{ ...FAILED, firstViolation }] })
+  const words = 'since 1m2s, first chat/1240, chat/1243'
+
+  test.each(REPORT_FORMATS.map(({ id, run }) => [id, run] as const))('%s: says since when, and by whom', (id, run) => {
+    const text = run.render(broken, envelope)
+    if (id === 'json') {
+      expect(JSON.parse(text).gates[0]).toMatchObject({ margin: -0.384615, firstViolation })
+      expect(reportSchema.safeParse(JSON.parse(text)).error).toBeUndefined()
+    } else if (id === 'ctrf') expect(text).toContain('"chat/1243"')
+    else expect(text).toContain(words)
+    if (id === 'junit')
+      expect(text).toMatch(/<failure message="[^"]*; since 1m2s, first chat\/1240, chat\/1243, margin -38%">/)
+  })
+  test('summary: says it below the gate', () => {
+    expect(renderSummary(broken)).toContain(`the gate asks for < 2s; ${words}\n`)
   })
 })

@@ -18,11 +18,13 @@ export function gate(more: Partial<GateResult> = {}): GateResult {
     threshold: '>= 99.5%',
     n: 2400,
     cause: null,
+    margin: 0.82,
     ...more,
   }
 }
 
 export const FAILED = gate({
+  margin: -0.384615,
   id: 'failover',
   metric: 'time_to_failover',
   where: { provider: 'openai' },
@@ -37,6 +39,7 @@ export const FAILED = gate({
 })
 
 export const UNCLEAR = gate({
+  margin: undefined as unknown as number,
   id: 'tools',
   metric: 'tool_call_validity',
   where: {},

@@ -78,7 +78,9 @@ describe('junit and ctrf', () => {
     const text = render(junit, sweep({ seeds: 30, failing: [], rules: true }))
     // The verdict, and the gate whose baseline is missing.
     expect(text).toContain('failures="0" errors="2"')
-    expect(text).toMatch(/<system-out>mean 99\.90% \(\S+% to \S+%\), holds on 30 of 30 seeds<\/system-out>/)
+    expect(text).toMatch(
+      /<system-out>mean 99\.90% \(\S+% to \S+%\), holds on 30 of 30 seeds, margin \+90%<\/system-out>/,
+    )
   })
   test.each([
     ['that passed so far, leaves the verdict to merging', [], 'failures="0" errors="0" skipped="1"'],

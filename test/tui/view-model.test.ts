@@ -270,6 +270,14 @@ describe('verdict', () => {
     expect(verdict('finished', 'pass', 'inconclusive').text).toBe('1 of 2 gates inconclusive'))
   test('view-model: one is pending, is pending', () =>
     expect(verdict('running', 'pass', 'pending').text).toBe('1 of 2 gates still pending'))
+  test('view-model: ended by a rule, says when and by which gate', () => {
+    const gauges = [gaugeOf('a', 'ttft', 'pass')]
+    const ended = { state: 'finished', gauges, aborted: { at: 25_000, gate: 'chat' } } as const
+    expect(screenAfter(updateOf(1, ended)).verdict).toEqual({
+      status: 'inconclusive',
+      text: 'aborted at 25s by gate chat',
+    })
+  })
   test('view-model: all hold, passes', () =>
     expect(verdict('finished', 'pass', 'pass')).toEqual({ status: 'pass', text: '2 of 2 gates pass' }))
 })

@@ -24,5 +24,6 @@ export const amplification: Metric<Share, 'request.closed'> = {
     state.whole += 1
     state.part += entry.attempts
   },
+  breaks: ({ outcome, attempts }, _, bound) => outcome !== 'cancelled' && attempts > bound,
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

@@ -1,6 +1,9 @@
 /** Availability: how many requests got an answer that the policy had foreseen, be it less than was asked for. */
+import type { RequestOutcome } from '../../ledger/index.ts'
 import type { Metric } from '../metric.ts'
 import { NO_REQUESTS, observeShare, type Share } from './_share.ts'
+
+const ANSWERED: readonly RequestOutcome[] = ['ok', 'partial', 'canned']
 
 export const availability: Metric<Share, 'request.closed'> = {
   kind: 'availability',
@@ -23,7 +26,8 @@ export const availability: Metric<Share, 'request.closed'> = {
   step(state, { outcome }) {
     if (outcome === 'cancelled') return
     state.whole += 1
-    if (outcome === 'ok' || outcome === 'partial' || outcome === 'canned') state.part += 1
+    if (ANSWERED.includes(outcome)) state.part += 1
   },
+  breaks: ({ outcome }) => !ANSWERED.includes(outcome) && outcome !== 'cancelled',
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

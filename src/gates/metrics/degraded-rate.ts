@@ -24,5 +24,6 @@ export const degradedRate: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (entry.rung > 0) state.part += 1
   },
+  breaks: ({ outcome, rung }) => outcome !== 'cancelled' && rung > 0,
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

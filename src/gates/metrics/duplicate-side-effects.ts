@@ -33,6 +33,7 @@ export const duplicateSideEffects: Metric<State, 'tool.called'> = {
     state.duplicates += 1
     state.first ??= `first after ${requestName(directory, entry.request)}`
   },
+  breaks: ({ effect }) => effect === 'duplicate',
   finish({ effects, duplicates, first }) {
     if (effects === 0) return { value: null, n: 0, note: 'no tool changed anything' }
     return { value: duplicates, n: effects, ...(first !== null && { note: first }) }

@@ -80,6 +80,7 @@ export const errorBudgetBurn: Metric<State, 'request.closed'> = {
     bad[place] = (bad[place] as number) + 1
     state.broken += 1
   },
+  breaks: (entry, { bounds }) => entry.outcome !== 'cancelled' && !keepsPromise(entry, bounds),
   finish(state, _stat, { bounds, spanMs }) {
     const { requests, broken } = state
     if (requests === 0) return { value: null, n: 0, note: NO_REQUESTS }

@@ -25,5 +25,7 @@ export const fallbackDepth: Metric<Histogram, 'request.closed'> = {
   step(state, entry, { traces }) {
     if (entry.outcome !== 'cancelled') state.record(traces.of(entry.request)?.moves ?? 0)
   },
+  breaks: ({ outcome, request }, { traces }, bound) =>
+    outcome !== 'cancelled' && (traces.of(request)?.moves ?? 0) > bound,
   finish: (state, stat) => observe(state, stat, NO_REQUESTS),
 }

@@ -23,6 +23,7 @@ export const fallbackFrequency: Metric<Share, 'attempt.started'> = {
     state.whole += 1
     if (traces.isSwitch) state.part += 1
   },
+  breaks: (_entry, { traces }) => traces.isSwitch,
   finish({ part, whole }, _stat, { spanMs }) {
     if (spanMs === 0) return { value: null, n: whole, note: 'the selected part of the run was not reached' }
     if (whole === 0) return { value: null, n: 0, note: 'no attempt was made' }

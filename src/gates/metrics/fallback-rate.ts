@@ -1,5 +1,7 @@
 /** Fallback rate: how many requests were tried anywhere but at their first choice. */
+import type { RequestClosed } from '../../ledger/index.ts'
 import type { Metric } from '../metric.ts'
+import type { Traces } from '../traces.ts'
 import { NO_REQUESTS, observeShare, type Share } from './_share.ts'
 
 export const fallbackRate: Metric<Share, 'request.closed'> = {
@@ -22,11 +24,15 @@ export const fallbackRate: Metric<Share, 'request.closed'> = {
   step(state, entry, { traces }) {
     if (entry.outcome === 'cancelled') return
     state.whole += 1
-    const trace = traces.of(entry.request)
-    const isServedElsewhere = entry.servedBy >= 0 && entry.servedBy !== entry.firstChoice
-    const isTriedElsewhere =
-      trace !== undefined && trace.firstEndpoint >= 0 && trace.firstEndpoint !== entry.firstChoice
-    if (isServedElsewhere || isTriedElsewhere || trace?.hasMoved) state.part += 1
+    if (hasFallenBack(entry, traces)) state.part += 1
   },
+  breaks: (entry, { traces }) => entry.outcome !== 'cancelled' && hasFallenBack(entry, traces),
   finish: (state) => observeShare(state, NO_REQUESTS),
+}
+
+function hasFallenBack({ request, servedBy, firstChoice }: RequestClosed, traces: Traces): boolean {
+  const trace = traces.of(request)
+  const isServedElsewhere = servedBy >= 0 && servedBy !== firstChoice
+  const isTriedElsewhere = trace !== undefined && trace.firstEndpoint >= 0 && trace.firstEndpoint !== firstChoice
+  return isServedElsewhere || isTriedElsewhere || trace?.hasMoved === true
 }

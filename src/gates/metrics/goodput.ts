@@ -24,6 +24,7 @@ export const goodput: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (entry.outcome === 'ok') state.part += 1
   },
+  breaks: ({ outcome }) => outcome !== 'ok' && outcome !== 'cancelled',
   finish({ part, whole }, _stat, { spanMs }) {
     if (spanMs === 0) return { value: null, n: whole, note: 'the selected part of the run was not reached' }
     if (whole === 0) return { value: null, n: 0, note: NO_REQUESTS }

@@ -23,5 +23,6 @@ export const latency: Metric<Histogram, 'request.closed'> = {
   step(state, entry) {
     if (entry.outcome === 'ok') state.record(entry.latencyMs)
   },
+  breaks: ({ outcome, latencyMs }, _, bound) => outcome === 'ok' && latencyMs > bound,
   finish: (state, stat) => observe(state, stat, 'no request ended ok'),
 }

@@ -63,6 +63,7 @@ export const peakAmplification: Metric<State, 'request.closed'> = {
       return
     }
   },
+  breaks: ({ outcome, attempts }, _, bound) => outcome !== 'cancelled' && attempts > bound,
   finish({ open, stretchMs, requests, worst }) {
     if (requests === 0) return { value: null, n: 0, note: NO_REQUESTS }
     let found = worst

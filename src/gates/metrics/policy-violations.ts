@@ -1,7 +1,7 @@
 /** Policy violations: attempts that were sent where the policy forbids. */
-import { requestName } from '../../ledger/index.ts'
+import { requestName, type AttemptStarted } from '../../ledger/index.ts'
 import { workflowOf } from '../../protocol/index.ts'
-import type { Metric } from '../metric.ts'
+import type { FoldContext, Metric } from '../metric.ts'
 
 interface State {
   attempts: number
@@ -27,23 +27,23 @@ export const policyViolations: Metric<State, 'attempt.started'> = {
   needsTwin: false,
   on: ['attempt.started'],
   start: () => ({ attempts: 0, violations: 0, first: null }),
-  step(state, entry, { isLegal, directory, traces }) {
+  step(state, entry, context) {
+    const { directory } = context
     state.attempts += 1
-    const trace = traces.of(entry.request)
-    const reason = isLegal(
-      entry.request,
-      workflowOf(entry.request),
-      entry.endpoint,
-      trace?.rule ?? -1,
-      trace?.rung ?? 0,
-    )
+    const reason = whyNot(entry, context)
     if (reason === null) return
     state.violations += 1
     const endpoint = directory.endpoints[entry.endpoint]?.id ?? '?'
     state.first ??= `first ${requestName(directory, entry.request)} at ${endpoint}: ${reason}`
   },
+  breaks: (entry, context) => whyNot(entry, context) !== null,
   finish({ attempts, violations, first }) {
     if (attempts === 0) return { value: null, n: 0, note: 'no attempt was made' }
     return { value: violations, n: attempts, ...(first !== null && { note: first }) }
   },
+}
+
+function whyNot({ request, endpoint }: AttemptStarted, { isLegal, traces }: FoldContext): string | null {
+  const trace = traces.of(request)
+  return isLegal(request, workflowOf(request), endpoint, trace?.rule ?? -1, trace?.rung ?? 0)
 }

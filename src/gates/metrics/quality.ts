@@ -44,6 +44,10 @@ export const quality: Metric<State, 'request.closed'> = {
     state.sum += value
     state.answers += 1
   },
+  breaks(entry, context, bound) {
+    const value = entry.outcome === 'ok' ? servedQuality(entry, context) : null
+    return value !== null && value < bound
+  },
   finish(state, stat) {
     const { sum, answers, untold } = state
     const note = untold === 0 ? undefined : { note: `of ${untold} more nothing is known` }

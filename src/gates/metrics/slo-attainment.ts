@@ -27,5 +27,6 @@ export const sloAttainment: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (keepsPromise(entry, bounds)) state.part += 1
   },
+  breaks: (entry, { bounds }) => entry.outcome !== 'cancelled' && !keepsPromise(entry, bounds),
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

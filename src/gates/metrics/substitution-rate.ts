@@ -25,5 +25,10 @@ export const substitutionRate: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (endpoints[servedBy]?.model !== endpoints[firstChoice]?.model) state.part += 1
   },
+  breaks: ({ outcome, servedBy, firstChoice }, { directory: { endpoints } }) =>
+    outcome === 'ok' &&
+    servedBy >= 0 &&
+    firstChoice >= 0 &&
+    endpoints[servedBy]?.model !== endpoints[firstChoice]?.model,
   finish: (state) => observeShare(state, 'no request ended ok that an endpoint served'),
 }

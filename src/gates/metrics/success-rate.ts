@@ -24,5 +24,6 @@ export const successRate: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (entry.outcome === 'ok') state.part += 1
   },
+  breaks: ({ outcome }) => outcome !== 'ok' && outcome !== 'cancelled',
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

@@ -24,5 +24,6 @@ export const toolCallValidity: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (entry.toolCall === 'valid') state.part += 1
   },
+  breaks: ({ outcome, toolCall }) => outcome !== 'cancelled' && toolCall !== null && toolCall !== 'valid',
   finish: (state) => observeShare(state, 'no answer carried or needed a tool call'),
 }

@@ -24,5 +24,6 @@ export const truncated: Metric<Share, 'request.closed'> = {
     state.whole += 1
     if (entry.outcome === 'truncated') state.part += 1
   },
+  breaks: ({ outcome }) => outcome === 'truncated',
   finish: (state) => observeShare(state, NO_REQUESTS),
 }

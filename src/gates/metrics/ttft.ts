@@ -23,5 +23,6 @@ export const ttft: Metric<Histogram, 'request.closed'> = {
   step(state, entry) {
     if (entry.outcome === 'ok' && entry.ttftMs !== null) state.record(entry.ttftMs)
   },
+  breaks: ({ outcome, ttftMs }, _, bound) => outcome === 'ok' && ttftMs !== null && ttftMs > bound,
   finish: (state, stat) => observe(state, stat, 'no request ended ok with content'),
 }

@@ -18,6 +18,14 @@ export const selector = z
   })
   .meta({ description: 'The part of the traffic that is looked at. Empty: all of it.' })
 
+export const firstViolation = z
+  .object({
+    at: instant,
+    requests: z.array(z.string()).max(5).meta({ description: 'As `squall explain` takes them.' }),
+    seed: count.optional().meta({ description: 'Of a sweep: the seed it was.' }),
+  })
+  .meta({ description: 'Since when a gate that failed was broken, and the first requests that count against it.' })
+
 export const gate = z.object({
   id: z.string(),
   metric: z.string(),
@@ -33,6 +41,8 @@ export const gate = z.object({
   cause: z.string().nullable().meta({ description: 'Why it failed or could not tell; null for a pass.' }),
   level: z.enum(['block', 'warn', 'info']).optional().meta({ description: 'Absent: block.' }),
   interval: z.object({ low: z.number(), high: z.number() }).optional(),
+  margin: z.number().min(-1).max(1).optional().meta({ description: 'How far it is from the bound; above 0 it holds.' }),
+  firstViolation: firstViolation.optional(),
 })
 
 const parts = z

@@ -1,7 +1,20 @@
 /** The shape of sweep.json, as published by `squall schema sweep`, which is what `squall merge` reads again. */
 import { z } from 'zod'
 import { gateSchema } from '../../gates/index.ts'
-import { count, gate, instant, nano, policies, selector, sources, squall, status, unit, verdict } from './shared.ts'
+import {
+  count,
+  firstViolation,
+  gate,
+  instant,
+  nano,
+  policies,
+  selector,
+  sources,
+  squall,
+  status,
+  unit,
+  verdict,
+} from './shared.ts'
 
 export const SWEEP_VERSION = 1
 
@@ -34,7 +47,9 @@ const seedRun = z.object({
   requests: count,
   doubts: z.array(z.string()),
   gates: z
-    .array(z.object({ status, observed, n: count, cause: z.string().nullable() }))
+    .array(
+      z.object({ status, observed, n: count, cause: z.string().nullable(), firstViolation: firstViolation.optional() }),
+    )
     .meta({ description: 'In the order of `gates`.' }),
   metrics: z.array(observed).meta({ description: 'In the order of `table`.' }),
 })

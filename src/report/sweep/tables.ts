@@ -2,15 +2,23 @@
 import { formatValue, mean, meanInterval, metricOf, type SweepResult } from '../../gates/index.ts'
 import { plainRows, worstFirst, type Table } from '../_table.ts'
 import { ofGate } from '../_tables.ts'
-import { gateName, metricName } from '../_words.ts'
+import { gateName, marginText, metricName, whyOf } from '../_words.ts'
 import { failingSeeds, heldOn, observedOverSeeds } from './words.ts'
 
 export function sweepGateTable({ gates }: SweepResult): Table {
   return worstFirst({
-    heads: ['gate', 'of', '>over seeds', '>asserted', '>holds on', 'why'],
+    heads: ['gate', 'of', '>over seeds', '>asserted', '>margin', '>holds on', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
-      cells: [gateName(gate), ofGate(gate), observedOverSeeds(gate), gate.threshold, heldOn(gate), gate.cause ?? ''],
+      cells: [
+        gateName(gate),
+        ofGate(gate),
+        observedOverSeeds(gate),
+        gate.threshold,
+        marginText(gate),
+        heldOn(gate),
+        whyOf(gate),
+      ],
       ...(gate.status === 'fail' && { strong: 2 }),
     })),
   })

@@ -33,6 +33,8 @@ export interface Update {
   /** null: this run has no twin. */
   readonly twin: TwinTotals | null
   readonly gauges: readonly Gauge[]
+  /** When a rule of the scenario has ended the run early, and on which gate. Absent or null: none has. */
+  readonly aborted?: { readonly at: Millis; readonly gate: string } | null
   /** Scenario seconds per real second; Infinity: as fast as it goes. */
   readonly speed: number
   readonly state: RunState
