@@ -6,17 +6,20 @@ import type { Millis } from '../base/index.ts'
 import type { Generation, Generations } from '../ledger/index.ts'
 import {
   boughtBy,
+  DATA_REGIONS,
   DEFAULT_WORKSPACE,
   FREE_HIGH_FROM_USD,
   FREE_PER_DAY,
   FREE_PER_DAY_HIGH,
   generationId,
+  guardrailsFor,
   isoOf,
   readGenerationId,
   type GatewaySpec,
   type NanoDollars,
   type Offer,
 } from '../protocol/index.ts'
+import { activityOf } from './activity.ts'
 
 export interface AccountPagesOptions {
   readonly gateway: GatewaySpec
@@ -60,7 +63,7 @@ export class AccountPages {
     const freeUsed = generations.freeRequests(now)
     return {
       data: {
-        label: spec?.name ?? 'anybody',
+        label: spec?.title ?? spec?.name ?? 'anybody',
         limit: limit === null ? null : usd(limit),
         limit_remaining: limit === null ? null : usd(limit - spent),
         limit_reset: spec?.limit_reset ?? null,
@@ -77,10 +80,10 @@ export class AccountPages {
         is_management_key: spec?.management ?? false,
         is_provisioning_key: spec?.management ?? false,
         expires_at: spec?.expires_at === undefined ? null : isoOf(spec.expires_at),
-        creator_user_id: null,
+        creator_user_id: spec?.creator_user_id ?? null,
         organization_id: null,
         workspace_id: spec?.workspace ?? DEFAULT_WORKSPACE,
-        allowed_data_regions: null,
+        allowed_data_regions: this.regionsFor(index),
         free_model_daily_requests: {
           used: freeUsed,
           limit: freeLimit,
@@ -95,6 +98,27 @@ export class AccountPages {
   credits(now: Millis): Page {
     const used = (this.options.gateway.account?.used ?? 0) + this.options.generations.all.cost
     return { data: { total_credits: usd(this.bought(now)), total_usage: usd(used) } }
+  }
+
+  /** `GET /activity`, for management keys. `placeOf`: of the key with a hash. */
+  activity(query: unknown, placeOf: (hash: string) => number, now: Millis): Page {
+    const { gateway, offers, generations } = this.options
+    const { keys = [], epoch } = gateway
+    return activityOf({ usage: generations.activity(), offers, keys, placeOf, unixMs: epoch + now }, query)
+  }
+
+  /** Where prompts of a key may be processed: what the account and all its guardrails allow; null for anywhere. */
+  private regionsFor(index: number | null): readonly string[] | null {
+    const { gateway } = this.options
+    const guardrails = guardrailsFor(gateway, index === null ? null : { key: index })
+    const lists = [gateway.account, ...guardrails].flatMap((restraint) =>
+      restraint?.allowed_data_regions === undefined ? [] : [restraint.allowed_data_regions],
+    )
+    if (lists.length === 0) return null
+    const common = DATA_REGIONS.filter((region) =>
+      lists.every((list) => list.includes(region) || list.includes('global')),
+    )
+    return common.includes('global') ? ['global'] : common
   }
 
   private bought(now: Millis): NanoDollars {

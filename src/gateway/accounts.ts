@@ -26,9 +26,11 @@ import {
   type Call,
   type ChatRequest,
   type GatewaySpec,
+  type Interval,
   type KeySpec,
   type NanoDollars,
   type Offer,
+  type WorkspaceSpec,
 } from '../protocol/index.ts'
 import type { Billing, Failure } from '../router/index.ts'
 import { FreeTier } from './free-tier.ts'
@@ -63,10 +65,9 @@ export interface Hold {
 /** Who pays for a call besides the account. */
 export interface Payer {
   readonly key: number
-  readonly spec: KeySpec | null
   readonly purse: Purse
   readonly workspace: Purse
-  readonly countsByok: { readonly key: boolean; readonly workspace: boolean }
+  countsByok: { readonly key: boolean; readonly workspace: boolean }
 }
 
 export class Accounts implements Billing {
@@ -78,7 +79,9 @@ export class Accounts implements Billing {
   private readonly account: AccountSpec
   private readonly hasCredits: boolean
   private readonly rng: Rng
-  private readonly payers: readonly Payer[]
+  /** By key. */
+  private readonly payers: Payer[]
+  private readonly workspaces: ReadonlyMap<string, { readonly spec: WorkspaceSpec; readonly purse: Purse }>
   private readonly keyless: Payer
   private readonly freeTier = new FreeTier()
   /** Held against the balance, and estimates of what is in flight. */
@@ -99,24 +102,32 @@ export class Accounts implements Billing {
     this.rng = rng
     this.hasCredits = account.credits !== undefined
     this.used = account.used
-    const workspaces = new Map(
+    this.workspaces = new Map(
       Object.entries(account.workspaces).map(([name, spec]) => [name, { spec, purse: new Purse(spec.budgets) }]),
     )
-    const payerOf = (key: number, spec: KeySpec | null): Payer => {
-      const workspace = workspaces.get(spec?.workspace ?? DEFAULT_WORKSPACE)
-      return {
-        key,
-        spec,
-        purse: new Purse(spec?.limit === undefined ? {} : { [spec.limit_reset ?? 'lifetime']: spec.limit }),
-        workspace: workspace?.purse ?? new Purse({}),
-        countsByok: {
-          key: spec?.include_byok_in_limit ?? false,
-          workspace: workspace?.spec.include_byok_in_budgets ?? false,
-        },
-      }
+    this.keyless = this.newPayer(-1, null)
+    this.payers = (gateway.keys ?? []).map((spec, key) => this.newPayer(key, spec))
+  }
+
+  private newPayer(key: number, spec: KeySpec | null): Payer {
+    const workspace = this.workspaces.get(spec?.workspace ?? DEFAULT_WORKSPACE)
+    return {
+      key,
+      purse: new Purse(limitOf(spec)),
+      workspace: workspace?.purse ?? new Purse({}),
+      countsByok: {
+        key: spec?.include_byok_in_limit ?? false,
+        workspace: workspace?.spec.include_byok_in_budgets ?? false,
+      },
     }
-    this.keyless = payerOf(-1, null)
-    this.payers = (gateway.keys ?? []).map((spec, key) => payerOf(key, spec))
+  }
+
+  /** A key has come to the gateway, or is limited otherwise from now on; so much has been spent with it already. */
+  keyChanged(key: number, spentIn: (interval: Interval) => NanoDollars, now: Millis): void {
+    const spec = this.gateway.keys?.[key] ?? null
+    const payer = (this.payers[key] ??= this.newPayer(key, spec))
+    payer.purse.relimit(limitOf(spec), spentIn, this.epoch + now)
+    payer.countsByok = { ...payer.countsByok, key: spec?.include_byok_in_limit ?? false }
   }
 
   /** Credits bought until an instant. */
@@ -367,6 +378,10 @@ export class Accounts implements Billing {
     }
     return paid
   }
+}
+
+function limitOf(spec: KeySpec | null): Partial<Record<Interval, NanoDollars>> {
+  return spec?.limit === undefined ? {} : { [spec.limit_reset ?? 'lifetime']: spec.limit }
 }
 
 /** The prompt as an endpoint counts it. */

@@ -104,10 +104,10 @@ export class Catalogue {
     )
   }
 
-  /** `GET /models`. `link`: the same question from another offset on. */
-  page(query: ModelsQuery, now: Millis, link: (offset: number) => string): Row {
+  /** `GET /models`. `link`: the same question from another offset on. `among`: these alone. */
+  page(query: ModelsQuery, now: Millis, link: (offset: number) => string, among?: ReadonlySet<string>): Row {
     const found = this.sorted(
-      [...this.models.values()].filter((model) => this.isMeant(model, query, now)),
+      [...this.models.values()].filter((model) => among?.has(model.id) !== false && this.isMeant(model, query, now)),
       query,
     )
     const { offset = 0, limit } = query

@@ -12,16 +12,24 @@ export interface Limit {
   spent: NanoDollars
 }
 
+type Amounts = Readonly<Partial<Record<Interval, NanoDollars | undefined>>>
+
 export class Purse {
   held: NanoDollars = 0
   /** From the shortest interval to the longest. */
-  private readonly limits: readonly Limit[]
+  private limits: readonly Limit[]
 
-  constructor(amounts: Readonly<Partial<Record<Interval, NanoDollars | undefined>>>) {
-    this.limits = INTERVALS.flatMap((interval) => {
-      const amount = amounts[interval]
-      return amount === undefined ? [] : [{ interval, amount, window: -1, spent: 0 }]
-    })
+  constructor(amounts: Amounts) {
+    this.limits = limitsOf(amounts)
+  }
+
+  /** Other limits from now on, of which so much has been spent in the interval that an instant is in. */
+  relimit(amounts: Amounts, spentIn: (interval: Interval) => NanoDollars, unixMs: number): void {
+    this.limits = limitsOf(amounts)
+    for (const limit of this.limits) {
+      roll(limit, unixMs)
+      limit.spent = spentIn(limit.interval)
+    }
   }
 
   /** The longest interval with less than so much left in it, what is held left aside; null: there is enough in all. */
@@ -45,6 +53,13 @@ export class Purse {
       limit.spent += amount
     }
   }
+}
+
+function limitsOf(amounts: Amounts): readonly Limit[] {
+  return INTERVALS.flatMap((interval) => {
+    const amount = amounts[interval]
+    return amount === undefined ? [] : [{ interval, amount, window: -1, spent: 0 }]
+  })
 }
 
 function roll(limit: Limit, unixMs: number): void {

@@ -1,5 +1,6 @@
 /** The catalogue over HTTP: `GET …/models` and its like, as OpenRouter has them under `/api/v1`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
 import type { Millis } from '../base/index.ts'
 import { modelsQuerySchema, type Catalogue, type ModelsQuery } from '../gateway/index.ts'
 
@@ -17,18 +18,11 @@ interface ModelParams {
 }
 
 export function addCatalogue(server: FastifyInstance, { prefix, catalogue, now, isKnown }: CatalogueRoutes): void {
-  const models = (count: boolean) => (request: FastifyRequest, reply: FastifyReply) => {
+  server.get(`${prefix}/models`, (request, reply) => modelsPage(catalogue, request, reply, now()))
+  server.get(`${prefix}/models/count`, (request, reply) => {
     const query = modelsQuerySchema.safeParse(request.query)
-    if (!query.success) {
-      const message = JSON.stringify(query.error.issues)
-      return reply.status(400).send({ success: false, error: { name: 'ZodError', message } })
-    }
-    return count
-      ? catalogue.count(query.data, now())
-      : catalogue.page(query.data, now(), (offset) => linkTo(request.url, query.data, offset))
-  }
-  server.get(`${prefix}/models`, models(false))
-  server.get(`${prefix}/models/count`, models(true))
+    return query.success ? catalogue.count(query.data, now()) : malformed(query.error, reply)
+  })
   server.get<{ Params: ModelParams }>(`${prefix}/model/:author/:slug`, ({ params }, reply) =>
     found(catalogue.model(idOf(params)), reply),
   )
@@ -37,6 +31,23 @@ export function addCatalogue(server: FastifyInstance, { prefix, catalogue, now, 
   )
   server.get(`${prefix}/endpoints/zdr`, (request) => catalogue.zdrEndpoints(isKnown(request)))
   server.get(`${prefix}/providers`, () => catalogue.providers())
+}
+
+/** The models that a request asks for; `among`: of these alone. */
+export function modelsPage(
+  catalogue: Catalogue,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  now: Millis,
+  among?: ReadonlySet<string>,
+): object {
+  const query = modelsQuerySchema.safeParse(request.query)
+  if (!query.success) return malformed(query.error, reply)
+  return catalogue.page(query.data, now, (offset) => linkTo(request.url, query.data, offset), among)
+}
+
+function malformed({ issues }: z.ZodError, reply: FastifyReply): object {
+  return reply.status(400).send({ success: false, error: { name: 'ZodError', message: JSON.stringify(issues) } })
 }
 
 function idOf({ author, slug }: ModelParams): string {

@@ -17,6 +17,7 @@ import {
   Guardrails,
   receiptOf,
   routingOf,
+  standing,
   Statistics,
   type GatewayMachine,
 } from '../gateway/index.ts'
@@ -51,6 +52,7 @@ import { ExternalBooks, isExternal, type Surroundings } from './external.ts'
 import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { KeepAlive, type Pulse } from './keep-alive.ts'
+import { keyBookOf } from './key-secrets.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
 import { screenRequest, type ScreenedRequest } from './screening.ts'
@@ -154,7 +156,8 @@ export class Engine {
   private readonly fromWorkload: Out<WorkloadCommand>
   private readonly fromWeather: Out<WeatherCommand>
 
-  constructor(spec: EngineSpec, log: Log, options: EngineOptions) {
+  constructor(given: EngineSpec, log: Log, options: EngineOptions) {
+    const spec = { ...given, gateway: standing(given.gateway) }
     this.spec = spec
     this.options = options
     this.clock = new LiveClock(options.speed)
@@ -232,6 +235,7 @@ export class Engine {
     log.attach(generations)
     this.gateway = new GatewayServer({
       pages: new AccountPages({ gateway, offers, generations }),
+      keyBook: keyBookOf(gateway, generations, this.router.accounts),
       catalogue: new Catalogue({ offers: spec.offers, gateway: spec.gateway, statisticsOf }),
       gateway: spec.gateway,
       offers: spec.offers,

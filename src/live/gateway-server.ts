@@ -5,9 +5,10 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { AccountPages, Ask, Catalogue } from '../gateway/index.ts'
+import type { AccountPages, Ask, Catalogue, KeyBook } from '../gateway/index.ts'
 import {
   classOfStatus,
+  placeOfKey,
   type CallFailure,
   type Choices,
   type Failed,
@@ -15,6 +16,7 @@ import {
   type Offer,
 } from '../protocol/index.ts'
 import { SKINS, type Echo, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
+import { AllowedModels } from '../router/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addAccount } from './account-routes.ts'
 import { addCatalogue } from './catalogue-routes.ts'
@@ -53,6 +55,7 @@ export interface GatewayServerOptions {
   readonly now: () => Millis
   readonly catalogue: Catalogue
   readonly pages: AccountPages
+  readonly keyBook: KeyBook
   onVisitor(visitor: Visitor): void
   /** Who may steer the run over HTTP; absent: nobody. */
   readonly control?: Control
@@ -89,8 +92,9 @@ export class GatewayServer {
     }
     this.server.get('/v1/models', () => this.models())
     this.server.get<{ Params: { '*': string } }>('/v1/models/*', ({ params }, reply) => this.model(params['*'], reply))
-    const { catalogue, now, pages, gateway } = options
-    addAccount(this.server, { prefix: '/api/v1', pages, gateway, now })
+    const { catalogue, now, pages, keyBook, gateway } = options
+    const allowed = new AllowedModels(options.offers, gateway)
+    addAccount(this.server, { prefix: '/api/v1', pages, keyBook, catalogue, allowed, gateway, now })
     addCatalogue(this.server, { prefix: '/api/v1', catalogue, now, isKnown: (request) => this.isKnown(request) })
     if (options.control) addControl(this.server, options.control)
     this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
@@ -165,7 +169,7 @@ export class GatewayServer {
   private isKnown({ headers }: FastifyRequest): boolean {
     const { keys } = this.options.gateway
     const secret = secretOf(headers)
-    return keys === undefined || keys.some((key) => key.secret === secret)
+    return keys === undefined || placeOfKey(keys, secret) >= 0
   }
 
   private models(): object {

@@ -9,6 +9,7 @@ import {
   isRouterModel,
   PLAIN_TRAITS,
   readModelName,
+  placeOfKey,
   requestId,
   saysSomething,
   UNKNOWN_KEY,
@@ -176,7 +177,7 @@ export class Outside {
     const { keys } = this.options.gateway
     const secret = secretOf(headers)
     if (keys === undefined || secret === undefined) return null
-    const key = keys.findIndex((one) => one.secret === secret)
+    const key = placeOfKey(keys, secret)
     return { key: key < 0 ? UNKNOWN_KEY : key }
   }
 

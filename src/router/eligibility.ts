@@ -110,7 +110,7 @@ export class Funnel {
     this.outputs = distinct([...left.map((offer) => offer.maxOutput), ...cut.map((length) => length - 1)])
   }
 
-  of({ shape, inputTokens, maxTokens }: ChatRequest): Eligibility {
+  of({ shape, inputTokens, maxTokens }: Pick<ChatRequest, 'shape' | 'inputTokens' | 'maxTokens'>): Eligibility {
     const known = this.byShape.get(shape) ?? this.ofKind(shape)
     const output = maxTokens ?? 0
     const needed = inputTokens + output

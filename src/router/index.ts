@@ -7,6 +7,7 @@
  * It imports base, the Signals and error classes of protocol, and the entry types of ledger. It never sees a provider,
  * a dialect, a socket or a clock; it cannot tell virtual time from live.
  */
+export * from './allowed.ts'
 export { healOutput } from './healing.ts'
 export type { Attempt } from './attempt.ts'
 export type { Billing, Tab } from './billing.ts'

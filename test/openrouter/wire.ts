@@ -145,21 +145,25 @@ export class Wire {
     throw new Error(`no ${kind} came: ${this.entries.map((entry) => entry.kind).join(' ')}`)
   }
 
-  private ask(
+  /** Any method. A body that is no bytes goes as JSON. */
+  ask(
     method: string,
     path: string,
     headers: Readonly<Record<string, string>>,
-    body: Uint8Array | null,
+    body: Uint8Array | Fields | null = null,
   ): Promise<Answered> {
+    const bytes = body === null || body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body))
+    const type = bytes === body ? {} : { 'content-type': 'application/json' }
     return new Promise((resolve, reject) => {
-      const asked = httpRequest(`${this.origin}${path}`, { method, headers, agent: false }, (response) => {
+      const sent = { ...type, ...headers }
+      const asked = httpRequest(`${this.origin}${path}`, { method, headers: sent, agent: false }, (response) => {
         const pieces: Buffer[] = []
         response.on('data', (piece: Buffer) => pieces.push(piece))
         response.on('error', reject)
         response.on('end', () => resolve(answered(response.statusCode ?? 0, response.headers, Buffer.concat(pieces))))
       })
       asked.on('error', reject)
-      asked.end(body ?? undefined)
+      asked.end(bytes ?? undefined)
     })
   }
 }

@@ -8,7 +8,7 @@ export function keys({ gateway: { keys, epoch } }: StageOptions): Stage | null {
     admit({ caller }, now) {
       if (caller === null) return refuse(401, 'No cookie auth credentials found')
       const key = caller.key === UNKNOWN_KEY ? undefined : keys[caller.key]
-      if (key === undefined) return refuse(401, 'User not found.')
+      if (key === undefined || key.isDeleted) return refuse(401, 'User not found.')
       if (key.disabled) return refuse(401, 'API key is disabled')
       if (key.expires_at !== undefined && epoch + now >= key.expires_at) return refuse(401, 'API key has expired')
       if (key.management) return refuse(403, 'Management keys cannot be used for inference requests')

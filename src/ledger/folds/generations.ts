@@ -4,7 +4,7 @@
  * forgotten first.
  */
 import type { Millis } from '../../base/index.ts'
-import { DAY, intervalOf, type NanoDollars, type RequestId } from '../../protocol/index.ts'
+import { ACTIVITY_DAYS, DAY, intervalOf, type NanoDollars, type RequestId } from '../../protocol/index.ts'
 import type { AttemptEnded, CallBilled, CallClosed, EntryOf } from '../entry.ts'
 import type { SortedFold, Steps } from '../log.ts'
 
@@ -45,6 +45,17 @@ export interface KeyUsage {
   /** Normal price of what was done with keys of one's own. */
   byok: NanoDollars
   requests: number
+}
+
+/** What came of one day, key and endpoint. */
+export interface DayUsage extends Readonly<KeyUsage> {
+  /** Days since 1970-01-01. */
+  readonly day: number
+  /** -1: without a key. */
+  readonly key: number
+  readonly endpoint: number
+  readonly inputTokens: number
+  readonly outputTokens: number
 }
 
 interface Sums {
@@ -93,6 +104,8 @@ export class Generations implements SortedFold {
   private readonly remembered: number[] = []
   private oldest = 0
   private readonly byKey = new Map<number, Sums>()
+  /** By day, then by key and endpoint; the oldest day first. */
+  private readonly byDay = new Map<number, Map<string, { -readonly [Field in keyof DayUsage]: DayUsage[Field] }>>()
   private readonly free: ReadonlySet<number>
   private freeDay = -1
   private freeInDay = 0
@@ -130,6 +143,11 @@ export class Generations implements SortedFold {
     const current = (interval: 'daily' | 'weekly' | 'monthly'): KeyUsage =>
       sums[interval].window === intervalOf(interval, this.epoch + now) ? sums[interval] : NOTHING
     return { total: sums.total, daily: current('daily'), weekly: current('weekly'), monthly: current('monthly') }
+  }
+
+  /** What was done by day, key and endpoint, as far back as it is remembered. */
+  activity(): readonly DayUsage[] {
+    return [...this.byDay.values()].flatMap((day) => [...day.values()])
   }
 
   /** Requests to free models in this day. */
@@ -185,6 +203,25 @@ export class Generations implements SortedFold {
       if (sum.window !== window) Object.assign(sum, { window, cost: 0, byok: 0, requests: 0 })
       add(sum, entry)
     }
+    this.addToDay(entry)
+  }
+
+  private addToDay(entry: CallBilled): void {
+    const { key, endpoint } = entry
+    const day = Math.floor((this.epoch + entry.at) / DAY)
+    let rows = this.byDay.get(day)
+    if (rows === undefined) {
+      this.byDay.set(day, (rows = new Map()))
+      for (const old of this.byDay.keys()) if (old < day - ACTIVITY_DAYS) this.byDay.delete(old)
+    }
+    const name = `${key} ${endpoint}`
+    let row = rows.get(name)
+    if (row === undefined) {
+      rows.set(name, (row = { day, key, endpoint, cost: 0, byok: 0, requests: 0, inputTokens: 0, outputTokens: 0 }))
+    }
+    add(row, entry)
+    row.inputTokens += entry.inputTokens
+    row.outputTokens += entry.outputTokens
   }
 
   private close({ request, call, at, outcome, servedBy, billed }: CallClosed): void {

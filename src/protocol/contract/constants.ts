@@ -58,5 +58,7 @@ export const TOOL_STEPS_MAX = 30
 /** Context length up to which prompts are compressed by default, and messages that Claude's models take (§7.1). */
 export const COMPRESSED_UP_TO = 8_192
 export const CLAUDE_MESSAGES_MAX = 1_000
+/** Days that are over of which an account is told what it did. */
+export const ACTIVITY_DAYS = 30
 /** Characters of `flagged_input`; the middle of longer ones is cut. */
 export const FLAGGED_INPUT_MAX = 100

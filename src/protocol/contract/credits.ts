@@ -60,6 +60,8 @@ const workspaceSchema = z.strictObject({
     }),
 })
 
+export type WorkspaceSpec = z.infer<typeof workspaceSchema>
+
 export const DEFAULT_WORKSPACE = 'default'
 
 export const creditFields = {

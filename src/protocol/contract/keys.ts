@@ -92,5 +92,17 @@ export const keysSchema = z
       })
     }
   })
+  .transform((keys): KeySpec[] => keys)
 
-export type KeySpec = z.infer<typeof keySchema>
+/** A key as the fleet file has it, and what has become of it where keys are managed while the gateway stands. */
+export type KeySpec = z.infer<typeof keySchema> & {
+  /** What it is called where it is told of. Absent: by its name. */
+  readonly title?: string
+  /** It is gone, and keeps its place. */
+  readonly isDeleted?: true
+}
+
+/** Place of the key with a secret; -1: there is none. */
+export function placeOfKey(keys: readonly KeySpec[], secret: string | undefined): number {
+  return keys.findIndex((key) => key.secret === secret && key.isDeleted !== true)
+}
