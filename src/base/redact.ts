@@ -18,6 +18,8 @@
  * Fingerprints, which are hexadecimal, and names, which are words, stay.
  */
 
+import { safeForTerminal } from './safe-text.ts'
+
 export const REDACTED = '[redacted]'
 
 /** Shorter ones would be found in ordinary words. */
@@ -40,6 +42,15 @@ const CHANGES_PERCENT_MIN = 42
 
 /** `text` without secrets. `known`: those that are known by name; short ones are left out. */
 export function redact(text: string, known: readonly string[] = []): string {
+  const told = withoutSecrets(text, known)
+  const seen = safeForTerminal(text, { lines: true })
+  if (seen === text) return told
+  // What is not seen may stand in the middle of a secret, and whoever makes it harmless puts that together again.
+  const whole = withoutSecrets(seen, known)
+  return whole === safeForTerminal(told, { lines: true }) ? told : whole
+}
+
+function withoutSecrets(text: string, known: readonly string[]): string {
   let told = text
   for (const secret of spellings(known)) if (told.includes(secret)) told = told.replaceAll(secret, REDACTED)
   return told

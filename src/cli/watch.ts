@@ -75,6 +75,7 @@ async function show(engine: EngineThread, directory: Directory, shell: Shell, in
     directory,
     controls,
     ascii: shell.ascii,
+    conceal: (name) => shell.concealed(name),
     subscribe: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -50,6 +50,8 @@ export interface ViewModelOptions {
   readonly points?: number
   /** Events kept. Default 200. */
   readonly eventsMax?: number
+  /** A name without the secrets in it. Default: names have none. */
+  readonly conceal?: (name: string) => string
 }
 
 /** Up to this many endpoints each has its own row; above it a row is a provider. */
@@ -78,6 +80,8 @@ interface Trace {
 
 export class ViewModel {
   private readonly directory: Directory
+  /** A name as it may be shown. */
+  private readonly told: (name: string) => string
   private readonly rows: readonly ProviderRow[]
   private readonly rowOf = new Map<number, ProviderRow>()
   private readonly faults = new Map<number, FaultFacts>()
@@ -102,15 +106,16 @@ export class ViewModel {
   private readonly sums = { requests: 0, ok: 0, fallbacks: 0, truncated: 0, attempts: 0, upstreamCost: 0 }
 
   constructor(directory: Directory, options: ViewModelOptions = {}) {
-    const { slidingMs = 10_000, points = 120, eventsMax = 200 } = options
+    const { slidingMs = 10_000, points = 120, eventsMax = 200, conceal = (name) => name } = options
     this.directory = directory
+    this.told = (name) => safe(conceal(name))
     this.points = points
     this.log = new EventLog(eventsMax, directory.durationMs)
     this.window = new RollingWindow(slidingMs, Math.max(1, Math.round(slidingMs / SECOND)), 3)
     this.ttft = new SampleWindow(slidingMs, SAMPLES_MAX)
     const ring = () => new Points(points)
     this.series = { success: ring(), fallback: ring(), drift: ring(), ttft: ring() }
-    this.rows = rowsOf(directory, slidingMs, points)
+    this.rows = rowsOf(directory, slidingMs, points, this.told)
     for (const row of this.rows) for (const endpoint of row.endpoints) this.rowOf.set(endpoint, row)
   }
 
@@ -119,7 +124,7 @@ export class ViewModel {
     this.twin = update.twin
     this.speed = update.speed
     this.state = update.state
-    this.gates = update.gauges.map(gateView)
+    this.gates = update.gauges.map((gauge) => gateView(gauge, this.told))
     this.aborted = update.aborted
     for (const entry of update.entries) {
       this.tickUntil(entry.at)
@@ -134,7 +139,7 @@ export class ViewModel {
     const longest = directory.durationMs
     const faults = this.lanes()
     return {
-      title: safe(directory.scenario),
+      title: this.told(directory.scenario),
       seed: directory.seed,
       state: this.state,
       speed: this.speed,
@@ -142,7 +147,7 @@ export class ViewModel {
       now,
       clock: `${clockText(now, longest)}/${clockText(longest)}`,
       progress: longest <= 0 ? 0 : Math.min(1, now / longest),
-      windows: windowSegments(directory, now, safe),
+      windows: windowSegments(directory, now, this.told),
       faults,
       nextFault: this.nextFault(faults),
       dials: this.dials(),
@@ -398,13 +403,13 @@ export class ViewModel {
       .filter(
         (fault, index) => this.isOn(index) && fault.endpoints.some((endpoint) => row.endpoints.includes(endpoint)),
       )
-      .map((fault) => spaced(safe(fault.kind)))
+      .map((fault) => spaced(this.told(fault.kind)))
     return [...new Set(kinds)].join(', ')
   }
 
   private lanes(): FaultLane[] {
     return this.directory.faults.map((fault, index) =>
-      faultLane(fault, this.factsOf(index), this.directory.durationMs, this.now, safe),
+      faultLane(fault, this.factsOf(index), this.directory.durationMs, this.now, this.told),
     )
   }
 
@@ -439,7 +444,7 @@ export class ViewModel {
   }
 
   private faultLabel(fault: number): string {
-    return safe(this.directory.faults[fault]?.label ?? `fault ${fault}`)
+    return this.told(this.directory.faults[fault]?.label ?? `fault ${fault}`)
   }
 
   private nameOf(endpoint: number): string {
@@ -449,12 +454,17 @@ export class ViewModel {
   /** `openai → anthropic`; inside one provider's row the endpoints' own ids say more. */
   private way(from: number, to: number): string {
     if (this.rowOf.get(from) !== this.rowOf.get(to)) return `${this.nameOf(from)} → ${this.nameOf(to)}`
-    const id = (endpoint: number) => safe(this.directory.endpoints[endpoint]?.id ?? `endpoint ${endpoint}`)
+    const id = (endpoint: number) => this.told(this.directory.endpoints[endpoint]?.id ?? `endpoint ${endpoint}`)
     return `${id(from)} → ${id(to)}`
   }
 }
 
-function rowsOf(directory: Directory, slidingMs: Millis, points: number): ProviderRow[] {
+function rowsOf(
+  directory: Directory,
+  slidingMs: Millis,
+  points: number,
+  told: (name: string) => string,
+): ProviderRow[] {
   const byProvider = new Map<string, number[]>()
   directory.endpoints.forEach(({ provider }, endpoint) => {
     byProvider.set(provider, [...(byProvider.get(provider) ?? []), endpoint])
@@ -462,21 +472,21 @@ function rowsOf(directory: Directory, slidingMs: Millis, points: number): Provid
   if (directory.endpoints.length > ENDPOINT_ROWS_MAX) {
     return [...byProvider].map(
       ([provider, endpoints]) =>
-        new ProviderRow({ id: provider, provider, label: safe(provider), endpoints, slidingMs, points }),
+        new ProviderRow({ id: provider, provider, label: told(provider), endpoints, slidingMs, points }),
     )
   }
   return directory.endpoints.map(({ id, provider }, endpoint) => {
-    const label = safe(byProvider.get(provider)?.length === 1 ? provider : id)
+    const label = told(byProvider.get(provider)?.length === 1 ? provider : id)
     return new ProviderRow({ id, provider, label, endpoints: [endpoint], slidingMs, points })
   })
 }
 
-function gateView(gauge: Gauge): GateView {
+function gateView(gauge: Gauge, told: (name: string) => string): GateView {
   return {
-    id: safe(gauge.id),
+    id: told(gauge.id),
     metric: gauge.metric,
-    threshold: safe(gauge.threshold),
-    observedText: safe(gauge.observedText),
+    threshold: told(gauge.threshold),
+    observedText: told(gauge.observedText),
     status: gauge.status,
   }
 }

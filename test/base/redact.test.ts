@@ -38,6 +38,12 @@ test('redact: what is known, is gone in every spelling, the longer one first', (
   )
 })
 
+test('redact: what is split by what is not seen, is gone; colours around it stay', () => {
+  expect(redact('is sk-or-v1-\u200b0123\u001b[0m456789 ok')).toBe('is [redacted] ok')
+  expect(redact('quiet-\u202eotter', ['quiet-otter'])).toBe('[redacted]')
+  expect(redact('\u001b[31mred\u001b[39m sk-or-v1-0123456789')).toBe('\u001b[31mred\u001b[39m [redacted]')
+})
+
 test('redact: plain data, in values and keys; what has none stays the same object', () => {
   const data = { a: [1, null, { text: 'Bearer abcdefgh' }], 'sk-0123456789': true, rest: { b: ['x'] } }
   const told = redactAll(data)

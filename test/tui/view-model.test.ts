@@ -1,5 +1,6 @@
 /** The view-model: hand-written entries in, exact numbers out. */
 import { describe, expect, test } from 'vitest'
+import { redact } from '../../src/base/redact.ts'
 import { ViewModel, type Screen, type Update } from '../../src/tui/index.ts'
 import { charged, closed, directoryOf, ended, fault, fired, gaugeOf, health, started, updateOf } from './lab.ts'
 
@@ -304,4 +305,32 @@ test('view-model: names that are hostile, are made harmless everywhere', () => {
   expect(shown).not.toMatch(/\\u001b|\\u0007|\\n|\u202e|owned/)
   expect(screen.title).toBe('evil name')
   expect(providers[0]?.provider).toBe(evil)
+})
+
+test('view-model: secrets in names, are not shown, however they are split', () => {
+  const secret = 'sk-proj-walnut07wren'
+  const known = 'quiet-otter-walks-home'
+  const name = `${secret} qui\u200bet-otter-\u001b[1mwalks-home sk-proj-wal\u202enut07wren ${'x'.repeat(200)} ${secret}`
+  const directory = directoryOf({
+    scenario: name,
+    endpoints: [{ id: name, provider: `${name}.`, model: name }, ...directoryOf().endpoints],
+  })
+  directory.faults.splice(0, 2, { ...directoryOf().faults[0]!, label: name, kind: name })
+  directory.windows.map((window) => Object.assign(window, { name }))
+  const model = new ViewModel(directory, { conceal: (text) => redact(text, [known]) })
+  const gauges = [gaugeOf(name, 'ttft', 'fail', name, name)]
+  const entries = [
+    fault(30_000, 'fault.started', 0),
+    health(30_100, 0, { to: 'open' }),
+    closed(30_200, { outcome: 'failed', servedBy: 0 }),
+  ]
+  model.fold(updateOf(31_000, { gauges, entries }))
+  const { providers, faults, ...screen } = model.screen()
+  const rows = [...providers, ...faults].map(({ id: _id, ...row }) => ({ ...row, provider: '' }))
+  const shown = JSON.stringify([screen, rows])
+  expect(shown).not.toMatch(/walnut07|otter|walks-home|\\u001b|\u202e|\u200b/)
+  expect(screen.title).toMatch(/^\[redacted\] \[redacted\] \[redacted\] x+…$/)
+  expect(screen.events.length).toBeGreaterThan(1)
+  // By its own name a provider is broken and healed.
+  expect(providers[0]?.provider).toBe(`${name}.`)
 })
