@@ -71,6 +71,8 @@ const MEASURE = `(() => {
       faint.add(element.tagName.toLowerCase() + ' at ' + contrast.toFixed(1) + ': ' + text.slice(0, 40))
   }
   return {
+    wide: [...document.querySelectorAll('.scroll, pre')].flatMap((element) =>
+      element.scrollWidth > element.clientWidth + 1 ? [element.textContent.slice(0, 40)] : []),
     cut: [...document.querySelectorAll('svg')].flatMap((svg) => {
       const box = svg.getBoundingClientRect()
       return [...svg.querySelectorAll('text')].filter((text) => {
@@ -98,6 +100,8 @@ interface Seen {
   /** Of the page, beyond the window. */
   readonly overflow: number
   readonly background: string
+  /** What is to be moved sideways to be seen whole, which paper cannot. */
+  readonly wide: readonly string[]
   /** Texts of drawings that stand out of them. */
   readonly cut: readonly string[]
   readonly faint: readonly string[]
@@ -164,6 +168,7 @@ async function look(from: Browser, file: string, size: Size, scheme: Scheme): Pr
   if (heard.drawings.length === 0) tell('no drawing is described')
   if (seen.overflow > 0) tell(`${seen.overflow} px of the page do not fit`)
   for (const text of seen.faint) tell(`hard to read: ${text}`)
+  if (size === 'print') for (const text of seen.wide) tell(`does not fit on paper: ${text}`)
   for (const text of seen.cut) tell(`stands out of its drawing: ${text}`)
   if (values.shots !== undefined) {
     const shot = `${name.replace(/[/.]/g, '-')}-${size}-${scheme}`

@@ -69,8 +69,16 @@ export function weatherShade({ faults, windows }: RunResult, x: Scale, top: numb
 }
 
 export function drawing(height: number, label: string, ...content: readonly Content[]): Markup {
-  const svg = h('svg', { viewBox: `0 0 ${WIDTH} ${height}`, role: 'img', 'aria-label': label }, ...content)
-  return h('div', { class: 'scroll' }, svg)
+  return h('div', { class: 'scroll' }, svg(WIDTH, height, null, label, content))
+}
+
+/** One that a phone shows whole. */
+export function narrowDrawing(width: number, height: number, label: string, ...content: readonly Content[]): Markup {
+  return svg(width, height, 'narrow', label, content)
+}
+
+function svg(width: number, height: number, className: string | null, label: string, content: Content): Markup {
+  return h('svg', { class: className, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': label }, content)
 }
 
 export function figure(caption: Content, ...content: readonly Content[]): Markup {

@@ -5,12 +5,14 @@
 import { scaleLinear } from 'd3-scale'
 import type { Difference } from '../../gates/index.ts'
 import { differenceName, findingOf } from '../comparison/words.ts'
-import { drawing, figure, RIGHT, round, short, WIDTH, type Scale } from './chart.ts'
+import { figure, narrowDrawing, round, short, type Scale } from './chart.ts'
 import { h, type Content, type Markup } from './markup.ts'
 
-const NAMES = 330
-const ROW = 24
-const TOP = 22
+/** Narrow, with names above their marks: a phone shows all of it. */
+const WIDTH = 400
+const EDGE = 8
+const ROW = 34
+const TOP = 20
 /** In tolerances; beyond it an interval ends in an arrow. */
 const REACH_MIN = 1.5
 const REACH_MAX = 4
@@ -29,22 +31,23 @@ export function differences(rows: readonly Difference[]): Markup | null {
   if (spans.length === 0) return null
   const furthest = Math.max(...spans.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]))
   const reach = Math.min(REACH_MAX, Math.max(REACH_MIN, furthest * 1.1))
-  const x = scaleLinear([-reach, reach], [NAMES, WIDTH - RIGHT])
+  const x = scaleLinear([-reach, reach], [EDGE, WIDTH - EDGE])
   const bottom = TOP + spans.length * ROW
   const spoken = spans.map(({ row }) => `${differenceName(row)} ${findingOf(row)}`).join(', ')
   return figure(
     'How much worse the second policy is, measured by what is tolerated, with 95% intervals. Arrows: beyond the edge.',
-    drawing(
+    narrowDrawing(
+      WIDTH,
       bottom + 22,
       `Differences: ${spoken}.`,
-      h('rect', { class: 'fault', x: x(1), y: TOP - 4, width: x(reach) - x(1), height: bottom - TOP + 4 }),
+      h('rect', { class: 'fault', x: x(1), y: TOP, width: x(reach) - x(1), height: bottom - TOP }),
       line(x, 0, bottom, 'axis'),
       line(x, 1, bottom, 'window'),
       label(x(-reach / 2), 'better'),
       label(x((1 + reach) / 2), 'worse than tolerated'),
-      spans.map((span, index) => rowOf(span, x, reach, TOP + index * ROW + ROW / 2)),
-      h('text', { x: x(0), y: bottom + 16, 'text-anchor': 'middle' }, 'the same'),
-      h('text', { x: x(1), y: bottom + 16, 'text-anchor': 'middle' }, 'tolerated'),
+      spans.map((span, index) => rowOf(span, x, reach, TOP + index * ROW)),
+      h('text', { x: x(0) + 4, y: bottom + 14, 'text-anchor': 'end' }, 'the same'),
+      h('text', { x: x(1) - 4, y: bottom + 14 }, 'tolerated'),
     ),
   )
 }
@@ -63,7 +66,8 @@ function spanOf(row: Difference): Span[] {
   return [{ row, low: Math.min(a, b), mean: scaled(difference), high: Math.max(a, b) }]
 }
 
-function rowOf({ row, low, mean, high }: Span, x: Scale, reach: number, y: number): Content {
+function rowOf({ row, low, mean, high }: Span, x: Scale, reach: number, top: number): Content {
+  const y = top + 24
   const within = (value: number): number => x(Math.min(reach, Math.max(-reach, value)))
   const [left, right] = [within(low), within(high)]
   const isBeyond = low > reach || high < -reach
@@ -71,7 +75,8 @@ function rowOf({ row, low, mean, high }: Span, x: Scale, reach: number, y: numbe
   return h(
     'g',
     { class: row.status },
-    h('text', { x: NAMES - 10, y: y + 4, 'text-anchor': 'end' }, short(differenceName(row), 52)),
+    h('path', { class: 'grid', d: `M${EDGE},${top}H${WIDTH - EDGE}` }),
+    h('text', { x: EDGE, y: top + 12 }, short(differenceName(row), 64)),
     h('path', { class: 'whisker', d: `M${round(left)},${y}H${round(right)}${ends}` }),
     Math.abs(mean) > reach ? null : h('path', { class: 'dot', d: diamond(within(mean), y) }),
   )
@@ -89,7 +94,7 @@ function diamond(x: number, y: number): string {
 }
 
 function line(x: Scale, value: number, bottom: number, className: string): Markup {
-  return h('path', { class: className, d: `M${round(x(value))},${TOP - 4}V${bottom}` })
+  return h('path', { class: className, d: `M${round(x(value))},${TOP}V${bottom}` })
 }
 
 function label(x: number, text: string): Markup {

@@ -28,6 +28,7 @@ td.long { min-width: 11rem; }
 th { font-weight: 600; color: var(--dim); white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; margin: .2rem 0 .4rem; }
 svg { display: block; width: 100%; min-width: 42rem; height: auto; font: 11px system-ui, sans-serif; }
+svg.narrow { min-width: 0; max-width: 34rem; }
 svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; }
 .axis, .grid { stroke: var(--line); fill: none; stroke-width: 1; }
 .fault { fill: var(--shade); opacity: .13; } .faultline { fill: var(--shade); opacity: .75; }
@@ -45,5 +46,8 @@ svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; 
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); gap: 0 1rem; }
 .beside figure { min-width: 0; }
 details > summary { cursor: pointer; color: var(--dim); }
-@media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; } table { font-size: .8rem; } details > *:not(summary) { display: block; } }
+@media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
+  details > *:not(summary) { display: block; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; }
+  table { font-size: .75rem; } th, td { padding: .25rem .3rem; } th, td.n, th.n { white-space: normal; } td.long { min-width: 0; }
+  td:not(.n) { overflow-wrap: anywhere; } .scroll { overflow: visible; } }
 `
