@@ -1,6 +1,6 @@
 /** What is told of a run in rows: the same in every report for people. */
 import { formatRatio, formatUsd } from '../base/quantities.ts'
-import type { GateResult, RunResult } from '../gates/index.ts'
+import { countOf, type GateResult, type RunResult } from '../gates/index.ts'
 import { plainRows, worstFirst, type Table } from './_table.ts'
 import {
   gateName,
@@ -117,6 +117,17 @@ export function rungTable({ counts: { rungs } }: RunResult): Table {
   return {
     heads: ['workflow', 'rung of its ladder', '>requests', '>ok'],
     rows: plainRows(rungs.map(({ workflow, name, requests, ok }) => [workflow, name, String(requests), String(ok)])),
+  }
+}
+
+/** Budgets, breakers, retries, rungs: what the policies say that a run may have to do, and how often this one had to. */
+export function provisionTable({ coverage }: RunResult): Table {
+  return {
+    heads: ['policy', 'provides for', '>called upon'],
+    rows: (coverage?.provisions ?? []).map(({ policy, name, times }) => ({
+      status: times > 0 ? 'pass' : 'inconclusive',
+      cells: [policy, name, times > 0 ? countOf(times, 'times') : 'never'],
+    })),
   }
 }
 

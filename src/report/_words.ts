@@ -1,6 +1,7 @@
 /** Words that the reports share. */
 import { formatDuration } from '../base/quantities.ts'
 import {
+  countOf,
   formatBeside,
   formatValue,
   type GateResult,
@@ -164,16 +165,10 @@ function shedWords({ from, to, recovered }: { from: number; to: number | null; r
   return `everybody turned away from ${formatDuration(from)} ${until}; ${recovered ? 'it recovered' : 'it did not recover'}`
 }
 
-/** What of its policies was never called upon: one sentence for how much was, then one for each policy. */
-export function coverageSentences({ coverage }: RunResult): string[] {
-  if (!coverage || coverage.exercised === coverage.provisions.length) return []
-  const idle = new Map<string, string[]>()
-  for (const { policy, name, times } of coverage.provisions) {
-    if (times === 0) idle.set(policy, [...(idle.get(policy) ?? []), name])
-  }
+/** How much of its policies was called upon; null where they provide for nothing. */
+export function coverageSentence({ coverage }: RunResult): string | null {
+  if (!coverage) return null
   const { exercised, provisions, share } = coverage
-  return [
-    `${exercised} of ${provisions.length} provisions of the policies were called upon (${formatValue(share, 'ratio')}): nothing is known of the others`,
-    ...[...idle].map(([policy, names]) => `policy ${policy}, never: ${names.join(', ')}`),
-  ]
+  const rest = exercised === provisions.length ? '' : ': nothing is known of the others'
+  return `${exercised} of ${countOf(provisions.length, 'provisions')} of the policies were called upon (${formatValue(share, 'ratio')})${rest}.`
 }

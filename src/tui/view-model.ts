@@ -125,7 +125,7 @@ export class ViewModel {
     this.speed = update.speed
     this.state = update.state
     this.gates = update.gauges.map((gauge) => gateView(gauge, this.told))
-    this.aborted = update.aborted
+    this.aborted = update.aborted && { ...update.aborted, gate: this.told(update.aborted.gate) }
     for (const entry of update.entries) {
       this.tickUntil(entry.at)
       this.step(entry)
@@ -497,7 +497,7 @@ function verdictOf(gates: readonly GateView[], isFinished: boolean, aborted: Upd
   const soFar = isFinished ? '' : ' so far'
   const [failed, unclear, pending] = [count('fail'), count('inconclusive'), count('pending')]
   if (aborted) {
-    const text = `aborted at ${formatDuration(aborted.at)} by gate ${safe(aborted.gate)}`
+    const text = `aborted at ${formatDuration(aborted.at)} by gate ${aborted.gate}`
     return { status: failed > 0 ? 'fail' : 'inconclusive', text }
   }
   if (gates.length === 0) return { status: 'inconclusive', text: 'no gates to judge by' }

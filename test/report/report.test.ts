@@ -179,6 +179,21 @@ Fingerprint: c0ffee
     expect(page).toContain('| chat | 2 fail_safely | 40 | 38 |')
   })
 
+  test('every page: what the policies provide for, budgets as well, and how often the run called upon it', () => {
+    const provisions = [
+      { policy: 'chat', name: 'budget', times: 12 },
+      { policy: 'chat', name: 'breaker', times: 0 },
+    ]
+    const result = sample({ coverage: { share: 0.5, exercised: 1, provisions } })
+    const page = markdown.run.render(result, envelope)
+    expect(page).toContain('### What the policies did\n\n| policy | provides for | called upon |')
+    expect(page).toContain('| ✓ chat | budget | 12 times |\n| ? chat | breaker | never |\n')
+    expect(page).toContain(
+      '1 of 2 provisions of the policies were called upon (50.00%): nothing is known of the others.',
+    )
+    expect(html.run.render(result, envelope)).toContain('<td>budget</td><td class="n">12 times</td>')
+  })
+
   test('markdown: hostile names, are text and nothing else', () => {
     const text = markdown.run.render(hostile(), envelope)
     const [page = '', command = ''] = text.split('### Reproduce')

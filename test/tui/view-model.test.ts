@@ -324,7 +324,7 @@ test('view-model: secrets in names, are not shown, however they are split', () =
     health(30_100, 0, { to: 'open' }),
     closed(30_200, { outcome: 'failed', servedBy: 0 }),
   ]
-  model.fold(updateOf(31_000, { gauges, entries }))
+  model.fold(updateOf(31_000, { gauges, entries, aborted: { at: 31_000, gate: name } }))
   const { providers, faults, ...screen } = model.screen()
   const rows = [...providers, ...faults].map(({ id: _id, ...row }) => ({ ...row, provider: '' }))
   const shown = JSON.stringify([screen, rows])

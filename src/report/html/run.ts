@@ -13,11 +13,12 @@ import {
   faultTable,
   gateTable,
   outcomesOf,
+  provisionTable,
   recoveryTable,
   rungTable,
   windowTable,
 } from '../_tables.ts'
-import { clockOf, coverageSentences, headline, MARKS } from '../_words.ts'
+import { clockOf, coverageSentence, headline, MARKS } from '../_words.ts'
 import { h, type Content } from './markup.ts'
 import { overTime, trafficOverTime } from './over-time.ts'
 import { header, list, page, section, sourceTexts, table } from './page.ts'
@@ -41,7 +42,7 @@ export function runPage(result: RunResult, envelope: Envelope): string {
     section('Faults', table(faultTable(result))),
     section('Endpoints', table(endpointTable(result))),
     section('Degraded', table(rungTable(result))),
-    section('Not exercised', list(coverageSentences(result))),
+    section('What the policies did', policies(result)),
     section('Notes', list(result.notes)),
     section('What was played', sourceTexts(result.sources)),
   ])
@@ -74,6 +75,11 @@ function costs(result: RunResult): Content {
   const told = costTable(result, FAULT_COSTS)
   if (told.rows.length === 0) return null
   return [costWaterfall(result, FAULT_COSTS), table(told), list(told.notes)]
+}
+
+function policies(result: RunResult): Content {
+  const told = coverageSentence(result)
+  return told === null ? null : [h('p', {}, told), table(provisionTable(result))]
 }
 
 function errors(result: RunResult): Content {

@@ -10,11 +10,12 @@ import {
   faultTable,
   gateTable,
   outcomesOf,
+  provisionTable,
   recoveryTable,
   rungTable,
   windowTable,
 } from '../_tables.ts'
-import { clockOf, coverageSentences, headline, markOf } from '../_words.ts'
+import { clockOf, coverageSentence, headline, markOf } from '../_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
 const BUDGETS = {
@@ -50,9 +51,16 @@ export function runSections(result: RunResult, { version }: Envelope): string[] 
     table('### Faults', faultTable(result), BUDGETS.faults),
     table('### Endpoints', endpointTable(result), BUDGETS.endpoints),
     table('### Degraded', rungTable(result), BUDGETS.rungs),
-    list('### Not exercised', coverageSentences(result), BUDGETS.coverage),
+    policies(result),
     list('### Notes', result.notes, BUDGETS.notes),
     ['### Reproduce', '', ...fenced(result.reproduce)],
     fingerprint === null ? [] : [`Fingerprint: ${cell(fingerprint)}`],
   ])
+}
+
+function policies(result: RunResult): string[] {
+  const told = coverageSentence(result)
+  return told === null
+    ? []
+    : [...table('### What the policies did', provisionTable(result), BUDGETS.coverage), '', cell(told)]
 }
