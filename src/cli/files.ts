@@ -108,12 +108,17 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Write a file whole or not at all: beside its place first, then moved there. Throws a Failure in words. */
+/**
+ * Write a file whole or not at all: beside its place first, then moved there. What is no regular file, like /dev/stdout,
+ * is written to and stays what it is. Throws a Failure in words.
+ */
 export function writeWhole(cwd: string, name: string, text: string): void {
   const path = resolve(cwd, name)
   const draft = join(dirname(path), `.partial-${basename(path)}-${process.pid}`)
   try {
     makeFolder(dirname(path))
+    const there = statSync(path, { throwIfNoEntry: false })
+    if (there !== undefined && !there.isFile() && !there.isDirectory()) return writeFileSync(path, text)
     writeFileSync(draft, text, { flush: true })
     renameSync(draft, path)
   } catch (error) {

@@ -34,6 +34,10 @@ const RULES: Readonly<Record<Rule, readonly [title: string, help: string]>> = {
   'idle-gate': ['A gate with nothing to measure', 'It will be inconclusive, which is never a pass.'],
   'idle-conversation': ['A conversation that stays with nobody', 'Naming it does nothing: see what stands in the way.'],
   'repeated-gate': ['A gate that says nothing of its own', 'Another gate asks the same of the same traffic.'],
+  'no-success-gate': [
+    'No gate sees requests that fail',
+    'Times are of requests that end ok: the more fail, the less is measured, and failing fast costs nothing.',
+  ],
   'too-much': ['A scenario that takes very long to play', 'So many requests take minutes or hours.'],
   'thin-margin': [
     'A fleet that takes less than it may be asked for',

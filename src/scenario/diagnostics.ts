@@ -20,6 +20,7 @@ export const WARNING_RULES = [
   'idle-fault', //        it can strike nobody
   'idle-gate', //         there is nothing for it to measure
   'idle-conversation', // it cannot stay with anybody
+  'no-success-gate', //   failures would go unseen
   'repeated-gate', //     it says nothing beside another one
   'too-much', //          it takes very long to play
   'no-gates', //          nothing is judged

@@ -4,7 +4,7 @@
  * say so beforehand and why. A scenario that expects anything but a pass is empty on purpose, and has none.
  */
 import { at, formatDuration, type Millis } from '../base/index.ts'
-import { metricOf, type GateSpec } from '../gates/index.ts'
+import { countOf, metricOf, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
 import { endpointId, readModelName, type EndpointSpec, type GatewaySpec } from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
@@ -67,6 +67,16 @@ function reachOf({ scenario, endpoints, gateway, policies, workflowPolicies }: W
   })
 }
 
+/** What does not get worse when requests fail. */
+const TIMES_OF_SUCCESS: readonly string[] = ['ttft', 'latency']
+const SEES_FAILURES: readonly string[] = [
+  'success_rate',
+  'availability',
+  'goodput',
+  'slo_attainment',
+  'error_budget_burn',
+]
+
 function atLarge({ scenario, foresight }: Whole): Misfit[] {
   const found: Misfit[] = []
   if (scenario.gates.length === 0) {
@@ -74,6 +84,15 @@ function atLarge({ scenario, foresight }: Whole): Misfit[] {
       path: ['gates'],
       rule: 'no-gates',
       message: 'there are no gates, so nothing is judged and the verdict is inconclusive',
+      fix: 'add one, like { id: success, metric: success_rate, assert: ">= 99%" }',
+    })
+  }
+  const times = scenario.gates.findIndex(({ metric }) => TIMES_OF_SUCCESS.includes(metric))
+  if (times >= 0 && !scenario.gates.some(({ metric }) => SEES_FAILURES.includes(metric))) {
+    found.push({
+      path: ['gates', times],
+      rule: 'no-success-gate',
+      message: `${at(scenario.gates, times).metric} is of requests that end ok, and no gate sees those that fail`,
       fix: 'add one, like { id: success, metric: success_rate, assert: ">= 99%" }',
     })
   }
@@ -222,10 +241,23 @@ function idleGate(whole: Whole, gate: GateSpec, index: number, reach: readonly b
     const message = `no request arrives${told} from ${formatDuration(from)} to ${formatDuration(to)}, so there is nothing to measure`
     return [{ path, message, fix: 'choose a part with traffic' }]
   }
+  const rung = where?.rung ?? 0
+  const ladder = Math.max(...workflows.map((place) => ladderOf(whole, place)))
+  if (rung > ladder) {
+    const has =
+      ladder === 0 ? 'no policy of these workflows degrades' : `their ladders have ${countOf(ladder, 'rungs')}`
+    const message = `nobody ends on rung ${rung}: ${has}, so there is nothing to measure`
+    return [{ path: [...path, 'rung'], message, fix: 'choose a rung that there is' }]
+  }
   const isReached = workflows.some((place) => endpoints.some((spec, end) => isMeant(spec) && reach[place]?.[end]))
   if (isReached || gate.metric === 'policy_violations') return []
   const message = 'no policy of these workflows allows such an endpoint, so there is nothing to measure'
   return [{ path, message, fix: 'choose one that is used' }]
+}
+
+/** How many rungs the requests of a workflow may go down. */
+function ladderOf({ policies, workflowPolicies }: Whole, workflow: number): number {
+  return at(policies, at(workflowPolicies, workflow)).resilience.degrade?.length ?? 0
 }
 
 /** When the requests that a gate looks at arrive. */
