@@ -17,12 +17,11 @@ function written(suite: Suite, { version }: Envelope): string {
   const { scenario, cases, facts, playedMs, reproduce } = suite
   const count = (kind: Outcome['kind']) => cases.filter(({ outcome }) => outcome?.kind === kind).length
   const seconds = (playedMs / 1000).toFixed(3)
-  const failed = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}"`
-  const totals = `${failed} skipped="${count('skipped')}" time="${seconds}"`
+  const totals = `tests="${cases.length}" failures="${count('failure')}" errors="${count('error')}"`
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="squall" ${totals}>`,
-    `  <testsuite name="${escape(safeForTerminal(scenario))}" ${totals}>`,
+    `<testsuites name="squall" ${totals} time="${seconds}">`,
+    `  <testsuite name="${escape(safeForTerminal(scenario))}" ${totals} skipped="${count('skipped')}" time="${seconds}">`,
     '    <properties>',
     ...property('squall', version),
     ...Object.entries(facts).flatMap(([name, value]) => property(name, String(value ?? ''))),

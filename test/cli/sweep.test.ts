@@ -62,6 +62,10 @@ test('merge: shards of a sweep, are the sweep', async () => {
   expect(merged.code).toBe(0)
   expect(JSON.parse(merged.out)).toEqual(JSON.parse(whole.out))
   const half = await squall(folder, ['merge', reports(folder)[0] ?? ''])
+  // Shards leave what a sweep does, and so does what they are merged to.
+  await squall(folder, ['merge', ...reports(folder)])
+  expect(reports(folder)).toHaveLength(3)
+  for (const report of reports(folder)) expect(readdirSync(join(folder, report)).sort()).toEqual(SWEEP_FILES)
   expect([half.code, half.err]).toEqual([
     2,
     'these cannot be merged: 3 seeds (5, 6, 7) are missing; shard 2/2 is not among them\n',

@@ -12,6 +12,7 @@ import {
   REPORT_FORMATS,
 } from '../../src/report/index.ts'
 import { comparison, hostileComparison } from './comparison-sample.ts'
+import { junitProblems } from './junit-schema.ts'
 import { sample } from './sample.ts'
 
 const envelope = { version: '0.1.0' }
@@ -71,9 +72,16 @@ describe('compare.json', () => {
 })
 
 describe('junit and ctrf', () => {
+  test.each([
+    ['a regression', comparison()],
+    ['two that are alike', comparison(ALIKE)],
+    ['hostile names', hostileComparison()],
+  ])('junit: %s, is what Jenkins asks for', (_name, result) => {
+    expect(junitProblems(render(junit, result))).toEqual([])
+  })
   test('junit: what is worse, is a failure; what cannot be told, an error; each names the command', () => {
     const text = render(junit, comparison())
-    expect(text).toContain('<testsuites name="squall" tests="4" failures="2" errors="1" skipped="0" time="96.000">')
+    expect(text).toContain('<testsuites name="squall" tests="4" failures="2" errors="1" time="96.000">')
     expect(text).toMatch(
       /name="no worse: success_rate" time="0">\s+<failure message="success_rate went from 99\.00% to/,
     )

@@ -8,6 +8,7 @@ import { STYLE } from '../../src/report/html/style.ts'
 import { json } from '../../src/report/json.ts'
 import { junit } from '../../src/report/junit.ts'
 import { markdown } from '../../src/report/markdown.ts'
+import { junitProblems } from './junit-schema.ts'
 import { CHRONICLE, FAILED, gate, hostile, sample, UNCLEAR } from './sample.ts'
 
 const envelope = { version: '0.1.0' }
@@ -71,6 +72,12 @@ describe('html', () => {
     expect(page).toContain(
       'aria-label="Cost drift by cause: retries +3.00%, endpoint -1.00%, tokenizer 0.00%, cache +18.00%, output 0.00%, drift +20.00%."',
     )
+  })
+  test('html: a gate that was broken, has its mark on the time axis', () => {
+    const gates = [gate({ ...FAILED, firstViolation: { at: 90_000, requests: ['chat/7'] } })]
+    const text = html.run.render(sample({ gates }), envelope)
+    expect(text).toContain('>gate failover is broken</text>')
+    expect(text).toContain('2 faults; gate failover is broken from 1m30s on."')
   })
   test('html: what was not measured, leaves no number that is none', () => {
     const empty = {
@@ -242,10 +249,31 @@ Fingerprint: c0ffee
 })
 
 describe('junit', () => {
+  test.each([
+    ['a failed run', sample()],
+    ['a run that passed', sample({ gates: [gate()], faults: [], verdict: { status: 'pass', causes: [] } })],
+    ['a run that fails as it should', sample({ expect: 'fail' })],
+    ['hostile names', hostile()],
+  ])('junit: %s, is what Jenkins asks for', (_name, result) => {
+    expect(junitProblems(junit.run.render(result, envelope))).toEqual([])
+  })
+  test('junit: what Jenkins does not ask for, is found', () => {
+    const text = junit.run.render(sample(), envelope)
+    for (const [from, to] of [
+      ['</properties>', ''],
+      ['&lt;', '<'],
+      ['&#10;', '&nl;'],
+      ['name="seed"', 'naem="seed"'],
+      ['errors="2"', 'errors="3"'],
+      ['<system-out>', '<system-in>'],
+      ['failures="2" errors="2" skipped', 'errors="2" skipped'],
+    ] as const)
+      expect(junitProblems(text.replace(from, to))).not.toEqual([])
+  })
   test('junit: a failed run, is failures and errors', () => {
     expect(junit.run.render(sample(), envelope)).toMatchInlineSnapshot(`
       "<?xml version="1.0" encoding="UTF-8"?>
-      <testsuites name="squall" tests="6" failures="2" errors="2" skipped="0" time="360.000">
+      <testsuites name="squall" tests="6" failures="2" errors="2" time="360.000">
         <testsuite name="primary-outage" tests="6" failures="2" errors="2" skipped="0" time="360.000">
           <properties>
             <property name="squall" value="0.1.0"/>

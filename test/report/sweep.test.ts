@@ -11,6 +11,7 @@ import {
   sweepSchema,
   renderSweepStepSummary,
 } from '../../src/report/index.ts'
+import { junitProblems } from './junit-schema.ts'
 import { HOSTILE } from './sample.ts'
 import { hostileSweep, sweep, SWEEP_CELL } from './sweep-sample.ts'
 
@@ -68,9 +69,17 @@ describe('sweep.json', () => {
 })
 
 describe('junit and ctrf', () => {
+  test.each([
+    ['one that failed', sweep()],
+    ['a shard', sweep({ ...SHARD, failing: [] })],
+    ['gates of every rule', sweep({ rules: true })],
+    ['hostile names', hostileSweep()],
+  ])('junit: %s, is what Jenkins asks for', (_name, result) => {
+    expect(junitProblems(render(junit, result))).toEqual([])
+  })
   test('junit: a sweep that failed, names the worst seed and how to play all of them', () => {
     const text = render(junit, sweep())
-    expect(text).toContain('<testsuites name="squall" tests="2" failures="2" errors="0" skipped="0" time="18.000">')
+    expect(text).toContain('<testsuites name="squall" tests="2" failures="2" errors="0" time="18.000">')
     expect(text).toContain('<property name="seeds" value="7..9"/>')
     expect(text).toMatch(/<failure message="it fails on 1 of 3 seeds, worst on seed 8: .*--seeds 7\.\.9<\/failure>/)
   })

@@ -2,7 +2,7 @@
 import { scaleLinear } from 'd3-scale'
 import { area, line, stack } from 'd3-shape'
 import { formatDuration, formatRatio, formatUsd } from '../../base/quantities.ts'
-import type { Chronicle, RunResult } from '../../gates/index.ts'
+import { countOf, type Chronicle, type RunResult } from '../../gates/index.ts'
 import {
   drawing,
   figure,
@@ -28,6 +28,8 @@ const AXIS = 24
 const LANE = 14
 /** Endpoints whose breakers are drawn. */
 const STRIPS_MAX = 16
+/** Gates whose first violation is marked. */
+const BROKEN_MAX = 8
 
 interface Line {
   readonly className: string
@@ -83,7 +85,8 @@ export function overTime(result: RunResult): Markup {
   ]
   const x = timeScale(endedAt)
   const strips = [...new Set(chronicle.states.map(({ endpoint }) => endpoint))].slice(0, STRIPS_MAX)
-  const lanes = result.faults.length
+  const broken = brokenGates(result)
+  const lanes = result.faults.length + broken.length
   const top = lanes * LANE + (lanes > 0 ? 10 : 0)
   const bottom = top + panels.length * (PANEL + GAP)
   const height = bottom + strips.length * (STRIP + 6) + (strips.length > 0 ? 18 : 0) + AXIS
@@ -91,6 +94,7 @@ export function overTime(result: RunResult): Markup {
     height,
     sentence(result),
     faultLanes(result, x),
+    brokenLanes(broken, x, result.faults.length, height - AXIS),
     weatherShade(result, x, Math.max(0, top - 4), height - AXIS),
     panels.map((panel, index) => panelOf(panel, x, sliceMs, top + index * (PANEL + GAP) + 16)),
     strips.length === 0 ? null : stripsOf(chronicle, strips, x, bottom + 18),
@@ -115,7 +119,9 @@ export function overTime(result: RunResult): Markup {
 }
 
 /** What somebody who does not see the drawing should know of it. */
-function sentence({ chronicle: { arrived, ok, sliceMs }, faults }: RunResult): string {
+function sentence(result: RunResult): string {
+  const { chronicle, faults } = result
+  const { arrived, ok, sliceMs } = chronicle
   let worst = 1
   let at = 0
   arrived.forEach((n, index) => {
@@ -124,7 +130,8 @@ function sentence({ chronicle: { arrived, ok, sliceMs }, faults }: RunResult): s
   })
   const low =
     worst === 1 ? 'success stayed at 100%' : `success was lowest at ${formatDuration(at)}, with ${formatRatio(worst)}`
-  return `The run over time: ${low}; ${faults.length} ${faults.length === 1 ? 'fault' : 'faults'}.`
+  const broken = brokenGates(result).map(({ id, at }) => `; gate ${id} is broken from ${formatDuration(at)} on`)
+  return `The run over time: ${low}; ${countOf(faults.length, 'faults')}${broken.join('')}.`
 }
 
 function faultLanes({ faults }: RunResult, x: Scale): Content {
@@ -136,6 +143,36 @@ function faultLanes({ faults }: RunResult, x: Scale): Content {
     return [
       h('rect', { class: 'faultline', x: from, y: y + 3, width: Math.max(2, to - from), height: 4 }),
       h('text', { x: isRoomy ? to + 6 : from - 6, y: y + 9, 'text-anchor': isRoomy ? 'start' : 'end' }, short(label)),
+    ]
+  })
+}
+
+interface Broken {
+  readonly id: string
+  readonly at: number
+}
+
+/** Gates that failed, from when on. */
+function brokenGates({ gates }: RunResult): Broken[] {
+  return gates
+    .flatMap(({ id, firstViolation }) => (firstViolation ? [{ id, at: firstViolation.at }] : []))
+    .slice(0, BROKEN_MAX)
+}
+
+/** Below the faults, each with a line down through what is drawn. */
+function brokenLanes(broken: readonly Broken[], x: Scale, lanesAbove: number, bottom: number): Content {
+  return broken.map(({ id, at }, index) => {
+    const y = (lanesAbove + index) * LANE + 5
+    const left = x(at)
+    const isRoomy = left < WIDTH * 0.6
+    return [
+      h('path', { class: 'broken', d: `M${round(left)},${y}V${bottom}` }),
+      h('path', { class: 'up', d: `M${round(left - 4)},${y - 4}h8l-4,8Z` }),
+      h(
+        'text',
+        { x: isRoomy ? left + 8 : left - 8, y: y + 4, 'text-anchor': isRoomy ? 'start' : 'end' },
+        `gate ${short(id)} is broken`,
+      ),
     ]
   })
 }

@@ -6,11 +6,12 @@ import { h, Markup, render, type Content } from './markup.ts'
 import { STYLE } from './style.ts'
 
 /** SHA-256 of the stylesheet, for the page's own policy: nothing else may style it. A test holds it. */
-export const STYLE_HASH = 'sha256-f1RjCAaagXsvWwvxIs1t5sB8kCsdO23ZAakQrTOmHdc='
+export const STYLE_HASH = 'sha256-pmd2OTlxGR9WE5tTPeVGk/qwmhkwaB6rW8HsiMlclhM='
 
 const ROWS_MAX = 200
-/** Characters of a text that is not to stand in a column as narrow as its longest word. */
+/** Characters of texts that are not to stand in a column as narrow as their longest word. */
 const LONG = 24
+const VERY_LONG = 80
 
 /** A whole page that needs nothing else. */
 export function page(title: string, content: readonly Content[]): string {
@@ -75,7 +76,10 @@ export function table({ heads, rows }: Table): Content {
   if (rows.length === 0) return null
   const columns = heads.map(columnOf)
   const isMarked = rows.some(({ status }) => status !== undefined)
-  const classOf = (index: number): string | null => (columns[index]?.kind === 'number' ? 'n' : null)
+  const classOf = (index: number, text = ''): string | null => {
+    if (columns[index]?.kind === 'number') return 'n'
+    return text.length > VERY_LONG ? 'verylong' : text.length > LONG ? 'long' : null
+  }
   const shown = rows.slice(0, ROWS_MAX)
   const more = rows.length - shown.length
   return [
@@ -105,12 +109,7 @@ export function table({ heads, rows }: Table): Content {
               isMarked ? h('td', {}, status === undefined ? null : mark(status)) : null,
               cells.map((text, index) => {
                 const content = columns[index]?.kind === 'command' ? h('code', {}, text) : text
-                const isLong = columns[index]?.kind === 'text' && text.length > LONG
-                return h(
-                  'td',
-                  { class: isLong ? 'long' : classOf(index) },
-                  index === strong ? h('strong', {}, content) : content,
-                )
+                return h('td', { class: classOf(index, text) }, index === strong ? h('strong', {}, content) : content)
               }),
             ),
           ),

@@ -24,7 +24,7 @@ ul { padding-left: 1.2rem; margin: .4rem 0; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.long { min-width: 11rem; }
+td.long { min-width: 11rem; } td.verylong { min-width: 17rem; }
 th { font-weight: 600; color: var(--dim); white-space: nowrap; } td.n, th.n { text-align: right; white-space: nowrap; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; margin: .2rem 0 .4rem; }
 svg { display: block; width: 100%; min-width: 42rem; height: auto; font: 11px system-ui, sans-serif; }
@@ -32,6 +32,7 @@ svg.narrow { min-width: 0; max-width: 34rem; }
 svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; }
 .axis, .grid { stroke: var(--line); fill: none; stroke-width: 1; }
 .fault { fill: var(--shade); opacity: .13; } .faultline { fill: var(--shade); opacity: .75; }
+.broken { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 1 3; }
 .window { stroke: var(--dim); stroke-dasharray: 2 3; opacity: .6; }
 .run { stroke: var(--c0); fill: none; stroke-width: 1.8; } .twin { stroke: var(--c7); fill: none; stroke-width: 1.3; stroke-dasharray: 4 3; }
 .second { stroke: var(--c1); fill: none; stroke-width: 1.5; }
@@ -48,6 +49,6 @@ svg text { fill: var(--dim); } svg .title { fill: var(--ink); font-weight: 600; 
 details > summary { cursor: pointer; color: var(--dim); }
 @media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   details > *:not(summary) { display: block; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; }
-  table { font-size: .75rem; } th, td { padding: .25rem .3rem; } th, td.n, th.n { white-space: normal; } td.long { min-width: 0; }
+  table { font-size: .75rem; } th, td { padding: .25rem .3rem; } th, td.n, th.n { white-space: normal; } td.long, td.verylong { min-width: 0; }
   td:not(.n) { overflow-wrap: anywhere; } .scroll { overflow: visible; } }
 `
