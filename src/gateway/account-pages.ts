@@ -107,18 +107,14 @@ export class AccountPages {
     return activityOf({ usage: generations.activity(), offers, keys, placeOf, unixMs: epoch + now }, query)
   }
 
-  /** Where prompts of a key may be processed: what the account and all its guardrails allow; null for anywhere. */
-  private regionsFor(index: number | null): readonly string[] | null {
+  /** Where prompts of a key may be processed: what the account and all its guardrails allow. `global` is anywhere. */
+  private regionsFor(index: number | null): readonly string[] {
     const { gateway } = this.options
     const guardrails = guardrailsFor(gateway, index === null ? null : { key: index })
     const lists = [gateway.account, ...guardrails].flatMap((restraint) =>
       restraint?.allowed_data_regions === undefined ? [] : [restraint.allowed_data_regions],
     )
-    if (lists.length === 0) return null
-    const common = DATA_REGIONS.filter((region) =>
-      lists.every((list) => list.includes(region) || list.includes('global')),
-    )
-    return common.includes('global') ? ['global'] : common
+    return DATA_REGIONS.filter((region) => lists.every((list) => list.includes(region) || list.includes('global')))
   }
 
   private bought(now: Millis): NanoDollars {
@@ -149,7 +145,7 @@ export class AccountPages {
         latency: Math.round(latencyMs),
         model_permaslug: offers[endpoint]?.model ?? '',
         provider_name: offers[endpoint]?.providerName ?? '',
-        routed_service_tier: null,
+        ...(offers[endpoint]?.tier !== 'default' && { routed_service_tier: offers[endpoint]?.tier }),
         status,
       })),
       created_at: isoOf(gateway.epoch + startedAt),
@@ -168,9 +164,11 @@ export class AccountPages {
       native_tokens_reasoning: 0,
       native_tokens_cached: cached,
       native_tokens_completion_images: null,
+      num_input_audio_prompt: null,
       num_media_prompt: null,
       num_media_completion: null,
       num_search_results: null,
+      num_fetches: null,
       usage: usd(billed),
       total_cost: usd(billed),
       upstream_inference_cost: bill?.isByok === true ? usd(bill.listCost) : 0,
@@ -185,7 +183,7 @@ export class AccountPages {
       preset_id: null,
       workspace_id: gateway.keys?.[bill?.key ?? -1]?.workspace ?? DEFAULT_WORKSPACE,
       data_region: 'global',
-      service_tier: null,
+      service_tier: offer?.tier ?? null,
       web_search_engine: null,
       response_cache_source_id: null,
     }

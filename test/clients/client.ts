@@ -3,14 +3,17 @@ export interface Client {
   readonly name: string
   /** What it asks, below the gateway's origin. */
   readonly path: string
-  readonly features: Readonly<Record<Feature, Use | Missing>>
+  readonly features: Readonly<Record<Exclude<Feature, 'account'>, Use | Missing>> & {
+    /** What an account is told of itself, and the management of its keys: OpenRouter's own client alone has it. */
+    readonly account?: Use
+  }
   /** Ask a model for words, so that what it raises can be looked at. */
   ask(door: Door, model: string): Promise<unknown>
   /** By status: the class that its documentation names. */
   readonly raises: Readonly<Partial<Record<number, Raised>>>
 }
 
-export const FEATURES = ['completion', 'stream', 'tool call', 'structured', 'models', 'cut stream'] as const
+export const FEATURES = ['completion', 'stream', 'tool call', 'structured', 'models', 'cut stream', 'account'] as const
 export type Feature = (typeof FEATURES)[number]
 
 /** Rejects where the feature does not work. */
@@ -24,6 +27,8 @@ export interface Missing {
 export interface Door {
   readonly origin: string
   readonly key: string
+  /** A management key. */
+  readonly admin: string
 }
 
 /** A class, or what tells errors of one class apart. */

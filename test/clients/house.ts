@@ -2,6 +2,7 @@
 import { openScenario, type House } from '../live/lab.ts'
 
 export const KEY = 'sk-or-v1-default'
+export const ADMIN = 'sk-or-v1-admin'
 /** Keys that the gateway itself turns away, by the status it does so with. */
 export const BAD_KEYS: Readonly<Record<number, string>> = { 401: 'sk-or-v1-nobody', 403: 'sk-or-v1-spent' }
 export const MODEL = 'acme/large'
@@ -46,6 +47,7 @@ export async function openHouse(): Promise<{ origin: string; close: () => Promis
           keys: [
             { name: 'default', secret: KEY },
             { name: 'spent', limit: '$0' },
+            { name: 'admin', secret: ADMIN, management: true },
           ],
         },
       },

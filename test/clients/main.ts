@@ -10,7 +10,7 @@ import { langchainOpenai, langchainOpenrouter } from './clients/langchain.ts'
 import { openaiAgents } from './clients/openai-agents.ts'
 import { openaiAt } from './clients/openai.ts'
 import { openrouterResponses, openrouterSdk } from './clients/openrouter-sdk.ts'
-import { BAD_KEYS, failing, KEY, MODEL, openHouse, STATUSES } from './house.ts'
+import { ADMIN, BAD_KEYS, failing, KEY, MODEL, openHouse, STATUSES } from './house.ts'
 
 const CLIENTS: readonly Client[] = [
   openaiAt('/v1'),
@@ -80,7 +80,7 @@ async function row(client: Client, door: Door): Promise<string[]> {
     if (typeof use === 'function') cells.push(await cell(`${title}, ${feature}`, () => use(door)))
     else {
       cells.push('–')
-      notes.push(`${title}, ${feature}: ${use.missing}`)
+      if (use !== undefined) notes.push(`${title}, ${feature}: ${use.missing}`)
     }
   }
   return [client.name, client.path, ...cells, await errors(client, title, door)]
@@ -100,7 +100,7 @@ function print(rows: readonly (readonly string[])[]): void {
 const wanted = process.argv[2] ?? ''
 const house = await openHouse()
 try {
-  const door = { origin: house.origin, key: KEY }
+  const door = { origin: house.origin, key: KEY, admin: ADMIN }
   const rows = [['client', 'asks', ...FEATURES, 'errors']]
   for (const client of CLIENTS) if (client.name.includes(wanted)) rows.push(await row(client, door))
   print(rows)

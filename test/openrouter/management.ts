@@ -181,7 +181,7 @@ describe('what an account is told of itself', () => {
       expect((await wire.chat({ model: 'acme/one' }, by('some'))).status).toBe(200)
       const regionsOf = async (name: string) =>
         (await wire.get('/api/v1/key', by(name))).json().data.allowed_data_regions
-      expect([await regionsOf('all'), await regionsOf('some')]).toEqual([['global'], ['us']])
+      expect([await regionsOf('all'), await regionsOf('some')]).toEqual([['global', 'europe', 'us'], ['us']])
     })
   })
 

@@ -9,7 +9,7 @@ import type {
   StreamEvents,
 } from '@openrouter/sdk/models'
 import * as errors from '@openrouter/sdk/models/errors'
-import { check, isOrder, ORDER_SCHEMA, QUESTION, raised, type Client, type Door } from '../client.ts'
+import { check, errorOf, isOrder, ORDER_SCHEMA, QUESTION, raised, type Client, type Door } from '../client.ts'
 import { BROKEN, MODEL } from '../house.ts'
 
 const at = ({ origin, key }: Door) =>
@@ -92,6 +92,40 @@ export const openrouterSdk: Client = {
       let error: unknown = null
       for await (const chunk of stream) error ??= chunk.error
       check((error as { code?: unknown } | null)?.code === 502, 'no chunk has the error')
+    },
+    async account(door) {
+      const admin = at({ ...door, key: door.admin })
+      const requestBody = {
+        name: 'Customer',
+        limit: 2,
+        limitReset: 'daily' as const,
+        expiresAt: new Date(Date.UTC(2030, 0)),
+      }
+      const { key, data } = await admin.apiKeys.create({ requestBody })
+      const { hash } = data
+      const customer = { ...door, key }
+      const answer = await chat(customer, { model: MODEL, messages })
+      const { data: told } = await at(customer).apiKeys.getCurrentKeyMetadata()
+      check(told.usage > 0 && told.usage === answer.usage?.cost, 'the key does not tell what the answer has cost')
+      const { data: generation } = await at(customer).generations.getGeneration({ id: answer.id })
+      check(generation.totalCost === told.usage, 'the generation costs something else')
+      const { result } = await at(customer).models.listForUser({ bearer: key }, {})
+      check(result.data[0]?.id === MODEL, 'the model is not listed for the user')
+      const listed = await admin.apiKeys.list({})
+      check(
+        listed.data.some((one) => one.hash === hash && one.usage === told.usage),
+        'the key is not listed',
+      )
+      const changed = await admin.apiKeys.update({ hash, requestBody: { name: 'Another', limit: null } })
+      check(changed.data.name === 'Another' && changed.data.limit === null, 'the key is not changed')
+      check((await admin.apiKeys.get({ hash })).data.name === 'Another', 'the key is not as it was changed to')
+      check((await admin.credits.getCredits()).data.totalUsage >= told.usage, 'the credits do not tell of it')
+      check(Array.isArray((await admin.analytics.getUserActivity({})).data), 'there is no activity')
+      const refused = await errorOf(at(customer).analytics.getUserActivity({}))
+      check(refused instanceof errors.ForbiddenResponseError, 'somebody else may look')
+      check((await admin.apiKeys.delete({ hash })).deleted, 'the key is not taken away')
+      const gone = await errorOf(chat(customer, { model: MODEL, messages }))
+      check(gone instanceof errors.UnauthorizedResponseError, 'the key is still good')
     },
   },
   ask: (door, model) => at(door).chat.send({ chatRequest: { model, messages } }),
