@@ -32,7 +32,7 @@ import {
   type Offer,
   type WorkspaceSpec,
 } from '../protocol/index.ts'
-import type { Billing, Failure } from '../router/index.ts'
+import type { Billing, Failure, ListCosts } from '../router/index.ts'
 import { FreeTier } from './free-tier.ts'
 import { Purse } from './purse.ts'
 import {
@@ -50,6 +50,8 @@ import {
 import { AccountTab } from './tab.ts'
 
 const ADMISSION_STREAM = 0x6372
+/** Below this, part of a nano-dollar is an error of the arithmetic. */
+const ROUNDING = 1e-3
 
 /** What an attempt holds, by whom it is held against. */
 export interface Hold {
@@ -283,11 +285,17 @@ export class Accounts implements Billing {
         byokListed: list,
       }
     }
-    const balance = this.markedUp(list)
+    const balance = this.markedUpAtMost(list)
     const cap = this.gateway.choices.in_flight_output
     const estimated = costOf(price, prompt, Math.min(request.maxTokens ?? cap, cap, offer.maxOutput), 0, 0, unixMs)
     const estimate = this.markedUp(estimated)
     return { endpoint, balance, key: balance, workspace: balance, estimate, byokListed: 0 }
+  }
+
+  /** Several of them are never less than all of them at once. */
+  private markedUpAtMost(list: NanoDollars): NanoDollars {
+    const { markup } = this.account
+    return markup === 0 ? list : Math.ceil(list * (1 + markup) - ROUNDING)
   }
 
   private markedUp(list: NanoDollars): NanoDollars {
@@ -362,17 +370,16 @@ export class Accounts implements Billing {
    * A call has ended, and costs so much at list prices, and so much for server tools, which are the gateway's own with
    * whatever key the answer came. Returns what is paid.
    */
-  charge(payer: Payer, offer: Offer, list: NanoDollars, tools: NanoDollars, now: Millis): NanoDollars {
+  charge(payer: Payer, { all, own }: ListCosts, tools: NanoDollars, now: Millis): NanoDollars {
     const unixMs = this.epoch + now
-    const isByok = offer.byok !== null
-    const paid = (isByok ? this.feeOn(list, unixMs) : this.markedUp(list)) + this.markedUp(tools)
-    if (isByok) this.byokMonth = { number: intervalOf('monthly', unixMs), listed: this.byokListed(unixMs) + list }
+    const paid = this.markedUp(all - own) + this.feeOn(own, unixMs) + this.markedUp(tools)
+    if (own > 0) this.byokMonth = { number: intervalOf('monthly', unixMs), listed: this.byokListed(unixMs) + own }
     this.used += paid
-    payer.purse.spend(paid + (isByok && payer.countsByok.key ? list : 0), unixMs)
-    payer.workspace.spend(paid + (isByok && payer.countsByok.workspace ? list : 0), unixMs)
+    payer.purse.spend(paid + (payer.countsByok.key ? own : 0), unixMs)
+    payer.workspace.spend(paid + (payer.countsByok.workspace ? own : 0), unixMs)
     const { settlement } = this.gateway.choices
     this.settle(now)
-    if (settlement > 0 && paid > 0 && !isByok && this.hasCredits) {
+    if (settlement > 0 && paid > 0 && own < all && this.hasCredits) {
       this.inFlight += paid
       this.settling.push({ until: now + settlement, amount: paid })
     }

@@ -13,7 +13,7 @@ import {
   type Offer,
   type Usage,
 } from '../protocol/index.ts'
-import type { Attempt, Failure, Tab } from '../router/index.ts'
+import type { Attempt, Failure, ListCosts, Tab } from '../router/index.ts'
 import type { Accounts, Hold, Payer } from './accounts.ts'
 
 export class AccountTab implements Tab {
@@ -55,7 +55,7 @@ export class AccountTab implements Tab {
     this.accounts.hold(this.payer, hold, -1)
   }
 
-  close(served: Attempt | null, inference: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
+  close(served: Attempt | null, costs: ListCosts, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars {
     const { accounts, payer, call, freeAt } = this
     for (const hold of this.holds) accounts.hold(payer, hold, -1)
     this.holds = []
@@ -64,7 +64,8 @@ export class AccountTab implements Tab {
     const { endpoint, usage, request, outputTokens, startedAt } = served
     const offer = accounts.offers[endpoint] as Offer
     const { toolCost = 0 } = call
-    const paid = accounts.charge(payer, offer, inference, toolCost, now)
+    const paid = accounts.charge(payer, costs, toolCost, now)
+    const isByok = offer.byok !== null
     const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
     const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0 } = tokens
     out.record({
@@ -75,11 +76,12 @@ export class AccountTab implements Tab {
       key: payer.key,
       endpoint,
       cost: paid,
-      listCost: inference,
+      listCost: costs.all,
+      ...(costs.own !== (isByok ? costs.all : 0) && { ownCost: costs.own }),
       ...(toolCost > 0 && { toolCost }),
       inputTokens: tokens.inputTokens,
       outputTokens: tokens.outputTokens,
-      isByok: offer.byok !== null,
+      isByok,
       ...(cached + written > 0 && {
         cachedInputTokens: cached,
         writtenInputTokens: written,

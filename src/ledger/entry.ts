@@ -202,6 +202,8 @@ export interface CallBilled {
   readonly cost: NanoDollars
   /** What the answer costs at the endpoint's prices: the same, unless there is a markup or a key of one's own. */
   readonly listCost: NanoDollars
+  /** Of that, what was answered with keys of one's own. Absent: all of it where `isByok`, otherwise nothing. */
+  readonly ownCost?: NanoDollars
   /** What server tools have cost beside it. Absent: nothing. */
   readonly toolCost?: NanoDollars
   readonly isByok: boolean

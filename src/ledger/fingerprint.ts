@@ -225,13 +225,15 @@ export class Fingerprint implements SortedFold {
         this.number(entry.arrivedAt)
         return
       case 'call.billed': {
-        const { cachedInputTokens: cached, writtenInputTokens: written, cacheDiscount, toolCost } = entry
-        this.begin(kind, entry.isByok ? 1 : 0, cacheDiscount === undefined ? 0 : 1, toolCost === undefined ? -1 : 0)
+        const { cachedInputTokens: cached, writtenInputTokens: written, cacheDiscount, toolCost, ownCost } = entry
+        const beside = (toolCost === undefined ? 0 : 1) + (ownCost === undefined ? 0 : 2)
+        this.begin(kind, entry.isByok ? 1 : 0, cacheDiscount === undefined ? 0 : 1, beside - 1)
         this.number2(at, entry.request)
         this.word3(entry.call, entry.key, entry.endpoint)
         this.number2(entry.cost, entry.listCost)
         this.number2(entry.inputTokens, entry.outputTokens)
         if (toolCost !== undefined) this.number(toolCost)
+        if (ownCost !== undefined) this.number(ownCost)
         if (cacheDiscount === undefined) return
         this.number2(cached ?? 0, written ?? 0)
         this.number(cacheDiscount)

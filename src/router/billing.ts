@@ -13,6 +13,13 @@ export interface Billing {
   tabOf(call: Call): Tab
 }
 
+/** What an answer costs at the prices of the endpoint that served; in an evaluation, all answers. */
+export interface ListCosts {
+  readonly all: NanoDollars
+  /** Of that, what was answered with keys of the caller's own. */
+  readonly own: NanoDollars
+}
+
 /** What one call costs its caller. */
 export interface Tab {
   /** What the caller is told if an attempt there cannot be paid for, or is one too many; null: nothing stands against it. */
@@ -22,8 +29,8 @@ export interface Tab {
   /** An attempt there came to nothing: what was put aside for it is free again. */
   release(endpoint: number): void
   /**
-   * The call is over. `listCost`: what the answer costs at the prices of the endpoint that served. Returns what the caller
-   * pays for it and for the tools of the call; whatever was put aside is free again.
+   * The call is over. Returns what the caller pays for the answer and for the tools of the call; whatever was put aside
+   * is free again.
    */
-  close(served: Attempt | null, listCost: NanoDollars, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars
+  close(served: Attempt | null, costs: ListCosts, isOk: boolean, now: Millis, out: Out<unknown>): NanoDollars
 }

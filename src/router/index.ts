@@ -10,7 +10,7 @@
 export * from './allowed.ts'
 export { healOutput } from './healing.ts'
 export type { Attempt } from './attempt.ts'
-export type { Billing, Tab } from './billing.ts'
+export type { Billing, ListCosts, Tab } from './billing.ts'
 export type { Failure } from './failures.ts'
 export * from './health.ts'
 export { isOn as validates } from './policies/validation.ts'

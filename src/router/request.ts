@@ -459,6 +459,13 @@ export class RequestLife implements CallStory {
     return this.tab === null || committed === null ? 0 : costOfSeen(committed)
   }
 
+  /** What of the cost of an answer was with keys of the caller's own; in an evaluation, of all answers. */
+  private ownPart({ endpoint }: Attempt, listCost: NanoDollars): NanoDollars {
+    const { contest } = this.race
+    if (contest !== null) return contest.billedOwn
+    return at(this.desk.offers, endpoint).byok === null ? 0 : listCost
+  }
+
   private get rung(): number {
     return this.descent === null ? 0 : this.descent.rung
   }
@@ -500,9 +507,10 @@ export class RequestLife implements CallStory {
     const isServed = outcome === 'ok' || completion > 0
     const listCost = isServed ? completion : 0
     const tools = isServed ? (call.toolCost ?? 0) : 0
-    const billed =
-      tab === null ? listCost + tools : tab.close(isServed ? committed : null, listCost, isServed, now, out)
-    if (isServed && committed !== null && at(desk.offers, committed.endpoint).byok !== null) call.ownKeyCost = listCost
+    const own = isServed && committed !== null ? this.ownPart(committed, listCost) : 0
+    const costs = { all: listCost, own }
+    const billed = tab === null ? listCost + tools : tab.close(isServed ? committed : null, costs, isServed, now, out)
+    if (own > 0) call.ownKeyCost = own
     this.spending?.closeTools(isServed)
     const summary = this.summaryOf(outcome, billed)
     const { attempts, firstChoice, servedBy } = summary

@@ -270,10 +270,10 @@ const UNASKED: Asked = { inputTokens: 0, stream: false }
 const NONE: ReadonlySet<number> = new Set()
 const NOTHING: KeyUsage = { cost: 0, byok: 0, requests: 0 }
 
-function add(sum: KeyUsage, { cost, listCost, isByok }: CallBilled): void {
+function add(sum: KeyUsage, { cost, listCost, isByok, ownCost = isByok ? listCost : 0 }: CallBilled): void {
   sum.cost += cost
   sum.requests += 1
-  if (isByok) sum.byok += listCost
+  sum.byok += ownCost
 }
 
 /** Request and call in one number: a request's id takes 42 bits of the 53, and its calls are few. */

@@ -52,6 +52,8 @@ function scoreOf({ score }: EvaluatePolicy, offer: Offer, task: string, cost: Na
 export class Contest<Entrant> {
   best: Entrant | null = null
   billed: NanoDollars = 0
+  /** Of that, what was answered with keys of the caller's own. */
+  billedOwn: NanoDollars = 0
   /** When it is decided with what has come by then; NEVER for no limit. */
   decideAt: Millis
   private bestScore = -Infinity
@@ -80,6 +82,7 @@ export class Contest<Entrant> {
     const score = scoreOf(this.policy, offer, task, cost)
     this.answers += 1
     this.billed += cost
+    if (offer.byok !== null) this.billedOwn += cost
     if (this.best !== null && score <= this.bestScore) return entrant
     const beaten = this.best
     this.best = entrant
