@@ -249,7 +249,7 @@ function judgeGate(
     const strict =
       among === 1 ? interval : intervalOf(told, values, n, 1 - (1 - (evidence?.confidence ?? 0.95)) / among)
     if (interval === null || strict === null)
-      return ['inconclusive', `${countOf(cells.length, 'seeds')} say nothing about how sure it is: play several`]
+      return ['inconclusive', 'one seed says nothing about how sure it is: play several']
     const resolution = metricOf(metric).resolution
     const [low, high] = [interval.low, interval.high].map((end) => formatBeside(end, bound, unit))
     const seen = `its mean over ${countOf(cells.length, 'seeds')} is ${formatBeside(observed ?? 0, bound, unit)}, from ${low} to ${high}, the gate asks for ${threshold}`

@@ -172,7 +172,8 @@ describe('a gate on a baseline', () => {
     expect(against([...wave(7, 1000), null]).verdict.causes[0]).toContain('it cannot be told on 1 of 8 seeds')
   })
   test('baseline: another book or another part of the traffic, is another metric', () => {
-    expect(against(wave(8, 1000), undefined, 1, { where: { window: 'storm' } }).verdict.status).toBe('inconclusive')
+    for (const spec of [{ where: { window: 'storm' } }, { book: 'billed' }])
+      expect(against(wave(8, 1000), undefined, 1, spec).verdict.causes[0]).toContain('has no such metric')
   })
   test('one run: a gate that asks for a baseline, is kept as measured and said to be open', () => {
     const gate = {

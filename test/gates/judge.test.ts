@@ -1,7 +1,15 @@
 /** The verdict over a whole run: what makes it fail, what makes it doubtful, and what the report is told. */
 import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../../src/base/index.ts'
-import { exitCodeOf, FoldSet, Judge, worstExit, type GateSpec, type IsLegal } from '../../src/gates/index.ts'
+import {
+  exitCodeOf,
+  FoldSet,
+  HELD_SO_FAR,
+  Judge,
+  worstExit,
+  type GateSpec,
+  type IsLegal,
+} from '../../src/gates/index.ts'
 import { Log, type Entry } from '../../src/ledger/index.ts'
 import {
   A,
@@ -131,6 +139,17 @@ describe('verdict', () => {
     expect(verdict.status).toBe(status)
     if (cause === null) expect(verdict.causes).toEqual([])
     else expect(verdict.causes[0]).toContain(cause)
+  })
+
+  test('gates: of a run that was stopped, what fails has failed, and what holds has not passed', () => {
+    const { gates } = play({
+      partial: true,
+      gates: [success, { id: 'bad', metric: 'success_rate', assert: '<= 50%' }],
+    }).judgement
+    expect(gates.map(({ status, cause }) => [status, cause])).toEqual([
+      ['inconclusive', HELD_SO_FAR],
+      ['fail', expect.stringContaining('success_rate is 100.00%')],
+    ])
   })
 
   test('verdict: causes, failures first, then doubts, then gates that cannot tell', () => {

@@ -143,7 +143,12 @@ describe('a gate by its bound', () => {
     expect(p(0)).toMatchObject({ status: 'inconclusive', observed: 0 })
   })
   test('sweep: one seed, says nothing about how sure it is', () => {
-    expect(sweep([[1]], { spec: { evidence: BOUND } }).gates[0]?.status).toBe('inconclusive')
+    const [gate] = sweep([[1]], { spec: { evidence: BOUND } }).gates
+    expect([gate?.status, gate?.cause]).toEqual([
+      'inconclusive',
+      'one seed says nothing about how sure it is: play several',
+    ])
+    expect(gate?.interval).toBeUndefined()
   })
   test('sweep: judged twice, gives the same interval', () => {
     const judge = () =>
@@ -223,7 +228,8 @@ describe('shards', () => {
     sweep(seen, { first: 1 + (index - 1) * 2, head: { planned, shard: { index, of: 2 }, ...head } })
 
   test('shard: alone, never passes', () => {
-    expect(shard(1, [[1], [1]]).verdict.status).toBe('inconclusive')
+    const cause = 'this is shard 1 of 2; all of them are judged together by squall merge'
+    expect(shard(1, [[1], [1]]).verdict).toEqual({ status: 'inconclusive', causes: [cause] })
   })
   test('merge: in any order, is the sweep in one piece', () => {
     const whole = sweep([[1], [0.999], [1], [0.995]])

@@ -71,6 +71,13 @@ describe('a verdict from a run', () => {
       'inconclusive',
       'there is no health to return to',
     ],
+    [
+      'more come after the trigger than before',
+      { rate: 30, retries: 0, timeline: '', arrivals: 'spike, peak: 60/s, at: 20s, for: 60s', watch: HORIZON },
+      'INCONCLUSIVE',
+      'inconclusive',
+      'the load is not what it was',
+    ],
   ])('recovery: %s', (_words, trouble, verdict, status, cause) => {
     const { recovery, gates } = run(trouble)
     expect(recovery?.verdict, recovery?.cause).toBe(verdict)
