@@ -10,15 +10,16 @@
  * Memory: requests in flight plus TAIL_MAX. Records are pooled.
  */
 import type { Millis } from '../base/index.ts'
-import type {
-  AttemptEnded,
-  AttemptStarted,
-  CallRouted,
-  FleetCharged,
-  RequestArrived,
-  RequestClosed,
-  SortedFold,
-  Steps,
+import {
+  RequestTable,
+  type AttemptEnded,
+  type AttemptStarted,
+  type CallRouted,
+  type FleetCharged,
+  type RequestArrived,
+  type RequestClosed,
+  type SortedFold,
+  type Steps,
 } from '../ledger/index.ts'
 import { workflowOf, type RequestId } from '../protocol/index.ts'
 
@@ -105,61 +106,6 @@ export class Trace {
   }
 }
 
-const PLACES_START = 1024
-
-/**
- * Traces by request, in chains by the low bits of its number. Requests of a workflow count up, so those in flight have
- * places of their own: nearly every chain is one long. A Map of what comes and goes would grow and be tidied all the time.
- */
-class TraceTable {
-  private chains: (Trace | null)[] = Array.from({ length: PLACES_START }, () => null)
-  private size = 0
-
-  get(request: RequestId): Trace | undefined {
-    let trace = this.chains[this.placeOf(request)] as Trace | null
-    while (trace !== null && trace.request !== request) trace = trace.next
-    return trace ?? undefined
-  }
-
-  /** One that is not there yet. */
-  add(trace: Trace): void {
-    if (this.size === this.chains.length) this.grow()
-    const place = this.placeOf(trace.request)
-    trace.next = this.chains[place] as Trace | null
-    this.chains[place] = trace
-    this.size += 1
-  }
-
-  remove(trace: Trace): void {
-    const place = this.placeOf(trace.request)
-    const first = this.chains[place] as Trace | null
-    if (first === trace) this.chains[place] = trace.next
-    else {
-      let before = first
-      while (before !== null && before.next !== trace) before = before.next
-      if (before === null) return
-      before.next = trace.next
-    }
-    trace.next = null
-    this.size -= 1
-  }
-
-  private placeOf(request: RequestId): number {
-    return request & (this.chains.length - 1)
-  }
-
-  private grow(): void {
-    const all = this.chains.flatMap((first) => {
-      const chain: Trace[] = []
-      for (let trace = first; trace !== null; trace = trace.next) chain.push(trace)
-      return chain
-    })
-    this.chains = Array.from({ length: this.chains.length * 2 }, () => null)
-    this.size = 0
-    for (const trace of all) this.add(trace)
-  }
-}
-
 export class Traces implements SortedFold {
   readonly steps: Steps = {
     'request.arrived': (entry) => this.arrived(entry),
@@ -169,7 +115,7 @@ export class Traces implements SortedFold {
     'fleet.charged': (entry) => this.charged(entry),
     'request.closed': (entry) => this.closed(entry),
   }
-  private readonly known = new TraceTable()
+  private readonly known = new RequestTable<Trace>()
   private readonly pool: Trace[] = []
   private readonly tail: (Trace | undefined)[] = []
   private tailNext = 0

@@ -13,7 +13,7 @@ const NUMBERS_FROM = 1_000
 export const WAITING = Number.MAX_SAFE_INTEGER
 
 export class Errand implements AttemptHandle {
-  readonly owner: Call
+  readonly from: Call
   readonly request: ChatRequest
   readonly call: number
   readonly number: number
@@ -26,10 +26,10 @@ export class Errand implements AttemptHandle {
   readonly signals: Signal[] = []
   private readonly onDone: (signals: readonly Signal[] | null, now: Millis) => Halt | null
 
-  constructor(owner: Call, { request, endpoint, timeoutMs, onDone }: Errands, passed: number, now: Millis) {
-    this.owner = owner
+  constructor(from: Call, { request, endpoint, timeoutMs, onDone }: Errands, passed: number, now: Millis) {
+    this.from = from
     this.request = request
-    this.call = owner.number
+    this.call = from.number
     this.number = NUMBERS_FROM
     this.endpoint = endpoint
     this.visit = nextVisit(request, endpoint)

@@ -105,7 +105,7 @@ export class Gateway implements GatewayMachine {
   // ── errands ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   private send(errand: Errand): void {
-    errand.owner.slot = WAITING
+    errand.from.slot = WAITING
     this.errands.add(errand)
     this.outer.push({ type: 'attempt.dispatch', attempt: errand })
   }
@@ -125,7 +125,7 @@ export class Gateway implements GatewayMachine {
         }
         return false
       case 'call.cancelled': {
-        const errand = [...this.errands].find(({ owner }) => owner === event.call)
+        const errand = [...this.errands].find(({ from }) => from === event.call)
         if (errand === undefined) return false
         this.errands.delete(errand)
         this.outer.push({ type: 'attempt.cancel', attempt: errand })
@@ -139,13 +139,13 @@ export class Gateway implements GatewayMachine {
 
   /** The errand is over, and the call passes the stages that are left. */
   private goOn(errand: Errand, now: Millis): void {
-    const { owner, passed } = errand
+    const { from, passed } = errand
     this.errands.delete(errand)
-    owner.slot = -1
+    from.slot = -1
     const halt = errand.finish(now)
-    if (halt === null) this.arrive(owner, passed + 1, now)
-    else if (halt.do === 'fetch') this.send(new Errand(owner, halt.errand, passed, now))
-    else this.close(owner, halt, passed + 1, now)
+    if (halt === null) this.arrive(from, passed + 1, now)
+    else if (halt.do === 'fetch') this.send(new Errand(from, halt.errand, passed, now))
+    else this.close(from, halt, passed + 1, now)
   }
 
   /** The caller has left, or the gateway went down under it, while it waited. */

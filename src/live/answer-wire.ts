@@ -23,6 +23,8 @@ export interface AnswerWire {
   close(): void
 }
 
+const SHORT_BYTES = 16_384
+
 export class NodeWire implements AnswerWire {
   private readonly response: ServerResponse
 
@@ -42,8 +44,10 @@ export class NodeWire implements AnswerWire {
     return this.response.write(body)
   }
 
+  /** Node writes a head and a string at once, but a head and a buffer as two pieces: a short body goes as characters. */
   end(body: string | Buffer): void {
-    this.response.end(body)
+    if (typeof body === 'string' || body.length > SHORT_BYTES) this.response.end(body)
+    else this.response.end(body.toString('latin1'), 'latin1')
   }
 
   /** Before the head that is a reset at once; after it, what was written goes out first. */

@@ -9,6 +9,8 @@ import type { Frame, Renderer, ResponseHead } from '../protocol/dialects/index.t
 import { isByHand, NodeWire, OddWire, type AnswerWire } from './answer-wire.ts'
 
 export interface AnswerEvents {
+  /** How it is written; asked for with the first Signal. */
+  renderer(): Renderer
   /** The reader does not keep up: the socket's buffer is full. */
   onBlocked(): void
   onDrained(): void
@@ -18,26 +20,18 @@ export interface AnswerEvents {
 
 export class Answer {
   private readonly response: ServerResponse
-  private readonly makeRenderer: () => Renderer
   private renderer: Renderer | null = null
-  private readonly extraHeaders: Readonly<Record<string, string>>
   private readonly events: AnswerEvents
   /** What a fault wants of the transport; null for nothing. */
   private oddities: Map<QuirkName, number | undefined> | null = null
   private made: AnswerWire | null = null
-  private hasHead = false
+  /** Whether its head has gone out. */
+  hasHead = false
   private isOver = false
   private isBlocked = false
 
-  constructor(
-    response: ServerResponse,
-    makeRenderer: () => Renderer,
-    extraHeaders: Readonly<Record<string, string>>,
-    events: AnswerEvents,
-  ) {
+  constructor(response: ServerResponse, events: AnswerEvents) {
     this.response = response
-    this.makeRenderer = makeRenderer
-    this.extraHeaders = extraHeaders
     this.events = events
     response.on('close', () => {
       if (this.isOver) return
@@ -49,10 +43,10 @@ export class Answer {
 
   send(signals: readonly Signal[], headers: Readonly<Record<string, string>> = {}): void {
     if (this.isOver) return
-    this.renderer ??= this.makeRenderer()
+    this.renderer ??= this.events.renderer()
     const defect = this.noteOddities(signals)
     const { head, body, end } = this.renderer.render(signals)
-    const whole = head && { status: head.status, headers: { ...head.headers, ...this.extraHeaders, ...headers } }
+    const whole = head && { status: head.status, headers: { ...head.headers, ...headers } }
     if (defect !== null) {
       this.isOver = true
       this.spoil(defect, whole)

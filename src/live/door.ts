@@ -23,6 +23,7 @@ import {
   type WireRequest,
 } from '../protocol/dialects/index.ts'
 import { parseBody } from './body.ts'
+import { spellingOf, type Spelling } from './spelling.ts'
 
 export const SURFACES = [
   { prefix: '/v1', surface: 'openai' },
@@ -42,6 +43,8 @@ export interface Entry {
   readonly ask: Ask | null
   /** What an answer repeats of the request; null: nothing. */
   readonly echo: RenderContext['echo'] | null
+  /** The body in its caller's own spelling, where it can go on as it is; null: it is spelled anew. */
+  readonly spelling: Spelling | null
 }
 
 const CHAT = '/chat/completions'
@@ -63,7 +66,10 @@ export function enter(
   const value = presets === undefined ? given : (presetBody(given, presets) ?? given)
   if (surface === 'openai') {
     const wire = skin.decodeRequest(value, headers, url)
-    return isRequestProblem(wire) ? refusal(wire.problem) : { wire, ask: null, echo: skin.echo?.(wire) ?? null }
+    if (isRequestProblem(wire)) return refusal(wire.problem)
+    const isUntouched = skin.path === CHAT && value === given
+    const spelling = isUntouched ? spellingOf(body as Buffer, given as object, wire) : null
+    return { wire, ask: null, echo: skin.echo?.(wire) ?? null, spelling }
   }
   const problem =
     (skin.path === CHAT ? chatProblem : askProblem)(value, headers, choices) ??
@@ -128,5 +134,6 @@ function entry(skin: Skin, wire: WireRequest, fields: Fields, headers: HeaderBag
     },
     ask: askOf(wire.parameters, wire.stream, headers),
     echo: skin.echo?.(wire) ?? null,
+    spelling: null,
   }
 }

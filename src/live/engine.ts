@@ -7,16 +7,13 @@
  * Commands that a Machine pushes are carried out at once, and never re-enter it: what comes back comes from a socket.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { at, NEVER, Register, Rng, type Millis } from '../base/index.ts'
+import { at, NEVER, Rng, type Millis } from '../base/index.ts'
 import { Generations, type Entry, type Log, type Out } from '../ledger/index.ts'
 import {
   AccountPages,
-  annotationsOf,
   Catalogue,
   gatewayOf,
   Guardrails,
-  receiptOf,
-  routingOf,
   standing,
   Statistics,
   type GatewayMachine,
@@ -27,15 +24,14 @@ import type {
   CallFailure,
   ChatRequest,
   EndpointSpec,
-  Failed,
   GatewaySpec,
   Offer,
   Signal,
 } from '../protocol/index.ts'
-import { ACCEPTED, generationId, isFreeModel, PING, promptTokens } from '../protocol/index.ts'
-import type { Echo, Parser, WireRequest } from '../protocol/dialects/index.ts'
+import { isFreeModel, promptTokens } from '../protocol/index.ts'
+import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
-import { validates, type Policy, type RouterCommand } from '../router/index.ts'
+import { validates, type Policy, type RouterCommand, type RouterEvent } from '../router/index.ts'
 import {
   Client,
   Workload,
@@ -44,21 +40,18 @@ import {
   type Workflow,
   type WorkloadCommand,
 } from '../workload/index.ts'
-import { Answer } from './answer.ts'
 import { Application } from './application.ts'
 import { LiveClock } from './clock.ts'
 import type { Control } from './control.ts'
-import { ExternalBooks, isExternal, type Surroundings } from './external.ts'
+import { isExternal, type ExternalBook, type Surroundings } from './external.ts'
 import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
-import { KeepAlive, type Pulse } from './keep-alive.ts'
 import { keyBookOf } from './key-secrets.ts'
 import { Loop } from './loop.ts'
 import { Outside } from './outside.ts'
+import { Reception, type Admission, type Visit } from './reception.ts'
 import { screenRequest, type ScreenedRequest } from './screening.ts'
 import { endsExchange, Upstream } from './upstream.ts'
-import { Verbatim } from './verbatim.ts'
-import type { Speaker } from './voice.ts'
 import { degraded, wireRequestOf } from './wire.ts'
 
 export interface EngineSpec {
@@ -90,22 +83,6 @@ export interface EngineOptions {
 export const SPEED_MAX = 20
 const QUIET_POLL_MS = 10
 
-/** A call that the gateway is answering. */
-interface AtGateway {
-  readonly answer: Answer
-  /** Endpoint whose answer it is; -1 until it is known. */
-  servedBy: number
-  hasBegun: boolean
-  /** Its head is out, with a sign of life. */
-  isOpen: boolean
-  /** null where nobody waits for signs of life. */
-  pulse: Pulse | null
-  readonly echoes: Echo[] | null
-  readonly takesPartial: boolean
-  /** Head of an answer that goes through as it came; null: it is rendered. */
-  readonly verbatim: Visitor['verbatim']
-}
-
 export class Engine {
   readonly clock: LiveClock
   readonly weather: Weather
@@ -127,19 +104,11 @@ export class Engine {
   private readonly application: Application
   private readonly gateway: GatewayServer
   private readonly outside: Outside
-  private readonly external: ExternalBooks
   private readonly record: (entry: Entry) => void
-  private readonly keepAlive: KeepAlive
-  /** Requests whose answers may go through as they come, and the bytes of those that do. */
-  private readonly asTheyCome = new WeakSet<ChatRequest>()
-  private readonly verbatims = new WeakMap<AttemptHandle, Verbatim>()
-  /** Requests whose callers want to see what is sent upstream. */
-  private readonly echoing = new WeakMap<ChatRequest, Echo[]>()
+  private readonly reception: Reception
   private readonly lagHistogram = monitorEventLoopDelay({ resolution: 5 })
   private readonly wires = new WeakMap<ChatRequest, WireRequest>()
   private readonly guardrails: Guardrails
-  private readonly failures = new WeakMap<Call, CallFailure>()
-  private readonly atGateway = new Register<Call, AtGateway>()
   /** Calls that a gateway fault turns away, with what they are to be answered. */
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
   private readonly notesSeen = new Set<string>()
@@ -186,7 +155,6 @@ export class Engine {
       workflows: this.workflows.map(({ name }) => name),
       measuresSpeed: true, // Outside clients bring their own request half, and may ask for the fastest.
     })
-    this.keepAlive = new KeepAlive(spec.gateway.choices.keep_alive)
     this.client = new Client(this.workflows, root.named('client'))
     this.workload = options.playsWorkload
       ? new Workload({ workflows: this.workflows, rng: root.named('workload'), untilMs: spec.durationMs })
@@ -214,18 +182,30 @@ export class Engine {
     })
     this.upstream = new Upstream({
       endpoints: spec.endpoints,
+      offers: spec.offers,
       models: spec.gateway.models,
       servers: this.servers,
       ...(options.surroundings && { surroundings: options.surroundings }),
       arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, this.fromFleet),
-      onSignals: (attempt, signals) => this.heardUpstream(attempt, signals),
+      onSignals: (attempt, signals, book) => this.heardUpstream(attempt, signals, book),
     })
-    this.external = new ExternalBooks(spec.offers)
     this.application = new Application({
       tell: (event) => this.loop.enter((at) => this.client.handle(event, at, this.fromClient)),
-      failureOf: (call) => this.failures.get(call),
+      failureOf: (call) => this.reception.failureOf(call),
     })
     this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
+    const tellRouter = (event: RouterEvent): void =>
+      this.loop.enter((at) => this.router.handle(event, at, this.fromRouter))
+    this.reception = new Reception({
+      offers: spec.offers,
+      keepAliveMs: spec.gateway.choices.keep_alive,
+      outside: this.outside,
+      epochMs: spec.gateway.epoch,
+      now,
+      onBlocked: (call) => tellRouter({ type: 'client.blocked', call }),
+      onDrained: (call) => tellRouter({ type: 'client.drained', call }),
+      onLeft: (visit) => this.loop.enter((at) => this.callerLeft(visit, at)),
+    })
     const statistics = new Statistics()
     log.attach(statistics)
     const statisticsOf = (endpoint: number) => statistics.of(endpoint, this.loop.now)
@@ -254,7 +234,7 @@ export class Engine {
         // Nobody may have anything left to do when the run is over; somebody must look.
         { wakeAt: () => this.nextEnd(), wake: () => {} },
       ],
-      deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter), this.keepAlive],
+      deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter), this.reception.keepAlive],
       onTurn: (at) => this.lookForTheEnd(at),
       onLag: (lagMs, at) => record({ kind: 'loop.lagged', at, lagMs }),
       onBroken: (error) => this.break(error),
@@ -362,14 +342,14 @@ export class Engine {
     this.loop.stop()
     if (!this.isBroken) this.closeBooks()
     this.lagHistogram.disable()
-    for (const [, { answer }] of this.atGateway.entries()) answer.reset()
+    for (const { answer } of this.reception.everybody()) answer.reset()
     await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
   }
 
   private closeBooks(): void {
     const now = this.loop.now
     // The router's books first, so that those of the applications can take them over.
-    for (const [call] of this.atGateway.entries())
+    for (const { call } of this.reception.everybody())
       this.router.handle({ type: 'call.cancelled', call, class: 'cancelled' }, now, this.fromRouter)
     this.router.handle({ type: 'run.ended' }, now, this.fromRouter)
     const wasStopped = now < this.spec.durationMs + this.spec.drainMs
@@ -428,10 +408,12 @@ export class Engine {
     this.loop.enter((now) => this.client.handle(event, now, this.fromClient))
   }
 
-  private wireOf(request: ChatRequest): WireRequest {
+  /** A request as it goes over the wire; one that somebody brought, as he did. */
+  private wireOf(request: ChatRequest, visit: Visit | null = null): WireRequest {
+    if (visit !== null && request.original === undefined) return visit.wire
     let wire = this.wires.get(request)
     if (!wire && request.original) {
-      wire = degraded(this.wireOf(request.original), request)
+      wire = degraded(this.wireOf(request.original, visit), request)
       this.wires.set(request, wire)
     }
     if (!wire) {
@@ -457,16 +439,39 @@ export class Engine {
       return
     }
     this.loop.enter((now) => {
-      const { wire, labels } = known ? { wire: visitor.wire, labels: [] } : this.screened(visitor)
-      const screened = wire === visitor.wire ? visitor : { ...visitor, wire }
-      const call = known ?? this.callFromOutside(screened, now)
-      if (call === null) return
-      if (labels.length > 0) call.contains = labels
-      if (known && promptTokens(visitor.wire.promptBytes) !== known.request.inputTokens) {
-        this.note('the size of a prompt on the wire was not what the workload meant')
-      }
-      this.admit(call, screened, now)
+      if (known) this.admitOwn(known, visitor, now)
+      else this.admitStranger(visitor, now)
     })
+  }
+
+  /** A call of the workload comes in as it was sent. */
+  private admitOwn(call: Call, visitor: Visitor, now: Millis): void {
+    if (promptTokens(visitor.wire.promptBytes) !== call.request.inputTokens)
+      this.note('the size of a prompt on the wire was not what the workload meant')
+    const wire = this.wires.get(call.request) ?? visitor.wire
+    const mayPass = this.mayPass(call, visitor)
+    this.admit({ call, visitor, wire, guest: null, mayPass }, this.turnedAway.get(call) ?? null, now)
+  }
+
+  private admitStranger(visitor: Visitor, now: Millis): void {
+    const { speed } = this.clock
+    const { ask, headers } = visitor
+    const { wire, labels } = this.screened(visitor)
+    const guest = speed === 1 ? this.outside.receive(wire, ask, headers, now) : tooFast(speed)
+    if (!('call' in guest)) {
+      visitor.refuse(guest)
+      return
+    }
+    this.note('outside clients called the gateway: this run cannot be reproduced')
+    const { call } = guest
+    if (labels.length > 0) call.contains = labels
+    const mayPass = this.mayPass(call, visitor)
+    this.admit({ call, visitor, wire, guest, mayPass }, this.weather.gateway(call, now, this.fromWeather), now)
+  }
+
+  /** Whether the bytes of real endpoints may go through as they come: nobody has to look at the answer first. */
+  private mayPass({ policy }: Call, { speaksPlainly }: Visitor): boolean {
+    return speaksPlainly && !validates(at(this.spec.policies, policy).resilience.validation)
   }
 
   /** What of a stranger's text its guardrails let through. */
@@ -475,116 +480,26 @@ export class Engine {
     return filters.length === 0 ? { wire, labels: [] } : screenRequest(wire, filters)
   }
 
-  private admit(call: Call, visitor: Visitor, now: Millis): void {
-    this.wires.set(call.request, this.wires.get(call.request) ?? visitor.wire)
-    const { takesPartial, echoes, verbatim } = visitor
-    const answer = this.answerTo(call, visitor)
-    const place: AtGateway = {
-      answer,
-      servedBy: -1,
-      hasBegun: false,
-      isOpen: false,
-      pulse: null,
-      echoes,
-      takesPartial,
-      verbatim,
-    }
-    this.atGateway.set(call, place)
-    if (verbatim !== null && !validates(at(this.spec.policies, call.policy).resilience.validation))
-      this.asTheyCome.add(call.request)
-    if (echoes !== null) this.echoing.set(call.request, echoes)
-    if (visitor.ask !== null && visitor.wire.stream) this.watch(place, call, visitor, now)
-    const refusal =
-      this.turnedAway.get(call) ?? (this.outside.has(call) ? this.weather.gateway(call, now, this.fromWeather) : null)
+  /** `refusal`: what a fault of the gateway has it answered; null for none. */
+  private admit(admission: Admission, refusal: readonly Signal[] | null, now: Millis): void {
+    const { call, guest } = admission
+    const visit = this.reception.open(admission)
     if (refusal === null) {
       this.router.handle({ type: 'call.arrived', call }, now, this.fromRouter)
       return
     }
     if (refusal.length > 0) {
-      this.leaveGateway(call)
-      this.outside.failed(call, GATEWAY_DOWN, false, now)
+      this.reception.close(visit)
+      if (guest !== null) this.outside.failed(guest, GATEWAY_DOWN, false, now)
     }
-    place.answer.send(refusal)
+    visit.answer.send(refusal)
   }
 
-  /** A stream at OpenRouter's surface shows that it lives, even before anybody has said a word. */
-  private watch(place: AtGateway, call: Call, visitor: Visitor, now: Millis): void {
-    const beat = (): void => {
-      if (place.hasBegun) {
-        place.answer.send(ONLY_PING)
-        return
-      }
-      const renderer = visitor.renderer(this.speaker(call, visitor, undefined))
-      place.answer.open(renderer.render(place.isOpen ? ONLY_PING : FIRST_PING))
-      place.isOpen = true
-    }
-    place.pulse = { lastAt: now, beat }
-    this.keepAlive.watch(place.pulse)
-  }
-
-  /** The gateway has nothing more to say to a call. */
-  private leaveGateway(call: Call): void {
-    const pulse = this.atGateway.get(call)?.pulse ?? null
-    if (pulse !== null) this.keepAlive.leave(pulse)
-    this.atGateway.delete(call)
-  }
-
-  private answerTo(call: Call, visitor: Visitor): Answer {
-    const renderer = () => {
-      const offer = this.spec.offers[this.atGateway.get(call)?.servedBy ?? -1]
-      return visitor.renderer(this.speaker(call, visitor, offer))
-    }
-    return new Answer(
-      visitor.reply.raw,
-      renderer,
-      {},
-      {
-        onBlocked: () =>
-          this.loop.enter((at) => this.router.handle({ type: 'client.blocked', call }, at, this.fromRouter)),
-        onDrained: () =>
-          this.loop.enter((at) => this.router.handle({ type: 'client.drained', call }, at, this.fromRouter)),
-        onLeft: () => this.loop.enter((at) => this.callerLeft(call, at)),
-      },
-    )
-  }
-
-  private speaker(call: Call, { wire, ask }: Visitor, offer: Offer | undefined): Speaker {
-    const { offers } = this.spec
-    const routing = () => (ask?.tellsRouting === true ? routingOf(call, wire.models, offers, call.pipeline) : null)
-    return {
-      model: offer?.model ?? wire.models[0] ?? '',
-      providerName: offer?.providerName ?? '',
-      generation: generationId(call.request.id, call.number),
-      isOpen: this.atGateway.get(call)?.isOpen ?? false,
-      failure: () => this.failures.get(call),
-      routing,
-      annotations: () => annotationsOf(call),
-      closing: (usage) => {
-        const told = routing()
-        return {
-          usage: receiptOf(call, offer, usage, this.spec.gateway.epoch),
-          beside: { service_tier: offer?.tier ?? null, ...(told && { openrouter_metadata: told }) },
-        }
-      },
-    }
-  }
-
-  private callFromOutside(visitor: Visitor, now: Millis): Call | null {
-    const { speed } = this.clock
-    const received =
-      speed === 1 ? this.outside.receive(visitor.wire, visitor.ask, visitor.headers, now) : tooFast(speed)
-    if ('request' in received) {
-      this.note('outside clients called the gateway: this run cannot be reproduced')
-      return received
-    }
-    visitor.refuse(received)
-    return null
-  }
-
-  private callerLeft(call: Call, now: Millis): void {
-    this.leaveGateway(call)
+  private callerLeft(visit: Visit, now: Millis): void {
+    const { call, guest } = visit
+    this.reception.close(visit)
     this.router.handle({ type: 'call.cancelled', call, class: 'client_timeout' }, now, this.fromRouter)
-    this.outside.left(call, now)
+    if (guest !== null) this.outside.left(guest, now)
   }
 
   private pushedByRouter(command: RouterCommand): void {
@@ -602,17 +517,13 @@ export class Engine {
         this.upstream.resume(command.attempt)
         return
       case 'client.write':
-        this.answer(command.call, command.attempt, command.signals, false)
-        this.outside.heard(command.call, command.signals, this.loop.now)
+        this.reception.write(command.call, command.attempt, command.signals, false)
         return
       case 'client.end':
-        this.answer(command.call, command.attempt, command.signals, true)
-        this.leaveGateway(command.call)
-        this.outside.ended(command.call, command.signals, this.loop.now)
-        this.wires.delete(command.call.request)
+        this.reception.write(command.call, command.attempt, command.signals, true)
         return
       case 'client.fail':
-        this.failCall(command.call, command.failure, command.committed)
+        this.reception.fail(command.call, command.failure, command.committed)
         return
       case 'client.left':
         this.tellLater({ type: 'call.left', call: command.call })
@@ -620,113 +531,13 @@ export class Engine {
   }
 
   private dispatch(attempt: AttemptHandle): void {
-    const { request, endpoint } = attempt
-    const wire = this.wireOf(request)
-    const body = this.upstream.dispatch(attempt, wire, this.listenerTo(attempt, wire))
-    const offer = this.spec.offers[endpoint] // Whom a tool asks is no provider.
-    if (offer) this.echoing.get(request.original ?? request)?.push({ providerName: offer.providerName, body })
-  }
-
-  /** Keeps the bytes of an answer of a real endpoint, where they may go through as they come; null: they may not. */
-  private listenerTo(attempt: AttemptHandle, wire: WireRequest): ((parser: Parser) => Parser) | null {
-    const { request, endpoint } = attempt
+    const { request, endpoint, from } = attempt
+    const visit = from === undefined ? null : this.reception.of(from)
     const spec = at(this.spec.endpoints, endpoint)
-    const mayPass = isExternal(spec) && spec.dialect === 'openai-chat'
-    if (!mayPass || !this.asTheyCome.has(request.original ?? request)) return null
-    return (parser) => {
-      const verbatim = new Verbatim(parser, {
-        stream: request.stream,
-        includeUsage: wire.streamOptionsIncludeUsage,
-      })
-      this.verbatims.set(attempt, verbatim)
-      return verbatim
-    }
-  }
-
-  /** The router hands over content; the head of the answer is the gateway's own. */
-  private answer(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[], isEnd: boolean): void {
-    const place = this.atGateway.get(call)
-    if (!place) return
-    place.servedBy = attempt?.endpoint ?? -1
-    const mayPass = place.verbatim !== null && call.citations === undefined // Citations are our own words.
-    if (attempt !== null && mayPass && this.pass(place, call, attempt, signals, isEnd)) return
-    place.answer.send(place.hasBegun ? signals : [ACCEPTED, ...signals], this.headersOf(call, attempt))
-    place.hasBegun = true
-    if (place.pulse !== null) place.pulse.lastAt = this.loop.now
-  }
-
-  /** Hand over the bytes that these Signals were read from, if they were kept. Whether they were. */
-  private pass(
-    place: AtGateway,
-    call: Call,
-    attempt: AttemptHandle,
-    signals: readonly Signal[],
-    isEnd: boolean,
-  ): boolean {
-    const verbatim = this.verbatims.get(attempt)
-    const bytes = verbatim?.take(signals)
-    if (isEnd) this.verbatims.delete(attempt)
-    if (!verbatim || !bytes) return false
-    const headers = place.hasBegun
-      ? NO_HEADERS
-      : {
-          'content-type': verbatim.contentType,
-          ...(attempt.request.stream && NO_CACHE),
-          ...place.verbatim,
-          ...this.headersOf(call, attempt),
-        }
-    place.answer.pass(bytes, headers, isEnd)
-    place.hasBegun = true
-    place.isOpen = true // Whatever may have to be rendered after all has no head.
-    return true
-  }
-
-  private failCall(call: Call, failure: CallFailure, committed: boolean): void {
-    this.failures.set(call, failure)
-    const { class: errorClass, status, retryAfterMs, message, detail } = failure
-    const attempts = call.summary?.attempts ?? 0
-    const place = this.atGateway.get(call)
-    const partial = place?.takesPartial === true ? detail?.partial : undefined
-    if (place && partial) place.servedBy = detail?.attempts?.[detail.told ?? -1]?.endpoint ?? -1
-    const isInside = committed || partial !== undefined
-    const failed: Failed = {
-      type: 'failed',
-      class: errorClass,
-      status: isInside ? null : status,
-      retryAfterMs,
-      where: isInside ? 'stream' : 'response',
-      message,
-    }
-    place?.answer.send(partial ? [ACCEPTED, ...partial, failed] : [failed], {
-      'x-squall-attempts': String(attempts),
-      // Every fallback has been tried: a client library that tries again multiplies the load and changes nothing.
-      ...(attempts > 1 && { 'x-should-retry': 'false' }),
-      ...inLowerCase(detail?.headers ?? {}),
-    })
-    this.leaveGateway(call)
-    this.outside.failed(call, failure, committed, this.loop.now)
-    this.wires.delete(call.request)
-  }
-
-  private headersOf(call: Call, attempt: AttemptHandle | null): Record<string, string> {
-    const offer = this.spec.offers[attempt?.endpoint ?? -1]
-    return {
-      'x-squall-attempts': String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1),
-      'x-squall-endpoint': offer?.id ?? '',
-      'x-squall-call': String(call.number),
-      ...this.cacheHeadersOf(call),
-    }
-  }
-
-  private cacheHeadersOf({ cached }: Call): Record<string, string> {
-    if (cached === undefined) return {}
-    const { status, ageMs, ttlMs, source } = cached
-    return {
-      'x-openrouter-cache-status': status,
-      'x-openrouter-cache-ttl': String(Math.floor(ttlMs / 1_000)),
-      ...(status === 'HIT' && { 'x-openrouter-cache-age': String(Math.floor(ageMs / 1_000)) }),
-      ...(source !== null && { 'x-openrouter-cache-source-id': generationId(source.request, source.call) }),
-    }
+    const mayPass = visit !== null && visit.mayPass && isExternal(spec) && spec.dialect === 'openai-chat'
+    const body = this.upstream.dispatch(attempt, this.wireOf(request, visit), mayPass ? visit : null)
+    const offer = this.spec.offers[endpoint] // Whom a tool asks is no provider.
+    if (offer) visit?.visitor.echoes?.push({ providerName: offer.providerName, body: String(body) })
   }
 
   // ── the fleet's side ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -734,26 +545,22 @@ export class Engine {
   /** The fleet is told at once: an attempt may be given up before there is a socket to close. */
   private cancelAttempt(attempt: AttemptHandle): void {
     this.upstream.cancel(attempt)
-    this.external.forget(attempt)
     this.fleet.handle({ type: 'attempt.cancelled', attempt }, this.loop.now, this.fromFleet)
   }
 
-  private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[]): void {
+  private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[], book: ExternalBook | null): void {
     this.loop.enter((now) => {
       const isOver = endsExchange(signals)
-      if (isExternal(this.spec.endpoints[attempt.endpoint] as EndpointSpec))
-        this.bookExternal(attempt, signals, isOver, now)
+      if (book !== null) {
+        this.note('real endpoints answered: this run cannot be reproduced')
+        const charge = book.heard(attempt, signals, isOver, now)
+        if (charge !== null) this.record(charge)
+      }
       // The fleet has finished by itself, unless the connection broke on the way to it.
       else if (isOver) this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
       if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
       else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
     })
-  }
-
-  private bookExternal(attempt: AttemptHandle, signals: readonly Signal[], isOver: boolean, now: Millis): void {
-    this.note('real endpoints answered: this run cannot be reproduced')
-    const charge = this.external.heard(attempt, signals, isOver, now)
-    if (charge !== null) this.record(charge)
   }
 
   private strikeFlight(fault: number): void {
@@ -762,13 +569,14 @@ export class Engine {
       this.fleet.handle({ type: 'flight.struck', fault }, now, this.fromFleet)
       return
     }
-    for (const [call, { answer }] of this.atGateway.entries()) {
+    for (const visit of this.reception.everybody()) {
+      const { call, guest, answer } = visit
       const consequence = this.weather.breaksCall(fault, call, now, this.fromWeather)
       if (consequence === null) continue
-      this.leaveGateway(call)
+      this.reception.close(visit)
       this.router.handle({ type: 'call.cancelled', call, class: 'gateway_down' }, now, this.fromRouter)
       if (consequence === 'silence') continue // Nothing more is heard, until the caller hangs up.
-      this.outside.failed(call, GATEWAY_DOWN, false, now)
+      if (guest !== null) this.outside.failed(guest, GATEWAY_DOWN, false, now)
       answer.reset()
     }
   }
@@ -789,19 +597,9 @@ const GATEWAY_DOWN: CallFailure = {
   message: 'the gateway went down',
 }
 
-const NO_HEADERS = {}
-const NO_CACHE = { 'cache-control': 'no-cache' }
-
-const ONLY_PING: readonly Signal[] = [PING]
-const FIRST_PING: readonly Signal[] = [ACCEPTED, PING]
-
 function tooFast(speed: number): CallFailure {
   const message = `This run plays at ${speed} times real time; outside clients need --speed 1.`
   return { class: 'invalid_request', status: 409, retryAfterMs: null, message }
-}
-
-function inLowerCase(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 function part<Command>(

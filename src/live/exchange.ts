@@ -7,10 +7,14 @@ import type { Dispatcher } from 'undici'
 import { CONNECTED, type Failed, type Signal } from '../protocol/index.ts'
 import { headerOf, type EncodedRequest, type HeaderBag, type Parser } from '../protocol/dialects/index.ts'
 
+/** A request as it goes out. */
+export type SentRequest = Omit<EncodedRequest, 'body'> & { readonly body: string | Buffer }
+
 export interface ExchangeEvents {
   onSignals(signals: readonly Signal[]): void
 }
 
+const NONE: Signal[] = []
 const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
 /** Codes of errors in which no connection was ever made. */
 const REFUSED_CODES: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ECONNABORTED', 'EHOSTUNREACH', 'ENETUNREACH'])
@@ -26,6 +30,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private hasHead = false
   /** The body came in an encoding that was not asked for: nothing of it is read. */
   private isUnreadable = false
+  /** What the head says, as long as more may have come with it. */
+  private held: readonly Signal[] = NONE
   /** Send it once more; null when that has been done, or may not be. */
   private again: (() => void) | null = null
 
@@ -34,7 +40,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.events = events
   }
 
-  send(dispatcher: Dispatcher, request: EncodedRequest, headers: Readonly<Record<string, string>>): void {
+  send(dispatcher: Dispatcher, request: SentRequest, headers: Readonly<Record<string, string>>): void {
     const options: Dispatcher.DispatchOptions = {
       path: request.path,
       method: 'POST',
@@ -83,7 +89,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const encoding = headerOf(headers as HeaderBag, 'content-encoding')
     this.isUnreadable = encoding !== undefined && encoding !== 'identity'
     if (!this.isUnreadable || status >= 300) {
-      this.tell(signals)
+      this.hold(signals)
       return
     }
     this.tell([...signals, { type: 'garbled', pattern: 'wrong_encoding' }])
@@ -127,13 +133,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.parser.end('reset')
   }
 
+  /** Short answers come whole with their head: they are told in one piece, once all that was read has been looked at. */
+  private hold(signals: readonly Signal[]): void {
+    if (signals.length === 0) return
+    this.held = signals
+    queueMicrotask(() => this.tell(NONE))
+  }
+
   private tell(signals: readonly Signal[]): void {
-    if (this.isOver || signals.length === 0) return
-    this.events.onSignals(signals)
+    const { held } = this
+    this.held = NONE
+    if (this.isOver || held.length + signals.length === 0) return
+    this.events.onSignals(held.length === 0 ? signals : signals.length === 0 ? held : [...held, ...signals])
   }
 }
-
-const NONE: Signal[] = []
 const DEAF: Parser = { head: () => NONE, push: () => NONE, end: () => NONE }
 const NOBODY: ExchangeEvents = { onSignals() {} }
 

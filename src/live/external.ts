@@ -5,7 +5,7 @@
 import { isIP, type LookupFunction } from 'node:net'
 import { lookup } from 'node:dns'
 import { buildConnector, type Pool } from 'undici'
-import { at, Register, type Millis } from '../base/index.ts'
+import type { Millis } from '../base/index.ts'
 import type { FleetCharged } from '../ledger/index.ts'
 import {
   costOf,
@@ -15,7 +15,7 @@ import {
   type Offer,
   type Signal,
 } from '../protocol/index.ts'
-import type { EncodedRequest } from '../protocol/dialects/index.ts'
+import type { SentRequest } from './exchange.ts'
 import { pool } from './upstream-pool.ts'
 
 /** What real endpoints need from outside of the scenario. */
@@ -52,7 +52,7 @@ export function externalPool(spec: ExternalSpec, { allowedHosts }: Surroundings)
 }
 
 /** The request as the real server wants it: under its own path, with its key. */
-export function addressed(spec: ExternalSpec, request: EncodedRequest, { keys }: Surroundings): EncodedRequest {
+export function addressed(spec: ExternalSpec, request: SentRequest, { keys }: Surroundings): SentRequest {
   const { base, version } = placeOf(spec.base_url)
   // `http://host/v1` and `/v1/chat/completions` both name the version.
   const path =
@@ -124,47 +124,29 @@ function bare(hostname: string): string {
 }
 
 /**
- * What real endpoints charge: nobody tells the truth of it, so it is what they say they have counted at the prices of
- * the fleet file, and where they say nothing, what was seen.
+ * What a real endpoint charges for an attempt: nobody tells the truth of it, so it is what it says it has counted at the
+ * prices of the fleet file, and where it says nothing, what was seen.
  */
-export class ExternalBooks {
-  private readonly offers: readonly Offer[]
-  private readonly open = new Register<
-    AttemptHandle,
-    { seen: number; usage: Extract<Signal, { type: 'usage' }> | null }
-  >()
+export class ExternalBook {
+  private readonly offer: Offer
+  private seen = 0
+  private usage: Extract<Signal, { type: 'usage' }> | null = null
 
-  constructor(offers: readonly Offer[]) {
-    this.offers = offers
+  constructor(offer: Offer) {
+    this.offer = offer
   }
 
   /** Note what came; the charge, when it was the end of an answer. */
   heard(attempt: AttemptHandle, signals: readonly Signal[], isOver: boolean, now: Millis): FleetCharged | null {
-    const known = this.open.get(attempt)
-    const book = known ?? { seen: 0, usage: null }
     for (const signal of signals) {
-      if (signal.type === 'usage') book.usage = signal
-      else if (signal.type === 'content' || signal.type === 'toolDelta') book.seen += signal.tokens
+      if (signal.type === 'usage') this.usage = signal
+      else if (signal.type === 'content' || signal.type === 'toolDelta') this.seen += signal.tokens
     }
-    if (!isOver) {
-      if (known === undefined) this.open.set(attempt, book)
-      return null
-    }
-    this.open.delete(attempt)
-    return book.usage === null && book.seen === 0 ? null : this.charge(attempt, book.usage, book.seen, now)
+    return !isOver || (this.usage === null && this.seen === 0) ? null : this.charge(attempt, now)
   }
 
-  /** Nobody waits for the rest of it. */
-  forget(attempt: AttemptHandle): void {
-    this.open.delete(attempt)
-  }
-
-  private charge(
-    { request, call, number, endpoint }: AttemptHandle,
-    usage: Extract<Signal, { type: 'usage' }> | null,
-    seen: number,
-    now: Millis,
-  ): FleetCharged {
+  private charge({ request, call, number, endpoint }: AttemptHandle, now: Millis): FleetCharged {
+    const { usage, seen, offer } = this
     const inputTokens = usage?.inputTokens ?? request.inputTokens
     const outputTokens = usage?.outputTokens ?? seen
     const { cachedInputTokens, writtenInputTokens } = usage ?? {}
@@ -179,7 +161,7 @@ export class ExternalBooks {
       outputTokens,
       ...(cachedInputTokens !== undefined && { cachedInputTokens }),
       ...(writtenInputTokens !== undefined && { writtenInputTokens }),
-      cost: costOf(at(this.offers, endpoint).price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens),
+      cost: costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens),
       quality: 1,
     }
   }

@@ -119,7 +119,10 @@ export class FleetServers {
       const problem = isRequestProblem(decoded)
         ? problemSignal(decoded)
         : problemSignal({ problem: `only the gateway of this run may ask ${endpointId(spec)}`, param: null })
-      new Answer(reply.raw, () => dialect.renderer(this.context(spec, null, false)), {}, NOBODY).send([problem])
+      new Answer(reply.raw, {
+        ...NOBODY,
+        renderer: () => dialect.renderer(this.context(spec, null, false)),
+      }).send([problem])
       return
     }
     const { attempt } = visit
@@ -127,17 +130,11 @@ export class FleetServers {
       reply.raw.socket?.destroySoon()
       return
     }
-    const renderer = () => dialect.renderer(this.context(spec, attempt, decoded.streamOptionsIncludeUsage))
-    visit.answer = new Answer(
-      reply.raw,
-      renderer,
-      {},
-      {
-        onBlocked: () => {}, // A mock provider has no patience to lose: the kernel's buffers hold what it says.
-        onDrained: () => {},
-        onLeft: () => this.options.onLeft(attempt),
-      },
-    )
+    visit.answer = new Answer(reply.raw, {
+      ...NOBODY, // A mock provider has no patience to lose: the kernel's buffers hold what it says.
+      renderer: () => dialect.renderer(this.context(spec, attempt, decoded.streamOptionsIncludeUsage)),
+      onLeft: () => this.options.onLeft(attempt),
+    })
     if (visit.unsaid.length > 0) visit.answer.send(visit.unsaid)
     visit.unsaid = []
   }

@@ -15,36 +15,82 @@ import {
   type GatewaySpec,
   type Offer,
 } from '../protocol/index.ts'
-import { SKINS, type Echo, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
+import { SKINS, type Echo, type HeaderBag, type Renderer, type WireRequest } from '../protocol/dialects/index.ts'
 import { AllowedModels } from '../router/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addAccount } from './account-routes.ts'
 import { addCatalogue } from './catalogue-routes.ts'
 import { addControl, type Control } from './control.ts'
-import { enter, isTurnedAway, SURFACES, type Door } from './door.ts'
+import { enter, isTurnedAway, SURFACES, type Door, type Entry } from './door.ts'
 import { BODY_BYTES_MAX, HOST } from './fleet-servers.ts'
 import { secretOf } from './outside.ts'
+import type { Spelling } from './spelling.ts'
 import { refusalRenderer, rendererOf, type Speaker } from './voice.ts'
 
 /** A decoded request at the gateway's door, and how to answer it. */
-export interface Visitor {
+export class Visitor {
+  readonly door: Door
   readonly wire: WireRequest
   /** null: not at OpenRouter's surface. */
   readonly ask: Ask | null
-  /** Mark of a call of the workload; null for an outside client. */
-  readonly mark: string | null
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** The body in its caller's own spelling, where it can go on as it is; null: it is spelled anew. */
+  readonly spelling: Spelling | null
+  readonly headers: HeaderBag
   readonly reply: FastifyReply
-  /** Whether a completion that broke off is handed over as far as it came, its error on the choice (openrouter.md §3.4). */
-  readonly takesPartial: boolean
   /** What is sent upstream for it; null where he does not want to see that. */
   readonly echoes: Echo[] | null
-  /** Head of an answer whose bytes go through as they came, but for its type; null: here they are always rendered. */
-  readonly verbatim: Readonly<Record<string, string>> | null
+  private readonly echo: Entry['echo']
+  private readonly id: string
+  private readonly server: GatewayServer
+
+  constructor(door: Door, { wire, ask, spelling, echo }: Entry, reply: FastifyReply, server: GatewayServer) {
+    this.door = door
+    this.wire = wire
+    this.ask = ask
+    this.spelling = spelling
+    this.headers = reply.request.headers
+    this.reply = reply
+    this.echoes = ask?.echoesUpstream === true ? [] : null
+    this.echo = echo
+    this.id = server.nextId(door)
+    this.server = server
+  }
+
+  /** Mark of a call of the workload; null for an outside client. */
+  get mark(): string | null {
+    const mark = this.headers[CALL_MARK]
+    return typeof mark === 'string' ? mark : null
+  }
+
+  /** Whether a completion that broke off is handed over as far as it came, its error on the choice (openrouter.md §3.4). */
+  get takesPartial(): boolean {
+    return this.door.surface === 'openrouter' && this.isChat && !this.wire.stream
+  }
+
+  /** Whether he speaks as providers do: then their bytes may go through as they came. */
+  get speaksPlainly(): boolean {
+    return this.door.surface === 'openai' && this.isChat
+  }
+
+  /** What the answer is called in its head. */
+  get requestId(): string {
+    return `req_${this.id}`
+  }
+
   /** How the answer is written, once it is known who speaks. */
-  renderer(speaker: Speaker): Renderer
+  renderer(speaker: Speaker): Renderer {
+    const { door, wire, id, echo, echoes } = this
+    return rendererOf({ door, wire, id, echo, echoes, speaker }, this.server.options)
+  }
+
   /** Answer that he is not let in. */
-  refuse(failure: CallFailure): void
+  refuse(failure: CallFailure): void {
+    this.server.refuse(this.door, failure, this.reply, this.wire)
+  }
+
+  private get isChat(): boolean {
+    return this.door.skin.path === CHAT_PATH
+  }
 }
 
 export interface GatewayServerOptions {
@@ -70,7 +116,7 @@ declare module 'fastify' {
 }
 
 export class GatewayServer {
-  private readonly options: GatewayServerOptions
+  readonly options: GatewayServerOptions
   private readonly server: FastifyInstance
   private answers = 0
 
@@ -131,32 +177,17 @@ export class GatewayServer {
       this.refuse(door, entered, reply)
       return
     }
-    const { wire, ask, echo } = entered
-    const mark = headers[CALL_MARK]
-    const id = this.nextId(door)
-    const echoes: Echo[] | null = ask?.echoesUpstream === true ? [] : null
     reply.hijack()
-    this.options.onVisitor({
-      wire,
-      ask,
-      mark: typeof mark === 'string' ? mark : null,
-      headers,
-      reply,
-      takesPartial: door.surface === 'openrouter' && door.skin.path === CHAT_PATH && !wire.stream,
-      echoes,
-      verbatim: door.surface === 'openai' && door.skin.path === CHAT_PATH ? { 'x-request-id': `req_${id}` } : null,
-      renderer: (speaker) => rendererOf({ door, wire, id, echo, echoes, speaker }, this.options),
-      refuse: (failure) => this.refuse(door, failure, reply, wire),
-    })
+    this.options.onVisitor(new Visitor(door, entered, reply, this))
   }
 
-  private nextId({ skin, surface }: Door): string {
+  nextId({ skin, surface }: Door): string {
     this.answers += 1
     return `${surface === 'openrouter' ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
   }
 
   /** The answer to a request that is not let in. `wire`: what it says, where it could be read. */
-  private refuse(door: Door, failure: CallFailure, reply: FastifyReply, wire: WireRequest | null = null): void {
+  refuse(door: Door, failure: CallFailure, reply: FastifyReply, wire: WireRequest | null = null): void {
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
     const renderer = refusalRenderer({ door, wire, id: this.nextId(door), failure }, this.options)
     const { head, body } = renderer.render([failed])

@@ -3,7 +3,7 @@
  * an application would keep, so that their requests are in the ledger like any other. They have no twin, and a run with
  * them cannot be reproduced.
  */
-import { at, Register, type Millis, type Rng } from '../base/index.ts'
+import { at, Slots, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   isRouterModel,
@@ -54,7 +54,11 @@ interface About {
   readonly cache: CacheWish | null | undefined
 }
 
-interface Guest {
+/** The books that are kept for a stranger's call. */
+export interface Guest {
+  readonly call: Call
+  /** Where it is among those in flight; -1 once its books are closed. */
+  slot: number
   readonly arrivedAt: Millis
   readonly workflow: number
   firstContentAt: Millis | null
@@ -79,7 +83,7 @@ const STRANGERS_FROM = 2147483648
 
 export class Outside {
   private readonly options: OutsideOptions
-  private readonly guests = new Register<Call, Guest>()
+  private readonly guests = new Slots<Guest>()
   private arrived = 0
 
   constructor(options: OutsideOptions) {
@@ -90,15 +94,11 @@ export class Outside {
     return this.guests.size
   }
 
-  has(call: Call): boolean {
-    return this.guests.has(call)
-  }
-
   /**
    * A stranger's call. Its body is the request half; header `x-squall-policy` names a policy (default: the first), and
    * `x-squall-workflow` the workflow that it says it belongs to (otherwise `outside`).
    */
-  receive(wire: WireRequest, ask: Ask | null, headers: HeaderBag, now: Millis): Call | CallFailure {
+  receive(wire: WireRequest, ask: Ask | null, headers: HeaderBag, now: Millis): Guest | CallFailure {
     const { policyNames, policies, workflows } = this.options
     const policyName = headerOf(headers, 'x-squall-policy') ?? policyNames[0] ?? ''
     const named = workflows.find(({ name }) => name === headerOf(headers, 'x-squall-workflow'))
@@ -188,7 +188,7 @@ export class Outside {
     named: Workflow | undefined,
     { traits, caller, conversation, effort, cache }: About,
     now: Millis,
-  ): Call {
+  ): Guest {
     const { workflows, record, rng } = this.options
     const workflow = named?.index ?? workflows.length
     const ordinal = this.arrived
@@ -199,7 +199,9 @@ export class Outside {
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     if (effort !== null) call.effort = effort
     if (cache !== undefined) call.cache = cache
-    this.guests.set(call, {
+    const guest: Guest = {
+      call,
+      slot: -1,
       arrivedAt: now,
       workflow,
       firstContentAt: null,
@@ -208,15 +210,14 @@ export class Outside {
       text: '',
       hasSaid: false,
       reason: null,
-    })
+    }
+    guest.slot = this.guests.add(guest)
     const { inputTokens, stream } = request
     record({ kind: 'request.arrived', at: now, request: id, workflow, inputTokens, stream })
-    return call
+    return guest
   }
 
-  heard(call: Call, signals: readonly Signal[], now: Millis): void {
-    const guest = this.guests.get(call)
-    if (!guest) return
+  heard(guest: Guest, signals: readonly Signal[], now: Millis): void {
     for (const signal of signals) {
       if (signal.type === 'finished') guest.reason = signal.reason
       if (signal.type !== 'content' && signal.type !== 'toolDelta') continue
@@ -228,47 +229,45 @@ export class Outside {
     }
   }
 
-  ended(call: Call, signals: readonly Signal[], now: Millis): void {
-    const guest = this.guests.get(call)
-    if (!guest) return
-    this.heard(call, signals, now)
+  ended(guest: Guest, signals: readonly Signal[], now: Millis): void {
+    this.heard(guest, signals, now)
+    const { call } = guest
     const delivery = call.summary?.delivery
     if (delivery === 'partial' || delivery === 'canned') {
-      this.close(call, guest, delivery, null, now)
+      this.close(guest, delivery, null, now)
       return
     }
     const { errorClass, toolCall } = usabilityOf(guest, (call.summary?.asked ?? call.request).shape)
     const outcome = errorClass === 'empty_completion' ? 'invalid_output' : (errorClass ?? 'ok')
-    this.close(call, guest, outcome, errorClass, now, toolCall)
+    this.close(guest, outcome, errorClass, now, toolCall)
   }
 
-  failed(call: Call, failure: CallFailure, committed: boolean, now: Millis): void {
-    const guest = this.guests.get(call)
-    if (!guest) return
+  failed(guest: Guest, failure: CallFailure, committed: boolean, now: Millis): void {
     const wasShown = committed || guest.firstContentAt !== null
-    this.close(call, guest, wasShown ? 'truncated' : 'failed', failure.class, now)
+    this.close(guest, wasShown ? 'truncated' : 'failed', failure.class, now)
   }
 
   /** The client hung up. Whether out of impatience or of its own will, nobody can tell from outside. */
-  left(call: Call, now: Millis): void {
-    const guest = this.guests.get(call)
-    if (guest) this.close(call, guest, 'cancelled', 'cancelled', now)
+  left(guest: Guest, now: Millis): void {
+    this.close(guest, 'cancelled', 'cancelled', now)
   }
 
   endAll(outcome: 'cancelled' | 'unfinished', now: Millis): void {
-    for (const [call, guest] of this.guests.entries()) this.close(call, guest, outcome, null, now)
+    for (const guest of this.guests.all()) this.close(guest, outcome, null, now)
   }
 
+  /** Books are closed once. */
   private close(
-    call: Call,
     guest: Guest,
     outcome: RequestOutcome,
     errorClass: ErrorClass | null,
     now: Millis,
     toolCall: RequestClosed['toolCall'] = null,
   ): void {
-    this.guests.delete(call)
-    const { summary, request } = call
+    if (guest.slot < 0) return
+    this.guests.remove(guest.slot)
+    guest.slot = -1
+    const { summary, request } = guest.call
     this.options.record({
       kind: 'request.closed',
       at: now,

@@ -5,12 +5,13 @@
  */
 import type { LookupFunction } from 'node:net'
 import type { Pool } from 'undici'
-import { at, Register } from '../base/index.ts'
-import type { AttemptHandle, EndpointSpec, ModelsSpec, Signal } from '../protocol/index.ts'
-import { dialectOf, type Parser, type WireRequest } from '../protocol/dialects/index.ts'
-import { Exchange } from './exchange.ts'
-import { addressed, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
+import { at, Slots } from '../base/index.ts'
+import type { AttemptHandle, EndpointSpec, ModelsSpec, Offer, Signal } from '../protocol/index.ts'
+import { CHAT_PATH, dialectOf, requestHeaders, type Parser, type WireRequest } from '../protocol/dialects/index.ts'
+import { Exchange, type SentRequest } from './exchange.ts'
+import { addressed, ExternalBook, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
+import type { Spelling } from './spelling.ts'
 import { pool } from './upstream-pool.ts'
 import { fitted, withEffort } from './wire.ts'
 
@@ -18,12 +19,29 @@ export interface UpstreamOptions {
   /** What is known of models: reasoning is asked of them as they take it. */
   readonly models: ModelsSpec
   readonly endpoints: readonly EndpointSpec[]
+  readonly offers: readonly Offer[]
   readonly servers: FleetServers
   /** What real endpoints need. Default: no keys, and nobody beyond this machine. */
   readonly surroundings?: Surroundings
   /** Announce an attempt to the fleet, before its bytes are on the way. */
   arrive(attempt: AttemptHandle): void
-  onSignals(attempt: AttemptHandle, signals: readonly Signal[]): void
+  /** `book`: what a real endpoint charges; null for a mock one. */
+  onSignals(attempt: AttemptHandle, signals: readonly Signal[], book: ExternalBook | null): void
+}
+
+/** How a caller's own bytes come through: those that go out, and those that come back. */
+export interface Untouched {
+  /** null: spelled anew. */
+  readonly spelling: Spelling | null
+  /** Listen in on the bytes of the answer to an attempt. */
+  keep(attempt: AttemptHandle, parser: Parser): Parser
+}
+
+/** An attempt that is on its way. */
+interface Way {
+  readonly exchange: Exchange
+  /** Mark of its request at a mock provider; null at a real one. */
+  readonly mark: string | null
 }
 
 /** A name that no resolver may know (RFC 6761 §6.4). */
@@ -39,10 +57,7 @@ export class Upstream {
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
   /** Parameters that each endpoint supports. */
   private readonly supported: readonly ReadonlySet<string>[]
-  private readonly exchanges = new Register<
-    AttemptHandle,
-    { readonly exchange: Exchange; readonly mark: string | null }
-  >()
+  private readonly ways = new Slots<Way>()
 
   constructor(options: UpstreamOptions) {
     this.options = options
@@ -60,39 +75,52 @@ export class Upstream {
     await Promise.all([...this.pools, this.deadEnd, this.nameless].map((each) => each.destroy()))
   }
 
-  /** Send an attempt on its way. `verbatim`: who listens in on the bytes of its answer. Returns the body that went out. */
-  dispatch(attempt: AttemptHandle, wire: WireRequest, verbatim: ((parser: Parser) => Parser) | null = null): string {
-    const { endpoints, models, surroundings = NO_SURROUNDINGS } = this.options
+  /** Send an attempt on its way. `untouched`: null where everything is spelled anew. Returns the body that went out. */
+  dispatch(attempt: AttemptHandle, wire: WireRequest, untouched: Untouched | null = null): string | Buffer {
+    const { endpoints, offers, surroundings = NO_SURROUNDINGS } = this.options
     const spec = at(endpoints, attempt.endpoint)
-    const dialect = dialectOf(spec.dialect)
-    const { stream } = attempt.request
-    const parser = dialect.parser({ stream })
-    const exchange = new Exchange(verbatim === null ? parser : verbatim(parser), {
+    const parser = dialectOf(spec.dialect).parser({ stream: attempt.request.stream })
+    const book = isExternal(spec) ? new ExternalBook(at(offers, attempt.endpoint)) : null
+    const exchange = new Exchange(untouched === null ? parser : untouched.keep(attempt, parser), {
       onSignals: (signals) => {
         if (endsExchange(signals)) this.settle(attempt)
-        this.options.onSignals(attempt, signals)
+        this.options.onSignals(attempt, signals, book)
       },
     })
-    const model = spec.upstream_model ?? spec.model
-    const fit = wire.isAdaptable ? fitted(wire, at(this.supported, attempt.endpoint)) : wire
-    const asked = {
-      ...withEffort(fit, models[spec.model]),
-      models: [model],
-      provider: null,
-      stream,
-      streamOptionsIncludeUsage: stream,
-    }
-    const request = dialect.encodeRequest(asked)
+    const request = this.requestOf(spec, attempt, wire, untouched)
     if (isExternal(spec)) {
-      this.exchanges.set(attempt, { exchange, mark: null })
+      attempt.way = this.ways.add({ exchange, mark: null })
       exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings), {})
       return request.body
     }
     const mark = this.options.servers.announce(attempt)
-    this.exchanges.set(attempt, { exchange, mark })
+    attempt.way = this.ways.add({ exchange, mark })
     this.options.arrive(attempt)
     exchange.send(this.wayTo(attempt), request, { [ATTEMPT_MARK]: mark })
     return request.body
+  }
+
+  /** As the endpoint can take it: as it was spelled, where nothing has to be left out. */
+  private requestOf(
+    spec: EndpointSpec,
+    { endpoint, request: { stream, original } }: AttemptHandle,
+    wire: WireRequest,
+    untouched: Untouched | null,
+  ): SentRequest {
+    const dialect = dialectOf(spec.dialect)
+    const model = spec.upstream_model ?? spec.model
+    const fit = wire.isAdaptable ? fitted(wire, at(this.supported, endpoint)) : wire
+    const asked = withEffort(fit, this.options.models[spec.model])
+    const isAsItCame = asked === wire && original === undefined
+    const body = isAsItCame ? (untouched?.spelling?.naming(model) ?? null) : null
+    if (body !== null) return { path: CHAT_PATH, headers: requestHeaders(wire), body }
+    return dialect.encodeRequest({
+      ...asked,
+      models: [model],
+      provider: null,
+      stream,
+      streamOptionsIncludeUsage: stream,
+    })
   }
 
   /** The pool of a mock endpoint; where its fault is one of the connection, a way that leads nowhere. */
@@ -103,25 +131,29 @@ export class Upstream {
   }
 
   cancel(attempt: AttemptHandle): void {
-    const known = this.exchanges.get(attempt)
-    if (!known) return
+    const way = this.wayOf(attempt)
     this.settle(attempt)
-    known.exchange.abort()
+    way?.exchange.abort()
   }
 
   pause(attempt: AttemptHandle): void {
-    this.exchanges.get(attempt)?.exchange.pause()
+    this.wayOf(attempt)?.exchange.pause()
   }
 
   resume(attempt: AttemptHandle): void {
-    this.exchanges.get(attempt)?.exchange.resume()
+    this.wayOf(attempt)?.exchange.resume()
+  }
+
+  private wayOf({ way = -1 }: AttemptHandle): Way | null {
+    return this.ways.at(way)
   }
 
   private settle(attempt: AttemptHandle): void {
-    const known = this.exchanges.get(attempt)
-    if (!known) return
-    this.exchanges.delete(attempt)
-    if (known.mark !== null) this.options.servers.forget(attempt, known.mark)
+    const way = this.wayOf(attempt)
+    if (way === null) return
+    this.ways.remove(attempt.way as number)
+    attempt.way = -1
+    if (way.mark !== null) this.options.servers.forget(attempt, way.mark)
   }
 }
 

@@ -222,6 +222,8 @@ export interface Call {
   summary: CallSummary | null
   /** The router's bookmark: where it keeps this call while it is in flight; -1 otherwise. */
   slot: number
+  /** The bookmark of whoever answers it over the wire: where he keeps it until it is answered. Absent: nowhere. */
+  visit?: number
 }
 
 /** A page that an answer cites (`annotations` of type `url_citation`). */
@@ -352,6 +354,10 @@ export interface AttemptHandle {
   readonly visit: number
   /** The fleet's bookmark: where it keeps this attempt while it is in flight; -1 otherwise. */
   slot: number
+  /** The call itself. Absent: it belongs to none. */
+  readonly from?: Call
+  /** The bookmark of whoever carries it over the wire: where he keeps it while it is in flight. Absent: nowhere. */
+  way?: number
 }
 
 /** Why a call ended without a good answer, as the caller sees it. */

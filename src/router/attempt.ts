@@ -10,6 +10,7 @@ import {
   nextVisit,
   tokensSent,
   type AttemptHandle,
+  type Call,
   type ChatRequest,
   type Content,
   type ErrorClass,
@@ -54,6 +55,7 @@ export class Attempt implements AttemptHandle {
   readonly endpoint: number
   readonly visit: number
   slot = -1
+  way = -1
   readonly startedAt: Millis
   isOver = false
   wasAccepted = false
@@ -137,6 +139,10 @@ export class Attempt implements AttemptHandle {
     if (this.firstContentAt === null || !this.request.stream || isBlocked) return
     if (run.tokens > 0) this.idleAt = now + (run.everyMs > idleMs ? 0 : run.forMs) + idleMs
     else if (before !== null && before.tokens > 0) this.idleAt = quietSince + idleMs
+  }
+
+  get from(): Call {
+    return this.life.call
   }
 
   /** Keep a Signal back from the caller. */

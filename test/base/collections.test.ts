@@ -4,11 +4,11 @@ import {
   EventQueue,
   Histogram,
   NEVER,
-  Register,
   Rng,
   RollingQuantiles,
   RollingWindow,
   Roster,
+  Slots,
 } from '../../src/base/index.ts'
 
 const SEEDED = { seed: 1, numRuns: 300 }
@@ -251,27 +251,26 @@ describe('rolling quantiles', () => {
   })
 })
 
-describe('register', () => {
-  test('register: any comings and goings, agree with a Map', () => {
-    const keys = Array.from({ length: 8 }, (_, index) => ({ index }))
-    const step = fc.record({ key: fc.constantFrom(...keys), value: fc.option(fc.nat()) })
-    const byIndex = (left: readonly [{ index: number }, number], right: readonly [{ index: number }, number]) =>
-      left[0].index - right[0].index
+describe('slots', () => {
+  test('slots: any comings and goings, agree with a Map', () => {
+    const step = fc.record({ name: fc.nat(7), isHere: fc.boolean() })
     fc.assert(
       fc.property(fc.array(step), (steps) => {
-        const register = new Register<{ index: number }, number>()
-        const map = new Map<{ index: number }, number>()
-        for (const { key, value } of steps) {
-          if (value === null) expect(register.delete(key)).toBe(map.delete(key))
-          else {
-            register.set(key, value)
-            map.set(key, value)
+        const slots = new Slots<number>()
+        const map = new Map<number, number>()
+        for (const { name, isHere } of steps) {
+          const slot = map.get(name) ?? -1
+          if (isHere && slot < 0) map.set(name, slots.add(name))
+          if (!isHere) {
+            slots.remove(slot)
+            map.delete(name)
           }
-          expect(register.get(key)).toBe(map.get(key))
-          expect(register.has(key)).toBe(map.has(key))
-          expect(register.size).toBe(map.size)
+          for (const [here, place] of map) expect(slots.at(place)).toBe(here)
+          if (slot >= 0 && !isHere) expect(slots.at(slot)).toBeNull()
+          expect(slots.size).toBe(map.size)
         }
-        expect(register.entries().toSorted(byIndex)).toEqual([...map].toSorted(byIndex))
+        expect(slots.at(-1)).toBeNull()
+        expect(new Set(slots.all())).toEqual(new Set(map.keys()))
       }),
       SEEDED,
     )

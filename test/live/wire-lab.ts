@@ -95,6 +95,7 @@ export class WireLab {
     })
     this.upstream = new Upstream({
       models: {},
+      offers: [],
       endpoints,
       servers: this.servers,
       arrive: (attempt) => this.fleet.handle({ type: 'attempt.arrived', attempt }, this.loop.now, fromFleet),

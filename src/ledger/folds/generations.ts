@@ -7,6 +7,7 @@ import type { Millis } from '../../base/index.ts'
 import { ACTIVITY_DAYS, DAY, intervalOf, type NanoDollars, type RequestId } from '../../protocol/index.ts'
 import type { AttemptEnded, CallBilled, CallClosed, EntryOf } from '../entry.ts'
 import type { SortedFold, Steps } from '../log.ts'
+import { RequestTable } from '../request-table.ts'
 
 /** Calls that are remembered, and attempts of one. */
 export const GENERATIONS_MAX = 10_000
@@ -74,20 +75,26 @@ export interface GenerationsOptions {
   readonly free?: ReadonlySet<number>
 }
 
-/** What a request said of itself when it came. */
-interface Asked {
-  readonly inputTokens: number
-  readonly stream: boolean
-}
-
-interface Open extends Asked {
-  startedAt: Millis
+/** A call that has not ended yet. */
+interface Open {
+  readonly call: number
+  readonly startedAt: Millis
   firstContentAt: Millis | null
   outputTokens: number
-  responses: ProviderResponse[]
+  readonly responses: ProviderResponse[]
   bill: CallBilled | null
   /** Whether it was counted as a request to a free model. */
   isFree: boolean
+}
+
+/** What a request said of itself when it came, and its calls. */
+interface Known {
+  readonly request: RequestId
+  next: Known | null
+  readonly inputTokens: number
+  readonly stream: boolean
+  readonly calls: Open[]
+  isClosed: boolean
 }
 
 const OK = 200
@@ -96,13 +103,8 @@ const CALLS_MAX = 1_024
 export class Generations implements SortedFold {
   readonly all: KeyUsage = { cost: 0, byok: 0, requests: 0 }
   private readonly epoch: number
-  private readonly max: number
-  private readonly open = new Map<number, Open>()
-  private readonly arrived = new Map<RequestId, Asked>()
-  private readonly closed = new Map<number, Generation>()
-  /** Names of those that are remembered; the oldest is where the next one goes. */
-  private readonly remembered: number[] = []
-  private oldest = 0
+  private readonly known = new RequestTable<Known>()
+  private readonly closed: Archive
   private readonly byKey = new Map<number, Sums>()
   /** By day, then by key and endpoint; the oldest day first. */
   private readonly byDay = new Map<number, Map<string, { -readonly [Field in keyof DayUsage]: DayUsage[Field] }>>()
@@ -112,16 +114,19 @@ export class Generations implements SortedFold {
 
   constructor({ epoch, max = GENERATIONS_MAX, free = NONE }: GenerationsOptions) {
     this.epoch = epoch
-    this.max = max
+    this.closed = new Archive(max)
     this.free = free
   }
 
   readonly steps: Steps = {
     'request.arrived': ({ request, inputTokens, stream }) => {
-      this.arrived.set(request, { inputTokens, stream })
+      this.know(request, inputTokens, stream)
     },
     'request.closed': ({ request }) => {
-      this.arrived.delete(request)
+      const known = this.known.get(request)
+      if (known === undefined) return
+      known.isClosed = true
+      this.forget(known)
     },
     'attempt.started': (entry) => {
       if (entry.call >= 0) this.begin(entry)
@@ -133,7 +138,7 @@ export class Generations implements SortedFold {
 
   /** A call that has ended and is still remembered. */
   of(request: RequestId, call: number): Generation | null {
-    return this.closed.get(nameOf(request, call)) ?? null
+    return this.closed.find(request, call)
   }
 
   /** What a key has come to, ever, and in this day, week and month. */
@@ -155,21 +160,38 @@ export class Generations implements SortedFold {
     return Math.floor((this.epoch + now) / DAY) === this.freeDay ? this.freeInDay : 0
   }
 
+  private know(request: RequestId, inputTokens: number, stream: boolean): Known {
+    const known: Known = { request, next: null, inputTokens, stream, calls: [], isClosed: false }
+    this.known.add(known)
+    return known
+  }
+
+  /** Whatever is told of a call after its request is closed, counts as well. */
+  private forget(known: Known): void {
+    if (known.isClosed && known.calls.length === 0) this.known.remove(known)
+  }
+
+  private openOf(request: RequestId, call: number): Open | undefined {
+    const known = this.known.get(request)
+    if (known === undefined) return undefined
+    for (const open of known.calls) if (open.call === call) return open
+    return undefined
+  }
+
   private begin({ request, call, at, endpoint }: EntryOf<'attempt.started'>): void {
-    const name = nameOf(request, call)
-    let open = this.open.get(name)
+    let open = this.openOf(request, call)
     if (open === undefined) {
-      const asked = this.arrived.get(request) ?? UNASKED
+      const known = this.known.get(request) ?? this.know(request, 0, false)
       open = {
+        call,
         startedAt: at,
         firstContentAt: null,
         outputTokens: 0,
         responses: [],
         bill: null,
         isFree: false,
-        ...asked,
       }
-      this.open.set(name, open)
+      known.calls.push(open)
     }
     if (open.isFree || !this.free.has(endpoint)) return
     open.isFree = true
@@ -180,7 +202,7 @@ export class Generations implements SortedFold {
   }
 
   private ended(entry: AttemptEnded): void {
-    const open = this.open.get(nameOf(entry.request, entry.call))
+    const open = this.openOf(entry.request, entry.call)
     if (open === undefined) return
     const { endpoint, status, outcome, startedAt, at, committed, firstContentAt, outputTokens } = entry
     const told = status ?? (outcome === 'ok' || committed ? OK : 0)
@@ -191,7 +213,7 @@ export class Generations implements SortedFold {
   }
 
   private billed(entry: CallBilled): void {
-    const open = this.open.get(nameOf(entry.request, entry.call))
+    const open = this.openOf(entry.request, entry.call)
     if (open !== undefined) open.bill = { ...entry }
     const sums = this.sumsOf(entry.key)
     const unixMs = this.epoch + entry.at
@@ -224,34 +246,13 @@ export class Generations implements SortedFold {
     row.outputTokens += entry.outputTokens
   }
 
-  private close({ request, call, at, outcome, servedBy, billed }: CallClosed): void {
-    const name = nameOf(request, call)
-    const open = this.open.get(name)
-    if (open === undefined) return
-    this.open.delete(name)
-    const { bill } = open
-    this.closed.set(name, {
-      request,
-      call,
-      startedAt: open.startedAt,
-      closedAt: at,
-      firstContentAt: open.firstContentAt,
-      outcome,
-      servedBy,
-      responses: open.responses,
-      inputTokens: bill?.inputTokens ?? open.inputTokens,
-      outputTokens: bill?.outputTokens ?? open.outputTokens,
-      stream: open.stream,
-      billed,
-      bill,
-    })
-    if (this.remembered.length < this.max) {
-      this.remembered.push(name)
-      return
-    }
-    this.closed.delete(this.remembered[this.oldest] as number)
-    this.remembered[this.oldest] = name
-    this.oldest = (this.oldest + 1) % this.max
+  private close(entry: CallClosed): void {
+    const known = this.known.get(entry.request)
+    const place = known?.calls.findIndex(({ call }) => call === entry.call) ?? -1
+    if (known === undefined || place < 0) return
+    const [open] = known.calls.splice(place, 1) as [Open]
+    this.closed.add(known, open, entry)
+    this.forget(known)
   }
 
   private sumsOf(key: number): Sums {
@@ -266,7 +267,6 @@ export class Generations implements SortedFold {
   }
 }
 
-const UNASKED: Asked = { inputTokens: 0, stream: false }
 const NONE: ReadonlySet<number> = new Set()
 const NOTHING: KeyUsage = { cost: 0, byok: 0, requests: 0 }
 
@@ -279,4 +279,103 @@ function add(sum: KeyUsage, { cost, listCost, isByok, ownCost = isByok ? listCos
 /** Request and call in one number: a request's id takes 42 bits of the 53, and its calls are few. */
 function nameOf(request: RequestId, call: number): number {
   return request * CALLS_MAX + call
+}
+
+const ROWS_START = 1_024
+
+/**
+ * Calls that have ended, the last so many of them, in columns: as objects they would all outlive the young generation,
+ * and be copied on the way, which was a twentieth of what a request cost at the gateway. Looking one up is a scan.
+ */
+class Archive {
+  private readonly max: number
+  private columns = columnsOf(0)
+  private readonly outcomes: CallClosed['outcome'][] = []
+  /** Attempts, where there was not exactly one; what was charged, where that is known. Most have neither. */
+  private readonly responses: (readonly ProviderResponse[] | null)[] = []
+  private readonly bills: (CallBilled | null)[] = []
+  /** Where the next one goes: the oldest is there, once there is one. */
+  private row = 0
+
+  constructor(max: number) {
+    this.max = max
+  }
+
+  add({ request, inputTokens, stream }: Known, open: Open, { call, at, outcome, servedBy, billed }: CallClosed): void {
+    const { row } = this
+    if (row >= this.columns.name.length) this.columns = columnsOf(Math.max(ROWS_START, row * 2), this.columns)
+    const { columns } = this
+    const { bill, responses } = open
+    const [first] = responses
+    columns.name[row] = nameOf(request, call)
+    columns.startedAt[row] = open.startedAt
+    columns.closedAt[row] = at
+    columns.firstContentAt[row] = open.firstContentAt ?? NaN
+    columns.servedBy[row] = servedBy
+    columns.inputTokens[row] = bill?.inputTokens ?? inputTokens
+    columns.outputTokens[row] = bill?.outputTokens ?? open.outputTokens
+    columns.stream[row] = stream ? 1 : 0
+    columns.billed[row] = billed
+    columns.endpoint[row] = first?.endpoint ?? -1
+    columns.status[row] = first?.status ?? 0
+    columns.latencyMs[row] = first?.latencyMs ?? 0
+    this.outcomes[row] = outcome
+    this.responses[row] = responses.length === 1 ? null : responses
+    this.bills[row] = bill
+    this.row = (row + 1) % this.max
+  }
+
+  find(request: RequestId, call: number): Generation | null {
+    const { columns } = this
+    const row = columns.name.indexOf(nameOf(request, call))
+    if (row < 0 || row >= this.outcomes.length) return null
+    const of = (column: keyof Columns): number => columns[column][row] as number
+    const firstContentAt = of('firstContentAt')
+    return {
+      request,
+      call,
+      startedAt: of('startedAt'),
+      closedAt: of('closedAt'),
+      firstContentAt: Number.isNaN(firstContentAt) ? null : firstContentAt,
+      outcome: this.outcomes[row] as CallClosed['outcome'],
+      servedBy: of('servedBy'),
+      responses: this.responses[row] ?? [
+        { endpoint: of('endpoint'), status: of('status'), latencyMs: of('latencyMs') },
+      ],
+      inputTokens: of('inputTokens'),
+      outputTokens: of('outputTokens'),
+      stream: of('stream') === 1,
+      billed: of('billed'),
+      bill: this.bills[row] ?? null,
+    }
+  }
+}
+
+type Columns = ReturnType<typeof columnsOf>
+
+/** Columns of so many rows, the first of which are those of others. */
+function columnsOf(rows: number, others?: Readonly<Record<string, Float64Array>>) {
+  const column = (name: string): Float64Array => {
+    const made = new Float64Array(rows)
+    made.set(others?.[name] ?? [])
+    return made
+  }
+  return {
+    /** Request and call. */
+    name: column('name'),
+    startedAt: column('startedAt'),
+    closedAt: column('closedAt'),
+    /** NaN for none. */
+    firstContentAt: column('firstContentAt'),
+    servedBy: column('servedBy'),
+    inputTokens: column('inputTokens'),
+    outputTokens: column('outputTokens'),
+    /** 1 or 0. */
+    stream: column('stream'),
+    billed: column('billed'),
+    /** Of the first attempt. */
+    endpoint: column('endpoint'),
+    status: column('status'),
+    latencyMs: column('latencyMs'),
+  }
 }

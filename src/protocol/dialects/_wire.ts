@@ -10,26 +10,17 @@ import type { RetryAfterForm } from '../signal.ts'
 // Text
 
 const encoder = new TextEncoder()
-const SHORT_TEXT = 4_096
+const scratch = new Uint8Array(65_536)
 
 /** Length of a text in UTF-8 bytes; a lone surrogate counts as the three bytes of U+FFFD, as it would be sent. */
 export function utf8Bytes(text: string): number {
-  if (text.length > SHORT_TEXT) return encoder.encode(text).length
-  let bytes = text.length
-  for (let index = 0; index < text.length; index += 1) {
-    const unit = text.charCodeAt(index)
-    if (unit < 0x80) continue
-    if (unit < 0x800) bytes += 1
-    else if (unit >= 0xd800 && unit < 0xdc00 && isLowSurrogate(text.charCodeAt(index + 1))) {
-      bytes += 2
-      index += 1
-    } else bytes += 2
+  let bytes = 0
+  for (let from = 0; from < text.length;) {
+    const { read, written } = encoder.encodeInto(from === 0 ? text : text.slice(from), scratch)
+    bytes += written
+    from += read
   }
   return bytes
-}
-
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit < 0xe000
 }
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

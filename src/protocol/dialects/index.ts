@@ -13,7 +13,8 @@ import { openaiResponses } from './openai-responses.ts'
 import { echoOf } from './openai-responses/request.ts'
 
 export * from './_dialect.ts'
-export { isInstruction, promptBytesOf, textOf } from './_request.ts'
+export { isInstruction, promptBytesOf, requestHeaders, textOf } from './_request.ts'
+export { CHAT_PATH } from './openai-chat/request.ts'
 
 export const DIALECTS = [openaiChat, anthropicMessages, gemini, openaiResponses] as const satisfies readonly Dialect[]
 
