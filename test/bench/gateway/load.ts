@@ -21,6 +21,8 @@ export interface Loaded {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
+  /** Median time to the first byte of a body, in milliseconds. */
+  readonly first: number
 }
 
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
@@ -33,6 +35,7 @@ export async function load({ port, path, body, headers = {}, connections, second
       `${lines.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
   const took: number[] = []
+  const firsts: number[] = []
   let failed = 0
   const start = performance.now()
   const until = start + seconds * 1_000
@@ -44,9 +47,11 @@ export async function load({ port, path, body, headers = {}, connections, second
       /** Bytes of the answer that are still to come; -1: until the last chunk; null: its head is not there yet. */
       let left: number | null = null
       let head: Buffer = Buffer.alloc(0)
+      let isFirst = true
       const ask = (): void => {
         asked = performance.now()
         left = null
+        isFirst = true
         head = Buffer.alloc(0)
         socket.write(request)
       }
@@ -73,6 +78,10 @@ export async function load({ port, path, body, headers = {}, connections, second
           left = length === undefined ? -1 : Number(length)
           rest = head.subarray(end + HEAD_END.length)
         }
+        if (isFirst && rest.length > 0) {
+          isFirst = false
+          firsts.push(performance.now() - asked)
+        }
         if (left >= 0) {
           left -= rest.length
           if (left <= 0) done()
@@ -81,7 +90,17 @@ export async function load({ port, path, body, headers = {}, connections, second
     })
   await Promise.all(Array.from({ length: connections }, one))
   const elapsed = (performance.now() - start) / 1_000
-  took.sort((left, right) => left - right)
-  const at = (q: number): number => took[Math.min(took.length - 1, Math.floor(q * took.length))] ?? 0
-  return { answers: took.length, failed, rate: took.length / elapsed, p50: at(0.5), p99: at(0.99) }
+  return {
+    answers: took.length,
+    failed,
+    rate: took.length / elapsed,
+    p50: quantile(took, 0.5),
+    p99: quantile(took, 0.99),
+    first: quantile(firsts, 0.5),
+  }
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((left, right) => left - right)
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? 0
 }

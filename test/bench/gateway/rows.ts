@@ -3,108 +3,206 @@
  * provider that answers with ready bytes and the load share the others. Each row of ours beside the bare pass-through of
  * the same bodies, in turn, in fresh processes; CPU time of the server process per answer, and answers per second.
  */
-import { fork, type ChildProcess } from 'node:child_process'
+import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { spawnSync } from 'node:child_process'
 import { load, type Loaded } from './load.ts'
+import { portkeyHeaders, portkeyServer } from './portkey.ts'
 import type { FromServer } from './process.ts'
 
 const ROUNDS = 5
-/** A server is warm when its code is compiled, which is a matter of answers and not of time. */
-const WARM_ANSWERS = 20_000
+/** A server is warm when its code is compiled, which is a matter of work and not of time. */
 const WARM_SECONDS = 1
 const WARM_TURNS_MAX = 8
 const SECONDS = 3
-const PROMPT = 'Where is my parcel? It should have been here on Monday, and the page says nothing. '.repeat(6)
+const QUESTION = 'Where is my parcel? It should have been here on Monday, and the page says nothing. '
 
 interface Row {
   readonly name: string
-  readonly server: 'gateway' | 'pass-through'
+  /** `provider`: asked directly, with nothing in between. */
+  readonly server: 'gateway' | 'pass-through' | 'provider' | 'portkey'
   readonly path: string
   readonly model: string
   readonly stream: boolean
   readonly connections: number
+  /** How often the prompt says its question: 6 times are 500 bytes. */
+  readonly questions: number
+  /** Answers after which the server is warm. */
+  readonly warm: number
   /** The row it is held against. */
   readonly against?: string
-  /** Least share of that row's throughput, and most of its CPU time. */
-  readonly rateMin?: number
-  readonly cpuMax?: number
+  readonly musts?: readonly Must[]
 }
-
-const V1 = '/v1/chat/completions'
-const API = '/api/v1/chat/completions'
-const json = { stream: false, connections: 32, model: 'bench/model' }
-const sse = { stream: true, connections: 16, model: 'bench/model' }
-
-export const ROWS: readonly Row[] = [
-  { name: 'JSON, pass-through', server: 'pass-through', path: V1, ...json },
-  { name: 'JSON, /v1', server: 'gateway', path: V1, ...json, against: 'JSON, pass-through', rateMin: 0.7, cpuMax: 1.3 },
-  {
-    name: 'JSON, /v1, first one fails',
-    server: 'gateway',
-    path: V1,
-    ...json,
-    model: 'bench/failing',
-    against: 'JSON, pass-through',
-    rateMin: 0.45,
-  },
-  { name: 'JSON, /api/v1', server: 'gateway', path: API, ...json, against: 'JSON, pass-through' },
-  { name: 'SSE, pass-through', server: 'pass-through', path: V1, ...sse },
-  { name: 'SSE, /v1', server: 'gateway', path: V1, ...sse, against: 'SSE, pass-through', rateMin: 0.85 },
-  { name: 'SSE, /api/v1', server: 'gateway', path: API, ...sse, against: 'SSE, pass-through' },
-]
 
 interface Measured extends Loaded {
   readonly cpuMicros: number
 }
 
+/** What is demanded of a row beside another one, in one round. */
+interface Must {
+  readonly what: string
+  readonly bound: number
+  readonly isMost: boolean
+  readonly of: (own: Measured, other: Measured, round: (name: string) => Measured) => number
+}
+
+const rate = (bound: number): Must => ({
+  what: 'rate ÷',
+  bound,
+  isMost: false,
+  of: (own, other) => own.rate / other.rate,
+})
+const cpu = (bound: number): Must => ({
+  what: 'CPU ÷',
+  bound,
+  isMost: true,
+  of: (own, other) => own.cpuMicros / other.cpuMicros,
+})
+const p99 = (bound: number): Must => ({ what: 'p99 ÷', bound, isMost: true, of: (own, other) => own.p99 / other.p99 })
+/** What is added to asking the provider directly, beside what the pass-through adds. */
+const addedP50 = (bound: number, direct: string): Must => ({
+  what: 'added p50 ÷',
+  bound,
+  isMost: true,
+  of: (own, other, round) => (own.p50 - round(direct).p50) / (other.p50 - round(direct).p50),
+})
+const firstByte = (bound: number): Must => ({
+  what: 'first byte, ms later',
+  bound,
+  isMost: true,
+  of: (own, other) => own.first - other.first,
+})
+const timesAsFast = (bound: number): Must => ({
+  what: 'rate of ours ÷',
+  bound,
+  isMost: false,
+  of: (own, other) => other.rate / own.rate,
+})
+/** CPU of one more attempt, beside a request of the pass-through. */
+const oneMore = (bound: number, healthy: string): Must => ({
+  what: 'CPU of one more attempt ÷',
+  bound,
+  isMost: true,
+  of: (own, other, round) => (own.cpuMicros - round(healthy).cpuMicros) / other.cpuMicros,
+})
+
+const V1 = '/v1/chat/completions'
+const API = '/api/v1/chat/completions'
+const MODEL = 'bench/model'
+const FAILING = 'bench/failing'
+const json = { path: V1, model: MODEL, stream: false, connections: 32, questions: 6, warm: 60_000 }
+const alone = { ...json, connections: 1, warm: 20_000 }
+const big = { ...json, connections: 4, questions: 4_820, warm: 4_000 } // 400 KB
+const sse = { ...json, stream: true, connections: 16, warm: 12_000 }
+const lone = { ...sse, connections: 1, warm: 4_000 }
+
+/** Another gateway, where it is installed. */
+function portkeyRows(): Row[] {
+  if (portkeyServer() === null) return []
+  const own = { server: 'portkey', ...json, warm: 10_000 } as const
+  return [
+    { name: 'JSON, Portkey', ...own, against: 'JSON, /v1', musts: [timesAsFast(8)] },
+    {
+      name: 'JSON, Portkey, fallback',
+      ...own,
+      model: FAILING,
+      against: 'JSON, /v1, first one fails',
+      musts: [timesAsFast(12)],
+    },
+  ]
+}
+
+export const ROWS: readonly Row[] = [
+  { name: 'JSON, pass-through', server: 'pass-through', ...json },
+  {
+    name: 'JSON, /v1',
+    server: 'gateway',
+    ...json,
+    against: 'JSON, pass-through',
+    musts: [rate(0.7), cpu(1.3), p99(1.5)],
+  },
+  {
+    name: 'JSON, /v1, first one fails',
+    server: 'gateway',
+    ...json,
+    model: FAILING,
+    against: 'JSON, pass-through',
+    musts: [rate(0.45), oneMore(0.75, 'JSON, /v1')],
+  },
+  { name: 'JSON, /api/v1', server: 'gateway', ...json, path: API, against: 'JSON, pass-through' },
+  ...portkeyRows(),
+  { name: '400 KB, pass-through', server: 'pass-through', ...big },
+  { name: '400 KB, /v1', server: 'gateway', ...big, against: '400 KB, pass-through', musts: [cpu(2)] },
+  { name: '1 connection, provider', server: 'provider', ...alone },
+  { name: '1 connection, pass-through', server: 'pass-through', ...alone },
+  {
+    name: '1 connection, /v1',
+    server: 'gateway',
+    ...alone,
+    against: '1 connection, pass-through',
+    musts: [addedP50(1.3, '1 connection, provider')],
+  },
+  { name: 'SSE, pass-through', server: 'pass-through', ...sse },
+  { name: 'SSE, /v1', server: 'gateway', ...sse, against: 'SSE, pass-through', musts: [rate(0.85)] },
+  { name: 'SSE, /api/v1', server: 'gateway', ...sse, path: API, against: 'SSE, pass-through' },
+  { name: '1 stream, pass-through', server: 'pass-through', ...lone },
+  { name: '1 stream, /v1', server: 'gateway', ...lone, against: '1 stream, pass-through', musts: [firstByte(0.5)] },
+]
+
 const canPin = spawnSync('taskset', ['--version']).status === 0
 const lastCore = availableParallelism() - 1
 
 export async function gatewayRows(): Promise<void> {
-  const upstream = await started('upstream.ts', [], null)
+  pin(process.pid, `0-${Math.max(0, lastCore - 1)}`)
+  const provider = await started('upstream.ts', [], `0-${Math.max(0, lastCore - 1)}`)
   const measured = new Map<string, Measured[]>(ROWS.map(({ name }) => [name, []]))
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const row of ROWS) measured.get(row.name)?.push(await measure(row, upstream.port))
+      for (const row of ROWS) measured.get(row.name)?.push(await measure(row, provider))
     }
   } finally {
-    upstream.child.disconnect()
+    provider.child.disconnect()
   }
   tell(measured)
 }
 
-async function measure(row: Row, upstreamPort: number): Promise<Measured> {
-  const server = await started(`${row.server}.ts`, [`http://127.0.0.1:${upstreamPort}`], lastCore)
+async function measure(row: Row, provider: Started): Promise<Measured> {
+  const origin = `http://127.0.0.1:${provider.port}`
+  const isOwn = row.server !== 'provider'
+  const server = isOwn ? await started(`${row.server}.ts`, [origin], String(lastCore)) : provider
   try {
     const { path, model, stream, connections } = row
-    const headers = { ...(model === 'bench/failing' && { 'x-squall-policy': 'failing' }) }
-    const body = JSON.stringify({ model, messages: [{ role: 'user', content: PROMPT }], stream })
+    const isFailing = model === FAILING
+    const headers =
+      row.server === 'portkey' ? portkeyHeaders(origin, isFailing) : isFailing ? { 'x-squall-policy': 'failing' } : {}
+    const messages = [{ role: 'user', content: QUESTION.repeat(row.questions) }]
+    const body = JSON.stringify({ model, messages, stream })
     const plan = { port: server.port, path, body, headers, connections }
-    for (let turn = 0, answers = 0; turn < WARM_TURNS_MAX && answers < WARM_ANSWERS; turn += 1) {
+    for (let turn = 0, answers = 0; turn < WARM_TURNS_MAX && answers < row.warm; turn += 1) {
       answers += (await load({ ...plan, seconds: WARM_SECONDS })).answers
     }
-    const before = await cpuOf(server.child)
+    const before = isOwn ? await cpuOf(server.child) : NaN
     const loaded = await load({ ...plan, seconds: SECONDS })
-    const after = await cpuOf(server.child)
+    const after = isOwn ? await cpuOf(server.child) : NaN
     if (loaded.failed > 0) throw new Error(`${row.name}: ${loaded.failed} of ${loaded.answers} answers were no 200`)
     return { ...loaded, cpuMicros: (after - before) / loaded.answers }
   } finally {
-    server.child.disconnect()
+    if (isOwn) server.child.disconnect()
   }
 }
 
-async function started(
-  file: string,
-  args: string[],
-  core: number | null,
-): Promise<{ child: ChildProcess; port: number }> {
+interface Started {
+  readonly child: ChildProcess
+  readonly port: number
+}
+
+function pin(pid: number, cores: string): void {
+  if (canPin) spawnSync('taskset', ['-a', '-c', '-p', cores, String(pid)])
+}
+
+async function started(file: string, args: string[], cores: string): Promise<Started> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { stdio: 'inherit' })
-  if (canPin && child.pid !== undefined) {
-    const cores = core === null ? `0-${Math.max(0, lastCore - 1)}` : String(core)
-    spawnSync('taskset', ['-a', '-c', '-p', cores, String(child.pid)])
-  }
+  if (child.pid !== undefined) pin(child.pid, cores)
   const first = await nextMessage(child)
   if (!('port' in first)) throw new Error(`${file} did not say its port`)
   return { child, port: first.port }
@@ -129,28 +227,36 @@ function tell(measured: ReadonlyMap<string, readonly Measured[]>): void {
   console.log(
     `medians of ${ROUNDS} rounds of fresh processes, ${where}; ratios are medians of pairs, Node ${process.version}\n`,
   )
-  const head = ['CPU µs', 'per s', 'p50 ms', 'p99 ms', 'CPU ÷', 'rate ÷'].map((name) => name.padStart(9)).join(' ')
+  const head = ['CPU µs', 'per s', 'p50 ms', 'p99 ms', 'first ms'].map((name) => name.padStart(9)).join(' ')
   console.log(`${'what'.padEnd(28)} ${head}  must`)
-  for (const { name, against, rateMin, cpuMax } of ROWS) {
-    const own = measured.get(name) ?? []
-    const other = against === undefined ? [] : (measured.get(against) ?? [])
-    const cpu = median(own.map((one, round) => one.cpuMicros / (other[round]?.cpuMicros ?? NaN)))
-    const rate = median(own.map((one, round) => one.rate / (other[round]?.rate ?? NaN)))
+  for (const row of ROWS) {
+    const own = measured.get(row.name) ?? []
+    const of = (value: (one: Measured) => number): number => median(own.map(value))
+    const cpuMicros = of((one) => one.cpuMicros)
     const numbers = [
-      median(own.map(({ cpuMicros }) => cpuMicros)).toFixed(1),
-      Math.round(median(own.map((one) => one.rate))).toLocaleString('en'),
-      median(own.map(({ p50 }) => p50)).toFixed(2),
-      median(own.map(({ p99 }) => p99)).toFixed(2),
-      ...(against === undefined ? ['', ''] : [cpu.toFixed(2), rate.toFixed(2)]),
+      Number.isNaN(cpuMicros) ? '' : cpuMicros.toFixed(1),
+      Math.round(of((one) => one.rate)).toLocaleString('en'),
+      of(({ p50 }) => p50).toFixed(3),
+      of((one) => one.p99).toFixed(2),
+      of(({ first }) => first).toFixed(3),
     ]
-    const musts = [
-      ...(rateMin === undefined ? [] : [`rate ≥ ${rateMin} ${rate >= rateMin ? '✓' : 'falls short'}`]),
-      ...(cpuMax === undefined ? [] : [`CPU ≤ ${cpuMax} ${cpu <= cpuMax ? '✓' : 'falls short'}`]),
-    ]
-    console.log(
-      `${name.padEnd(28)} ${numbers.map((text) => text.padStart(9)).join(' ')}  ${musts.join(', ')}`.trimEnd(),
-    )
+    const musts = mustsOf(row, measured).join(', ')
+    console.log(`${row.name.padEnd(28)} ${numbers.map((text) => text.padStart(9)).join(' ')}  ${musts}`.trimEnd())
   }
+}
+
+/** What is demanded, with what came out; beside another row without demands, both of its ratios. */
+function mustsOf({ name, against, musts }: Row, measured: ReadonlyMap<string, readonly Measured[]>): string[] {
+  if (against === undefined) return []
+  const inRound = (round: number) => (of: string) => measured.get(of)?.[round] as Measured
+  const value = ({ of }: Must): number =>
+    median((measured.get(name) ?? []).map((own, round) => of(own, inRound(round)(against), inRound(round))))
+  if (musts === undefined) return [cpu(NaN), rate(NaN)].map((each) => `${each.what} ${value(each).toFixed(2)}`)
+  return musts.map((must) => {
+    const measuredAs = value(must)
+    const isMet = must.isMost ? measuredAs <= must.bound : measuredAs >= must.bound
+    return `${must.what} ${measuredAs.toFixed(2)} ${must.isMost ? '≤' : '≥'} ${must.bound} ${isMet ? '✓' : 'falls short'}`
+  })
 }
 
 function median(values: readonly number[]): number {
