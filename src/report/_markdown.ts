@@ -46,7 +46,8 @@ export function list(title: string, sentences: readonly string[], budget: number
   return [title, '', ...kept, ...(left > 0 ? [`- … and ${left} more.`] : [])]
 }
 
-function within(lines: readonly string[], budget: number): { kept: string[]; left: number } {
+/** As many lines as fit into so many UTF-8 bytes, and how many do not. */
+export function within(lines: readonly string[], budget: number): { kept: string[]; left: number } {
   let used = 0
   const kept: string[] = []
   for (const line of lines) {

@@ -147,9 +147,12 @@ describe('pages', () => {
     expect(text.replace(block, '')).not.toMatch(/<(?![ =])|@team|(?<!&)#1|\]\(|http:\/\/|`|::/)
     expect(text.match(block)).toHaveLength(3)
   })
-  test('compare.md: a huge comparison, stays below 64 kB', () => {
+  test.each([
+    ['long', '|'.repeat(500)],
+    ['short', '|'.repeat(12)],
+    ['wide', '東京'.repeat(300)],
+  ])('compare.md: a huge comparison of %s names, stays below 64 kB', (_, wide) => {
     const { deciding, parting } = comparison()
-    const wide = '|'.repeat(500)
     const rows = Array.from({ length: 1000 }, () => ({ ...deciding[0]!, where: { workflow: wide } }))
     const lines = rows.map(() => wide)
     const text = render(
@@ -166,6 +169,7 @@ describe('pages', () => {
     )
     expect(Buffer.byteLength(text)).toBeLessThan(64_000)
     expect(text).toMatch(/… and \d+ more/)
+    expect(text).toMatch(/^… and \d+ more lines$/m)
   })
 })
 

@@ -79,6 +79,15 @@ describe('html', () => {
     expect(text).toContain('>gate failover is broken</text>')
     expect(text).toContain('2 faults; gate failover is broken from 1m30s on."')
   })
+  test('html: huge files were played, the page stays below 2 MB and says what it left out', () => {
+    const text = '# <<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<\n'.repeat(20_000)
+    const page = html.run.render(
+      sample({ sources: [text, text].map((each, n) => ({ file: `${n}.yaml`, text: each })) }),
+      envelope,
+    )
+    expect(Buffer.byteLength(page)).toBeLessThan(2_000_000)
+    expect(page.match(/… and \d+ lines more, as in the JSON beside this page\./g)).toHaveLength(2)
+  })
   test('html: what was not measured, leaves no number that is none', () => {
     const empty = {
       ...CHRONICLE,
@@ -222,30 +231,40 @@ Fingerprint: c0ffee
       '````sh\nsquall run ```x\n````',
     )
   })
-  test('markdown: a huge run, stays below 64 kB, has the worst first and says what it left out', () => {
-    const wide = '|'.repeat(500)
-    const gates = [
-      ...Array.from({ length: 1000 }, (_, index) => gate({ id: `gate-${index}`, where: { workflow: wide } })),
-      FAILED,
-    ]
-    const { faults, providers } = sample()
-    const text = markdown.run.render(
-      sample({
-        summary: wide,
-        gates,
-        verdict: { status: 'fail', causes: gates.map(() => wide) },
-        faults: gates.map(() => ({ ...faults[0]!, label: wide })),
-        providers: gates.map(() => ({ ...providers[0]!, endpoint: '東京'.repeat(300) })),
-        windows: gates.map(({ id }, index) => ({ name: `${id}${wide}`, from: index, to: index + 1 })),
-        notes: gates.map(() => wide),
-        reproduce: wide.repeat(10),
-      }),
-      envelope,
-    )
-    expect(Buffer.byteLength(text)).toBeLessThan(64_000)
-    expect(text.indexOf('✗ failover')).toBeGreaterThan(0)
-    expect(text).toMatch(/… and \d+ more/)
-  })
+  test.each([
+    ['long', '|'.repeat(500)],
+    ['short', '|'.repeat(12)],
+    ['wide', '東京'.repeat(300)],
+  ])(
+    'markdown: a huge run of %s names, stays below 64 kB, has the worst first and says what it left out',
+    (_, wide) => {
+      const gates = [
+        ...Array.from({ length: 1000 }, (__, index) => gate({ id: `gate-${index}`, where: { workflow: wide } })),
+        FAILED,
+      ]
+      const { faults, providers, counts, costs } = sample()
+      const text = markdown.run.render(
+        sample({
+          scenario: wide,
+          summary: wide,
+          gates,
+          verdict: { status: 'fail', causes: gates.map(() => wide) },
+          faults: gates.map(() => ({ ...faults[0]!, label: wide })),
+          providers: gates.map(() => ({ ...providers[0]!, endpoint: wide })),
+          windows: gates.map(({ id }, index) => ({ name: `${id}${wide}`, from: index, to: index + 1 })),
+          costs: gates.map(() => ({ ...costs![0]!, where: { window: wide } })),
+          counts: { ...counts, rungs: gates.map(() => ({ workflow: wide, rung: 1, name: wide, requests: 1, ok: 1 })) },
+          coverage: { share: 0, exercised: 0, provisions: gates.map(() => ({ policy: wide, name: wide, times: 0 })) },
+          notes: gates.map(() => wide),
+          reproduce: wide.repeat(10),
+        }),
+        envelope,
+      )
+      expect(Buffer.byteLength(text)).toBeLessThan(64_000)
+      expect(text.indexOf('✗ failover')).toBeGreaterThan(0)
+      expect(text).toMatch(/… and \d+ more/)
+    },
+  )
 })
 
 describe('junit', () => {

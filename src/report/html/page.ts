@@ -1,5 +1,6 @@
 /** What every page has: a head whose policy forbids everything but the page's own stylesheet, sections, lists, tables. */
-import type { SourceText, Status } from '../../gates/index.ts'
+import { countOf, type SourceText, type Status } from '../../gates/index.ts'
+import { bytesOf } from '../_markdown.ts'
 import { columnOf, type Table } from '../_table.ts'
 import { MARKS } from '../_words.ts'
 import { h, Markup, render, type Content } from './markup.ts'
@@ -9,6 +10,8 @@ import { STYLE } from './style.ts'
 export const STYLE_HASH = 'sha256-pmd2OTlxGR9WE5tTPeVGk/qwmhkwaB6rW8HsiMlclhM='
 
 const ROWS_MAX = 200
+/** UTF-8 bytes of all files that were played: a page is below 2 MB. */
+const SOURCES_MAX = 1_000_000
 /** Characters of texts that are not to stand in a column as narrow as their longest word. */
 const LONG = 24
 const VERY_LONG = 80
@@ -130,19 +133,28 @@ function mark(status: Status): Content {
   )
 }
 
-/** Files as they were read, the first of them open. */
+/** Files as they were read, the first of them open. What would make the page too long is left out, and that is said. */
 export function sourceTexts(files: readonly SourceText[]): Content {
   if (files.length === 0) return null
-  return files.map(({ file, text }, index) =>
-    h(
+  let room = SOURCES_MAX
+  return files.map(({ file, text }, index) => {
+    const lines = text.split('\n')
+    const kept: Markup[] = []
+    for (const line of lines) {
+      const written = `${render(line)}\n`
+      room -= bytesOf(written)
+      if (room < 0) break
+      kept.push(new Markup(written))
+    }
+    const left = lines.length - kept.length
+    return h(
       'details',
       { open: index === 0 },
       h('summary', {}, file),
-      h(
-        'pre',
-        {},
-        text.split('\n').map((line) => [line, new Markup('\n')]),
-      ),
-    ),
-  )
+      h('pre', {}, kept),
+      left > 0
+        ? h('p', { class: 'dim' }, `… and ${countOf(left, 'lines')} more, as in the JSON beside this page.`)
+        : null,
+    )
+  })
 }

@@ -6,13 +6,11 @@ import { decidingTable, otherTable } from '../comparison/tables.ts'
 import { comparedSeeds, comparisonHeadline, partingSentences, POLICY_COSTS } from '../comparison/words.ts'
 import { costTable } from '../_costs.ts'
 import type { Envelope } from '../_format.ts'
-import { cell, costs, fenced, list, sectionsOf, table } from '../_markdown.ts'
+import { cell, costs, fenced, list, sectionsOf, table, within } from '../_markdown.ts'
 import { MARKS } from '../_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
-const BUDGETS = { causes: 8_000, deciding: 14_000, others: 12_000, costs: 4_000 } as const
-/** Lines of each story. */
-const STORY_LINES_MAX = 40
+const BUDGETS = { causes: 8_000, deciding: 14_000, others: 12_000, costs: 4_000, story: 7_000 } as const
 const STORY_COLUMNS = 160
 const WHY_COLUMNS = 1_000
 
@@ -53,12 +51,12 @@ function parting(result: ComparisonResult): string[] {
       .join(' '),
   ]
   if (result.parting === null) return told
-  const story = (lines: readonly string[]): string[] => [
-    '',
-    ...fenced(
-      lines.slice(0, STORY_LINES_MAX).map((line) => truncateToColumns(line, STORY_COLUMNS)),
-      'text',
-    ),
-  ]
+  const story = (lines: readonly string[]): string[] => {
+    const { kept, left } = within(
+      lines.map((line) => truncateToColumns(line, STORY_COLUMNS)),
+      BUDGETS.story,
+    )
+    return ['', ...fenced(left > 0 ? [...kept, `… and ${left} more lines`] : kept, 'text')]
+  }
   return [...told, ...story(result.parting.before), ...story(result.parting.after)]
 }

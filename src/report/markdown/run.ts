@@ -19,15 +19,15 @@ import { clockOf, coverageSentence, headline, markOf } from '../_words.ts'
 
 /** UTF-8 bytes of rows per section. Together with the frame around them they stay below 64,000. */
 const BUDGETS = {
-  causes: 8_000,
-  gates: 20_000,
-  windows: 6_000,
-  costs: 4_000,
-  credits: 1_000,
-  faults: 8_000,
-  endpoints: 12_000,
-  rungs: 2_000,
+  causes: 7_000,
+  gates: 15_000,
   recovery: 3_000,
+  windows: 5_000,
+  costs: 4_000,
+  credits: 500,
+  faults: 6_000,
+  endpoints: 9_000,
+  rungs: 2_000,
   coverage: 2_000,
   notes: 2_000,
 } as const
