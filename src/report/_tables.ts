@@ -16,19 +16,19 @@ import {
 
 export function gateTable({ gates }: RunResult): Table {
   return worstFirst({
-    heads: ['gate', 'of', '>observed', '>asserted', '>margin', '>n', 'why'],
+    heads: ['gate', '>observed', '>asserted', '>margin', 'of', '>n', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
       cells: [
         gateName(gate),
-        ofGate(gate),
         observedOf(gate),
         gate.threshold,
         marginText(gate),
+        ofGate(gate),
         String(gate.n),
         whyOf(gate),
       ],
-      ...(gate.status === 'fail' && { strong: 2 }),
+      ...(gate.status === 'fail' && { strong: 1 }),
     })),
   })
 }

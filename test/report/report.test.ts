@@ -136,11 +136,11 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
 ### Gates
 
-| gate | of | observed | asserted | margin | n | why |
-|---|---|---:|---:|---:|---:|---|
-| ✗ failover | time_to_failover, provider openai | **3.25s** | < 2s | -38% | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
-| ? tools | tool_call_validity | no value | >= 99% |  | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
-| ✓ chat-success | success_rate, workflow chat, window storm | 99.91% | >= 99.5% | +82% | 2400 |  |
+| gate | observed | asserted | margin | of | n | why |
+|---|---:|---:|---:|---|---:|---|
+| ✗ failover | **3.25s** | < 2s | -38% | time_to_failover, provider openai | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
+| ? tools | no value | >= 99% |  | tool_call_validity | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
+| ✓ chat-success | 99.91% | >= 99.5% | +82% | success_rate, workflow chat, window storm | 2400 |  |
 
 ### Windows
 

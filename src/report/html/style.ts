@@ -21,7 +21,9 @@ code, pre { font: .9em/1.45 ui-monospace, monospace; background: var(--soft); bo
 code { padding: .1rem .3rem; overflow-wrap: anywhere; } pre { padding: .8rem; overflow-x: auto; margin: .5rem 0; }
 header pre, .beside pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; margin: .4rem 0; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--paper) 30%, transparent), linear-gradient(to left, var(--paper) 30%, transparent) 100% 0,
+  linear-gradient(to right, var(--line), transparent), linear-gradient(to left, var(--line), transparent) 100% 0;
+  background-repeat: no-repeat; background-size: 2rem 100%, 2rem 100%, .7rem 100%, .7rem 100%; background-attachment: local, local, scroll, scroll; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.long { min-width: 11rem; } td.verylong { min-width: 17rem; }
@@ -50,5 +52,5 @@ details > summary { cursor: pointer; color: var(--dim); }
 @media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   details > *:not(summary) { display: block; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; }
   table { font-size: .75rem; } th, td { padding: .25rem .3rem; } th, td.n, th.n { white-space: normal; } td.long, td.verylong { min-width: 0; }
-  td:not(.n) { overflow-wrap: anywhere; } .scroll { overflow: visible; } }
+  td:not(.n) { overflow-wrap: anywhere; } .scroll { overflow: visible; background: none; } }
 `

@@ -7,19 +7,19 @@ import { failingSeeds, heldOn, observedOverSeeds } from './words.ts'
 
 export function sweepGateTable({ gates }: SweepResult): Table {
   return worstFirst({
-    heads: ['gate', 'of', '>over seeds', '>asserted', '>margin', '>holds on', 'why'],
+    heads: ['gate', '>over seeds', '>asserted', '>margin', 'of', '>holds on', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
       cells: [
         gateName(gate),
-        ofGate(gate),
         observedOverSeeds(gate),
         gate.threshold,
         marginText(gate),
+        ofGate(gate),
         heldOn(gate),
         whyOf(gate),
       ],
-      ...(gate.status === 'fail' && { strong: 2 }),
+      ...(gate.status === 'fail' && { strong: 1 }),
     })),
   })
 }
