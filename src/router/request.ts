@@ -508,8 +508,10 @@ export class RequestLife implements CallStory {
     const listCost = isServed ? completion : 0
     const tools = isServed ? (call.toolCost ?? 0) : 0
     const own = isServed && committed !== null ? this.ownPart(committed, listCost) : 0
-    const costs = { all: listCost, own }
-    const billed = tab === null ? listCost + tools : tab.close(isServed ? committed : null, costs, isServed, now, out)
+    const billed =
+      tab === null
+        ? listCost + tools
+        : tab.close(isServed ? committed : null, { all: listCost, own }, isServed, now, out)
     if (own > 0) call.ownKeyCost = own
     this.spending?.closeTools(isServed)
     const summary = this.summaryOf(outcome, billed)

@@ -188,7 +188,7 @@ function directoryOf(
   timeline: readonly ScheduledFault[],
   ladders: readonly (readonly string[])[],
 ): Directory {
-  const creditFee = account === undefined ? 0 : feeShare(account)
+  const creditFee = account?.credits === undefined ? 0 : feeShare(account)
   return {
     scenario: scenario.name,
     seed: scenario.seed,
