@@ -13,7 +13,7 @@
  *
  * Each step is worth a whole answer by the price book (`costOf`), which is rounded as a bill is, once: so the steps meet,
  * and nothing is left over. What was charged otherwise than by the book (a fault of the invoice, a promotion that is not
- * in it) is told apart, as is an answer that nobody charged for. The order is a convention: where a part is large, the mean
+ * in it, images and reasoning with prices of their own) is told apart, as is an answer that nobody charged for. The order is a convention: where a part is large, the mean
  * over all 24 orders (the Shapley value) is told as well, in 24ths of a nano-dollar until the end.
  *
  * Pairs are made by request. Run and twin go in step, so few wait for their partner, WAITING_MAX at most: those beyond it,

@@ -242,12 +242,13 @@ export class Accounts implements Billing {
   private short(whose: 'credits' | 'key', covered: NanoDollars, request: ChatRequest, offer: Offer, unixMs: number) {
     const { price } = offer
     const prompt = promptAt(request, offer)
-    const forPrompt = worstCost(price, prompt, prompt, 0, unixMs)
+    const { images } = request
+    const forPrompt = worstCost(price, prompt, prompt, 0, unixMs, images)
     if (forPrompt > covered) {
       return promptTooDear(whose, prompt, affordableTokens(covered - price.requestNano, price.inputNanoPerKTok))
     }
     const wanted = outputMax(request, offer)
-    const perKTok = worstCost(price, prompt, prompt, 1_000, unixMs) - forPrompt
+    const perKTok = worstCost(price, prompt, prompt, 1_000, unixMs, images) - forPrompt
     return tooDear(whose, wanted, Math.min(wanted, affordableTokens(covered - forPrompt, perKTok)))
   }
 
@@ -272,7 +273,7 @@ export class Accounts implements Billing {
     // Where nobody tells, our own count is billed.
     const least = Math.min(prompt, request.inputTokens)
     const most = Math.max(prompt, request.inputTokens)
-    const list = worstCost(price, least, most, outputMax(request, offer), unixMs)
+    const list = worstCost(price, least, most, outputMax(request, offer), unixMs, request.images)
     if (offer.byok !== null) {
       // Whose request is the first above the allowance is not known before it ends: any of them may be, with all of it.
       const fee = Math.ceil(list * this.account.byok_fee)

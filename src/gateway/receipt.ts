@@ -1,5 +1,5 @@
 /** What an answer at `/api/v1` says of its cost, in `usage` (openrouter.md §4.4). */
-import { costOf, type Call, type Offer, type Usage } from '../protocol/index.ts'
+import { costOf, raritiesOf, type Call, type Offer, type Usage, type UsageDetails } from '../protocol/index.ts'
 
 const NANO = 1e9
 
@@ -11,13 +11,16 @@ export function receiptOf(
   epoch: number,
 ): object {
   if (summary === null || offer === undefined) return {}
-  const { inputTokens = 0, outputTokens = 0, cachedInputTokens, writtenInputTokens } = usage ?? {}
+  const { inputTokens = 0, outputTokens = 0, cachedInputTokens, writtenInputTokens, details } = usage ?? {}
+  const { reasoningTokens: _, ...ofPrompt } = details ?? {}
   const from = summary.story?.servedFrom() ?? null
-  const listed = (output: number): number =>
-    // An answer that was kept costs nothing.
-    from === null ? 0 : costOf(offer.price, inputTokens, output, cachedInputTokens, writtenInputTokens, epoch + from)
-  const all = listed(outputTokens)
-  const prompt = listed(0)
+  const listed = (output: number, told: UsageDetails | undefined): number => {
+    if (from === null) return 0 // An answer that was kept costs nothing.
+    const rarities = raritiesOf(told, summary.asked.images)
+    return costOf(offer.price, inputTokens, output, cachedInputTokens, writtenInputTokens, epoch + from, rarities)
+  }
+  const all = listed(outputTokens, details)
+  const prompt = listed(0, ofPrompt)
   const isByok = offer.byok !== null
   return {
     cost: summary.billed / NANO,

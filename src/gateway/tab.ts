@@ -7,6 +7,7 @@ import type { Out } from '../ledger/index.ts'
 import {
   cacheDiscount,
   isFreeModel,
+  raritiesOf,
   type Call,
   type ChatRequest,
   type NanoDollars,
@@ -67,7 +68,8 @@ export class AccountTab implements Tab {
     const paid = accounts.charge(payer, costs, toolCost, now)
     const isByok = offer.byok !== null
     const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
-    const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0 } = tokens
+    const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0, details } = tokens
+    const rarities = raritiesOf(details, request.images)
     out.record({
       kind: 'call.billed',
       at: now,
@@ -82,6 +84,7 @@ export class AccountTab implements Tab {
       inputTokens: tokens.inputTokens,
       outputTokens: tokens.outputTokens,
       isByok,
+      ...(rarities !== null && { rarities }),
       ...(cached + written > 0 && {
         cachedInputTokens: cached,
         writtenInputTokens: written,

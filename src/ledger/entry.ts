@@ -4,7 +4,7 @@
  * integer nano-dollars; `at` is scenario milliseconds.
  */
 import type { Millis } from '../base/index.ts'
-import type { ErrorClass, NanoDollars, RequestId, RequestShape, ToolCallDefect } from '../protocol/index.ts'
+import type { ErrorClass, NanoDollars, Rarities, RequestId, RequestShape, ToolCallDefect } from '../protocol/index.ts'
 
 /** How a request ended, as the application saw it. Only `cancelled` leaves the denominator of a success rate. */
 export const REQUEST_OUTCOMES = [
@@ -165,6 +165,8 @@ export interface FleetCharged {
   readonly cachedInputTokens?: number
   /** Of the input, written to it, where that has a price of its own. Absent: none. */
   readonly writtenInputTokens?: number
+  /** Images, and tokens of audio and reasoning. Absent: none of these. */
+  readonly rarities?: Rarities
   readonly cost: NanoDollars
   /** 0..1: how good the answer is: what the endpoint declares for the task, less what faults took of it. */
   readonly quality: number
@@ -214,6 +216,8 @@ export interface CallBilled {
   readonly writtenInputTokens?: number
   /** What that has saved; below 0 where writing cost more. Absent: nothing. */
   readonly cacheDiscount?: NanoDollars
+  /** Images, and tokens of audio and reasoning. Absent: none of these. */
+  readonly rarities?: Rarities
 }
 
 export interface RequestClosed {

@@ -5,7 +5,7 @@
  * lengths of time and money as float64; names as their numbers, lists as digests.
  */
 import { hashName, mix32 } from '../base/index.ts'
-import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass } from '../protocol/index.ts'
+import { errorClassNumber, TOOL_CALL_DEFECTS, type ErrorClass, type Rarities } from '../protocol/index.ts'
 import {
   ATTEMPT_OUTCOMES,
   ATTEMPT_REASONS,
@@ -151,14 +151,20 @@ export class Fingerprint implements SortedFold {
   }
 
   private fleetCharged(entry: FleetCharged): void {
-    const { cachedInputTokens, writtenInputTokens } = entry
+    const { cachedInputTokens, writtenInputTokens, rarities } = entry
     const hasCache = cachedInputTokens !== undefined || writtenInputTokens !== undefined
-    this.begin(FLEET_CHARGED, hasCache ? 1 : 0)
+    this.begin(FLEET_CHARGED, hasCache ? 1 : 0, rarities === undefined ? -1 : 0)
     this.number2(entry.at, entry.request)
     this.word3(entry.call, entry.attempt, entry.endpoint)
     this.number2(entry.inputTokens, entry.outputTokens)
     this.number2(entry.cost, entry.quality)
     if (hasCache) this.number2(cachedInputTokens ?? 0, writtenInputTokens ?? 0)
+    if (rarities !== undefined) this.rarities(rarities)
+  }
+
+  private rarities({ audioTokens = 0, reasoningTokens = 0, images = 0 }: Rarities): void {
+    this.number2(audioTokens, reasoningTokens)
+    this.number(images)
   }
 
   private callClosed(entry: CallClosed): void {
@@ -225,8 +231,10 @@ export class Fingerprint implements SortedFold {
         this.number(entry.arrivedAt)
         return
       case 'call.billed': {
-        const { cachedInputTokens: cached, writtenInputTokens: written, cacheDiscount, toolCost, ownCost } = entry
-        const beside = (toolCost === undefined ? 0 : 1) + (ownCost === undefined ? 0 : 2)
+        const { cachedInputTokens: cached, writtenInputTokens: written, cacheDiscount } = entry
+        const { toolCost, ownCost, rarities } = entry
+        const beside =
+          (toolCost === undefined ? 0 : 1) + (ownCost === undefined ? 0 : 2) + (rarities === undefined ? 0 : 4)
         this.begin(kind, entry.isByok ? 1 : 0, cacheDiscount === undefined ? 0 : 1, beside - 1)
         this.number2(at, entry.request)
         this.word3(entry.call, entry.key, entry.endpoint)
@@ -234,6 +242,7 @@ export class Fingerprint implements SortedFold {
         this.number2(entry.inputTokens, entry.outputTokens)
         if (toolCost !== undefined) this.number(toolCost)
         if (ownCost !== undefined) this.number(ownCost)
+        if (rarities !== undefined) this.rarities(rarities)
         if (cacheDiscount === undefined) return
         this.number2(cached ?? 0, written ?? 0)
         this.number(cacheDiscount)

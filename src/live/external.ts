@@ -9,6 +9,7 @@ import type { Millis } from '../base/index.ts'
 import type { FleetCharged } from '../ledger/index.ts'
 import {
   costOf,
+  raritiesOf,
   type AttemptHandle,
   type DialectId,
   type EndpointSpec,
@@ -149,7 +150,8 @@ export class ExternalBook {
     const { usage, seen, offer } = this
     const inputTokens = usage?.inputTokens ?? request.inputTokens
     const outputTokens = usage?.outputTokens ?? seen
-    const { cachedInputTokens, writtenInputTokens } = usage ?? {}
+    const { cachedInputTokens, writtenInputTokens, details } = usage ?? {}
+    const rarities = raritiesOf(details, request.images)
     return {
       kind: 'fleet.charged',
       at: now,
@@ -161,7 +163,8 @@ export class ExternalBook {
       outputTokens,
       ...(cachedInputTokens !== undefined && { cachedInputTokens }),
       ...(writtenInputTokens !== undefined && { writtenInputTokens }),
-      cost: costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens),
+      ...(rarities !== null && { rarities }),
+      cost: costOf(offer.price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens, 0, rarities),
       quality: 1,
     }
   }

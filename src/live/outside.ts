@@ -51,6 +51,7 @@ interface About {
   readonly caller: Caller | null
   readonly conversation: Conversation | null
   readonly effort: Effort | null
+  readonly thinkingMax: number | null
   readonly cache: CacheWish | null | undefined
 }
 
@@ -116,7 +117,14 @@ export class Outside {
       half,
       policy,
       named,
-      { traits, caller, conversation: ask?.conversation ?? null, effort: ask?.effort ?? null, cache: ask?.cache },
+      {
+        traits,
+        caller,
+        conversation: ask?.conversation ?? null,
+        effort: ask?.effort ?? null,
+        thinkingMax: ask?.thinkingMax ?? null,
+        cache: ask?.cache,
+      },
       now,
     )
   }
@@ -186,7 +194,7 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller, conversation, effort, cache }: About,
+    { traits, caller, conversation, effort, thinkingMax, cache }: About,
     now: Millis,
   ): Guest {
     const { workflows, record, rng } = this.options
@@ -198,6 +206,7 @@ export class Outside {
     const request = conversation === null ? asked : { ...asked, conversation }
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     if (effort !== null) call.effort = effort
+    if (thinkingMax !== null) call.thinkingMax = thinkingMax
     if (cache !== undefined) call.cache = cache
     const guest: Guest = {
       call,

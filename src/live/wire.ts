@@ -17,7 +17,14 @@ import {
   type RequestTraits,
   type SessionTurn,
 } from '../protocol/index.ts'
-import { isInstruction, promptBytesOf, shapeOf, textOf, type WireRequest } from '../protocol/dialects/index.ts'
+import {
+  imagesIn,
+  isInstruction,
+  promptBytesOf,
+  shapeOf,
+  textOf,
+  type WireRequest,
+} from '../protocol/dialects/index.ts'
 import { endsOf, withoutMiddle } from './middle-out.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
 
@@ -27,7 +34,7 @@ const ANSWER_TOKENS_SPREAD = 180
 
 /** Spell a request out. The words come from the request's own stream, and are exactly as long as it says. */
 export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: string, rng: Rng): WireRequest {
-  const { shape, inputTokens, maxTokens, stream, session } = request
+  const { shape, inputTokens, maxTokens, stream, session, images = 0 } = request
   const kind: PromptKind = PROMPT_KINDS.find((candidate) => candidate === mixKind) ?? 'short-chat'
   // A talk has one text, and every turn shows more of it: the prompts begin alike, as they do in earnest.
   const content = promptText(rng.fork(TEXT_STREAM, session?.key ?? request.weather), inputTokens, kind)
@@ -36,7 +43,9 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
     provider: Object.keys(half.provider).length === 0 ? null : (half.provider as Record<string, unknown>),
     stream,
     maxTokens,
-    messages: [{ role: 'user', content }],
+    messages: [
+      { role: 'user', content: images === 0 ? content : [{ type: 'text', text: content }, ...imageParts(images)] },
+    ],
     tools: shape.tools,
     toolChoice: wireChoice(shape),
     responseFormat: shape.responseFormat,
@@ -47,6 +56,13 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
     promptBytes: content.length,
   }
 }
+
+function imageParts(count: number): object[] {
+  return Array.from({ length: count }, () => ({ type: 'image_url', image_url: { url: IMAGE } }))
+}
+
+/** One transparent pixel. */
+const IMAGE = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'
 
 /** A tool that is named is the first. */
 function wireChoice({ toolChoice, tools }: RequestShape): WireRequest['toolChoice'] {
@@ -147,6 +163,7 @@ export function requestFromOutside(
     shape,
     traits,
     session: new Conversation(wire.messages),
+    ...(shape.inputs?.includes('image') === true && { images: imagesIn(wire) }),
     visited: [],
   }
 }

@@ -9,6 +9,7 @@ import { schemaVersion } from '../base/schema-version.ts'
 import { capacity, limits } from './capacity.ts'
 import type { ByokCopy } from './contract/byok.ts'
 import { gatewaySchema, MODALITIES, WHEN_LEFT, WHEN_LEFT_ELSEWHERE, type Modality } from './contract/index.ts'
+import type { Effort } from './contract/model-facts.ts'
 import { MEASURED_LATENCIES, withMeasured, type MeasuredLatencyName } from './measured-latency.ts'
 import { priceBook, type PriceBook } from './price.ts'
 import { slug } from './slug.ts'
@@ -104,6 +105,37 @@ const latency = z.preprocess(
     error: 'the 99th percentile is below the 95th',
   }),
 )
+
+/** Efforts as shares of the longest answer, as OpenRouter documents them; `max` is all of it (our choice). */
+export const EFFORT_SHARES: Readonly<Record<Effort, number>> = {
+  none: 0,
+  minimal: 0.1,
+  low: 0.2,
+  medium: 0.5,
+  high: 0.8,
+  xhigh: 0.95,
+  max: 1,
+}
+
+const reasoning = z
+  .strictObject({
+    share: ratio({ max: 0.99 })
+      .optional()
+      .meta({ description: 'Of all tokens that it generates, those of reasoning.', examples: ['60%'] }),
+    tokens_p50: count({ min: 1, max: 1_000_000 })
+      .optional()
+      .meta({ description: 'Median of the tokens of reasoning of an answer.', examples: [800] }),
+    tokens_p95: count({ min: 1, max: 1_000_000 })
+      .optional()
+      .meta({ description: 'Their 95th percentile. Default: the median, every time.', examples: [4_000] }),
+  })
+  .refine(({ share, tokens_p50: p50 }) => (share === undefined) !== (p50 === undefined), {
+    error: 'say how long it reasons: as a `share`, or by `tokens_p50`',
+  })
+  .refine(({ tokens_p50: p50 = 0, tokens_p95: p95 = Infinity }) => (p50 > 0 ? p95 >= p50 : p95 === Infinity), {
+    path: ['tokens_p95'],
+    error: 'the 95th percentile goes with a median, and is not below it',
+  })
 
 const promptCache = z.strictObject({
   ttl: duration({ min: 1 })
@@ -307,6 +339,11 @@ export const endpointSchema = z
         description: 'How good its answers are, 0 to 1, by task; `default` for all other tasks. Absent: 1.',
         examples: [{ code: 0.9, default: 0.7 }],
       }),
+    reasoning: reasoning.optional().meta({
+      description:
+        'That it reasons before it answers, and how long at medium effort; other efforts in the proportions that OpenRouter documents. Part of the longest answer. Absent: it does not.',
+      examples: [{ tokens_p50: 800, tokens_p95: 4_000 }],
+    }),
     input_tokenizer: z
       .number()
       .min(0.1)
@@ -383,6 +420,8 @@ export interface Offer {
   readonly benchmarks: Readonly<Partial<Record<Benchmark, number | undefined>>>
   /** Whether an answer ends when its caller leaves; otherwise it is finished, and charged, all the same. */
   readonly stopsWhenLeft: boolean
+  /** Whether it reasons before it answers. */
+  readonly thinks: boolean
   /** Native tokens per counted token: what a prompt is billed as. */
   readonly inputTokenizer: number
   /** Name of the API key that the endpoint is called with. */
@@ -452,6 +491,7 @@ export function offerOf(spec: EndpointSpec, index: number): Offer {
     tier: spec.tier,
     benchmarks: spec.benchmarks,
     stopsWhenLeft: stopsWhenLeft(spec),
+    thinks: spec.reasoning !== undefined,
     inputTokenizer: spec.input_tokenizer,
     key: spec.key,
     byok: spec.byok ?? null,

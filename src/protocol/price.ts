@@ -8,6 +8,7 @@
  */
 import { z } from 'zod'
 import { minuteOfDay, weekdayOf } from './contract/calendar.ts'
+import type { UsageDetails } from './signal.ts'
 
 const USD_PER_MTOK_MAX = 10_000
 const OVERRIDES_MAX = 16
@@ -123,7 +124,7 @@ export const priceBook = z
         examples: [[{ min_prompt_tokens: 200_000, input: 0.5, output: 3 }]],
       }),
   })
-  .transform((price) => ({ ...price, ...inNanos(price) }))
+  .transform((price) => ({ ...price, ...inNanos(price), hasRarePrices: hasRarePrices(price) }))
 
 export type PriceBook = z.infer<typeof priceBook>
 type Override = z.infer<typeof override>
@@ -143,6 +144,16 @@ interface Nanos {
     readonly imageNano: NanoDollars
     readonly webSearchNano: NanoDollars
   }
+}
+
+const RARE_PRICES = ['image', 'audio', 'internal_reasoning'] as const
+
+/** Whether it says, for whatever prompt, what images, audio or reasoning cost. */
+function hasRarePrices({
+  overrides = [],
+  ...price
+}: Prices & { overrides?: readonly Override[] | undefined }): boolean {
+  return [price, ...overrides].some((entry) => RARE_PRICES.some((name) => entry[name] !== undefined))
 }
 
 function inNanos(price: Prices): Nanos {
@@ -179,6 +190,18 @@ export interface Rarities {
   readonly reasoningTokens?: number
   readonly images?: number
   readonly webSearches?: number
+}
+
+/** What is rarely there of a prompt with so many images, and of what was told of its tokens; null for nothing. */
+export function raritiesOf(details: UsageDetails | undefined, images: number | undefined): Rarities | null {
+  if (details === undefined && images === undefined) return null
+  const { audioTokens, reasoningTokens } = details ?? {}
+  if (audioTokens === undefined && reasoningTokens === undefined && images === undefined) return null
+  return {
+    ...(audioTokens !== undefined && { audioTokens }),
+    ...(reasoningTokens !== undefined && { reasoningTokens }),
+    ...(images !== undefined && { images }),
+  }
 }
 
 /**
@@ -274,8 +297,9 @@ function applies(entry: Override, promptTokens: number, unixMs: number): boolean
 }
 
 /**
- * What a request can cost at most: every token of its prompt read, or written to the cache where that is dearer. A
- * prompt may be counted from so many to so many tokens, and where the price depends on that, the dearest count.
+ * What a request can cost at most: every token of its prompt read, or written to the cache where that is dearer, or of
+ * audio; every token of its answer said, or of reasoning. A prompt may be counted from so many to so many tokens, and
+ * where the price depends on that, the dearest count.
  */
 export function worstCost(
   price: PriceBook,
@@ -283,9 +307,20 @@ export function worstCost(
   inputTo: number,
   outputTokens: number,
   unixMs: number,
+  images = 0,
 ): NanoDollars {
-  const most = (input: number): NanoDollars =>
-    Math.max(costOf(price, input, outputTokens, 0, 0, unixMs), costOf(price, input, outputTokens, 0, input, unixMs))
+  const cost = (input: number, written: number, rarities: Rarities | null): NanoDollars =>
+    costOf(price, input, outputTokens, 0, written, unixMs, rarities)
+  const isPlain = !price.hasRarePrices
+  const most = (input: number): NanoDollars => {
+    if (isPlain) return Math.max(cost(input, 0, null), cost(input, input, null))
+    const dearest = [0, input].flatMap((audioTokens) =>
+      [0, outputTokens].flatMap((reasoningTokens) =>
+        [0, input].map((written) => cost(input, written, { audioTokens, reasoningTokens, images })),
+      ),
+    )
+    return Math.max(...dearest)
+  }
   const { overrides } = price
   if (overrides === undefined || inputFrom === inputTo) return most(inputTo)
   const steps = overrides.flatMap(({ min_prompt_tokens: least }) => {
@@ -309,6 +344,7 @@ export function cacheDiscount(
 
 /** Whether nothing that it sells costs anything. */
 export function isFree(price: PriceBook): boolean {
-  const dearest = Math.max(price.input, price.output, price.request, price.image ?? 0, price.web_search ?? 0)
+  const { image = 0, audio = 0, internal_reasoning: reasoning = 0, web_search: search = 0 } = price
+  const dearest = Math.max(price.input, price.output, price.request, image, audio, reasoning, search)
   return dearest === 0 && price.overrides === undefined
 }

@@ -77,6 +77,12 @@ export interface Conversation {
   readonly by: 'session_id' | 'prompt_cache_key'
 }
 
+/** How much a request lets a model think: an effort, or tokens at most, or both. */
+export interface Thinking {
+  readonly effort?: Effort
+  readonly maxTokens?: number
+}
+
 /** So many tokens that tools have found, and the texts of those that are more than so many words. */
 export interface Findings {
   readonly tokens: number
@@ -111,6 +117,10 @@ export interface ChatRequest {
   conversation?: Conversation
   /** Number of the question, where the same is asked again and again. Absent: it is asked once. */
   readonly question?: number
+  /** Images of the prompt. Absent: none. */
+  readonly images?: number
+  /** How much it may think, where endpoints mind. Absent: as they do by themselves. */
+  readonly thinking?: Thinking
   /** What tools have found, which is part of the prompt. Absent: nothing. */
   readonly found?: Findings
   /** What was cut out of its middle, for an endpoint that it is too long for. Absent: nothing. */
@@ -197,6 +207,8 @@ export interface Call {
   pipeline?: readonly PipelineStep[]
   /** The effort of reasoning that it asks for; null where that was taken back. Absent: it does not say. */
   effort?: Effort | null
+  /** Tokens of reasoning that it asks for at most. Absent: it does not say. */
+  thinkingMax?: number
   /** What filters of guardrails found in its text. Absent: what the workload declares. */
   contains?: readonly string[]
   /** What it wants of the response cache; null to leave it alone. Absent: what its policy says. */
@@ -293,7 +305,14 @@ export interface RequestWishes {
   /** When it is to use no more of them, instead of that. Any is enough. */
   readonly stop_server_tools_when?: readonly StopCondition[] | null | undefined
   /** Settings of reasoning; what stands here beside the effort is passed on unread. */
-  readonly reasoning?: { readonly effort?: Effort | null | undefined } | null | undefined
+  readonly reasoning?:
+    | {
+        readonly effort?: Effort | null | undefined
+        readonly max_tokens?: number | null | undefined
+        readonly enabled?: boolean | null | undefined
+      }
+    | null
+    | undefined
 }
 
 /** What a stage of the gateway did to a call; only those that did something are told. */

@@ -68,6 +68,25 @@ export interface Usage {
   readonly cachedInputTokens?: number
   /** Of the input, written to the prompt cache, where that has a price of its own. Absent: none. */
   readonly writtenInputTokens?: number
+  /** What else is told of these tokens. Absent: nothing. */
+  readonly details?: UsageDetails
+}
+
+/** Tokens that are parts of others (openrouter.md §4.4). Absent: none. */
+export interface UsageDetails {
+  /** Of the input. */
+  readonly audioTokens?: number
+  readonly videoTokens?: number
+  /** Of the output. */
+  readonly reasoningTokens?: number
+  readonly outputAudioTokens?: number
+  readonly outputImageTokens?: number
+}
+
+/** Details without those that are nothing; nothing where none are left. */
+export function detailsOf(details: UsageDetails): Pick<Usage, 'details'> {
+  const some = Object.entries(details).filter(([, count]) => typeof count === 'number' && count > 0)
+  return some.length === 0 ? {} : { details: Object.fromEntries(some) }
 }
 
 /** What the prompt cache had to do with a prompt, as a usage tells it: nothing is said of nothing. */

@@ -2,8 +2,8 @@
  * What an endpoint says to a request. The length is the question's; the words are made only where they must be read:
  * tool calls and structured output, which somebody will check against a schema.
  */
-import type { Rng } from '../base/index.ts'
-import type { ChatRequest, EndpointSpec, ToolDelta } from '../protocol/index.ts'
+import { lognormalFromPercentiles, sampleLognormal, type Rng } from '../base/index.ts'
+import { EFFORT_SHARES, type ChatRequest, type EndpointSpec, type ToolDelta } from '../protocol/index.ts'
 import type { Answer } from './service.ts'
 
 const WORDS = [
@@ -21,6 +21,7 @@ const WORDS = [
   'lagoon',
 ]
 const ANSWER_STREAM = 0x616e
+const REASONING_STREAM = 0x7274
 const ARRAY_ITEMS_MAX = 3
 const DEPTH_MAX = 8
 const NO_DELTAS: readonly ToolDelta[] = []
@@ -37,6 +38,39 @@ interface JsonSchema {
 
 /** `key` and `visit` name the endpoint's visit: it says the same whenever it is made. Plain text needs no dice at all. */
 export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng, key: number, visit: number): Answer {
+  const answer = answerTo(request, spec, rng, key, visit)
+  if (spec.reasoning === undefined) return answer
+  return afterReasoning(answer, request, spec, rng.fork(REASONING_STREAM, key, request.weather, visit))
+}
+
+/**
+ * The answer of an endpoint that reasons. The cap holds for both together: reasoning may take all of it, and then nothing
+ * is said (openrouter.md §4.5).
+ */
+function afterReasoning(answer: Answer, request: ChatRequest, spec: EndpointSpec, rng: Rng): Answer {
+  const cap = outputMax(request, spec)
+  const wanted = reasoningFor(answer.outputTokens, request, spec, rng)
+  if (wanted === 0) return answer
+  if (wanted >= cap) {
+    return { ...answer, outputTokens: 0, reasoningTokens: cap, reason: 'length', text: null, toolDeltas: NO_DELTAS }
+  }
+  const isCut = answer.text === null && answer.toolDeltas.length === 0 && answer.outputTokens > cap - wanted
+  const cut = isCut ? { outputTokens: cap - wanted, reason: 'length' as const } : {}
+  return { ...answer, ...cut, reasoningTokens: wanted }
+}
+
+function reasoningFor(said: number, { thinking, maxTokens }: ChatRequest, spec: EndpointSpec, rng: Rng): number {
+  const { share, tokens_p50: p50 = 0, tokens_p95: p95 = p50 } = spec.reasoning ?? {}
+  const { effort, maxTokens: limit = Infinity } = thinking ?? {}
+  const usual =
+    share === undefined ? sampleLognormal(lognormalFromPercentiles(p50, p95), rng) : (said * share) / (1 - share)
+  const tokens = Math.round((usual * EFFORT_SHARES[effort ?? 'medium']) / EFFORT_SHARES.medium)
+  // Whoever names an effort and a cap has said what share of it that is.
+  const most = effort === undefined || maxTokens === null ? Infinity : Math.floor(maxTokens * EFFORT_SHARES[effort])
+  return Math.min(tokens, limit, most)
+}
+
+function answerTo(request: ChatRequest, spec: EndpointSpec, rng: Rng, key: number, visit: number): Answer {
   const { shape } = request
   const billedInputTokens = Math.round(request.inputTokens * spec.input_tokenizer)
   if (request.callsTool && shape.tools.length > 0 && spec.parameters.includes('tools')) {

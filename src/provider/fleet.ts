@@ -17,6 +17,7 @@ import {
   EPOCH_MS,
   CUT_RESET,
   qualityFor,
+  raritiesOf,
   stopsWhenLeft,
   streamOf,
   tokensSent,
@@ -278,7 +279,8 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     if (request.session !== null && endpoint.cache !== null) this.readCache(job, endpoint.cache, request.session, now)
     const unread = answer.billedInputTokens - job.cachedTokens
     let service = drawService(endpoint.model, unread, load, dice, this.service)
-    if (isCalm && !request.stream && answer.toolDeltas.length === 0 && this.grain === 'run' && !endpoint.sharing) {
+    const isPlain = answer.toolDeltas.length === 0 && answer.reasoningTokens === undefined
+    if (isCalm && !request.stream && isPlain && this.grain === 'run' && !endpoint.sharing) {
       job.whole = sayWhole(answer, service, job.cachedTokens, job.writtenTokens)
       this.play(job, now, out)
       return
@@ -388,12 +390,16 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
   private charge(job: Job, saidAtOnce: number, now: Millis, out: Out<FleetCommand>): void {
     const { attempt, endpoint, cues, startedAt } = job
     let outputTokens = saidAtOnce
+    let reasoningTokens = 0
     let wasAnswered = false
     for (let index = 0; index < job.next; index += 1) {
       const { signal, afterMs, isFree } = cues[index] as Cue
       if (isFree) continue
-      if (signal.type === 'content') outputTokens += tokensSent(signal, now - startedAt - afterMs)
-      else if (signal.type === 'toolDelta') outputTokens += signal.tokens
+      if (signal.type === 'content') {
+        const tokens = tokensSent(signal, now - startedAt - afterMs)
+        outputTokens += tokens
+        if (signal.channel === 'reasoning') reasoningTokens += tokens
+      } else if (signal.type === 'toolDelta') outputTokens += signal.tokens
       else if (signal.type === 'accepted') wasAnswered = true
     }
     const isRefused = !wasAnswered && cues[job.next - 1]?.signal.type === 'failed'
@@ -404,9 +410,15 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     const cached = counting(job.cachedTokens, factor)
     const written = counting(job.writtenTokens, factor)
     const isFree = inputTokens + outputTokens === 0
+    const { price, reasoning } = endpoint.spec
+    const { images } = attempt.request
+    const isPlain = isFree || ((reasoning === undefined || reasoningTokens === 0) && images === undefined)
+    const rarities = isPlain
+      ? null
+      : raritiesOf(reasoning === undefined ? undefined : { reasoningTokens: counting(reasoningTokens, factor) }, images)
     const cost = isFree
       ? 0
-      : costOf(endpoint.spec.price, inputTokens, outputTokens, cached, written, this.epoch + job.arrivedAt)
+      : costOf(price, inputTokens, outputTokens, cached, written, this.epoch + job.arrivedAt, rarities)
     const charged = CHARGED
     charged.at = now
     charged.request = attempt.request.id
@@ -418,7 +430,10 @@ export class Fleet implements Machine<FleetEvent, Out<FleetCommand>> {
     charged.cost = invoice === null ? cost : Math.round(cost * (invoice.priceFactor ?? 1))
     const declared = endpoint.declaresQuality ? qualityFor(endpoint.spec, attempt.request.traits.task) : 1
     charged.quality = job.quality * declared
-    out.record(cached + written === 0 ? charged : { ...charged, ...cacheShares(cached, written) })
+    const isOrdinary = cached + written === 0 && rarities === null
+    out.record(
+      isOrdinary ? charged : { ...charged, ...cacheShares(cached, written), ...(rarities !== null && { rarities }) },
+    )
   }
 
   private strikeFlight(fault: number, now: Millis, out: Out<FleetCommand>): void {

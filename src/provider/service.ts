@@ -23,6 +23,7 @@ import {
   ACCEPTED,
   cacheShares,
   chunksOf,
+  detailsOf,
   type Content,
   type EndpointSpec,
   type Finished,
@@ -76,7 +77,10 @@ export interface Invoice {
 
 /** What is to be said, before timing. */
 export interface Answer {
+  /** Without those of reasoning. */
   readonly outputTokens: number
+  /** Tokens of reasoning before it. Absent: none. */
+  readonly reasoningTokens?: number
   readonly reason: FinishReason
   /** Made only where somebody must read it. */
   readonly text: string | null
@@ -146,15 +150,17 @@ export function drawService(
 
 /** Put an answer on the clock. `cached` and `written` are the parts of its prompt that the prompt cache had and got. */
 export function writeScript(answer: Answer, service: Service, stream: boolean, cached = 0, written = 0): Script {
-  const { outputTokens, text, toolDeltas, reason, billedInputTokens } = answer
+  const { outputTokens, reasoningTokens = 0, text, toolDeltas, reason, billedInputTokens } = answer
   const { tokensPerSecond, pingEveryMs } = service
   const start = quantize(service.ttftMs)
   const run = stream ? flow(outputTokens, tokensPerSecond, text) : said(outputTokens, 0, 0, text)
   const msPerToken = SECOND / tokensPerSecond
-  const generatedMs = tokensPerSecond === Infinity ? 0 : (outputTokens * SECOND) / tokensPerSecond
+  const total = outputTokens + reasoningTokens
+  const generatedMs = tokensPerSecond === Infinity ? 0 : (total * SECOND) / tokensPerSecond
+  const usage = usageOf(billedInputTokens, total, cached, written, reasoningTokens)
+  if (reasoningTokens > 0) return thoughtful(answer, service, stream, usage)
   const end = quantize(start + (stream ? run.forMs : generatedMs))
   const begin = stream ? start : end
-  const usage = usageOf(billedInputTokens, outputTokens, cached, written)
   const isPlain = toolDeltas.length === 0 && (pingEveryMs === null || !stream)
   if (isPlain) {
     const cues = [
@@ -176,6 +182,35 @@ export function writeScript(answer: Answer, service: Service, stream: boolean, c
   if (toolDeltas.length === 0) cues.push({ afterMs: begin, signal: run })
   cues.push({ afterMs: end, signal: usage }, { afterMs: end, signal: FINISHED[reason] })
   return { cues, stream, msPerToken }
+}
+
+/** The same of an answer that comes after reasoning, which flows before it in a channel of its own. */
+function thoughtful(answer: Answer, service: Service, stream: boolean, usage: Usage): Script {
+  const { outputTokens, reasoningTokens = 0, ...rest } = answer
+  const { tokensPerSecond } = service
+  const spoken = writeScript({ ...rest, outputTokens }, service, stream)
+  const thought = stream
+    ? flow(reasoningTokens, tokensPerSecond, null, 'reasoning')
+    : said(reasoningTokens, 0, 0, null, 'reasoning')
+  const generatedMs = tokensPerSecond === Infinity ? 0 : quantize((reasoningTokens * SECOND) / tokensPerSecond)
+  const takesMs = Math.max(generatedMs, thought.forMs)
+  const place = spoken.cues.findIndex(({ signal }) => signal.type === 'accepted')
+  const before = spoken.cues.slice(0, place + 1)
+  const { afterMs = 0 } = spoken.cues[place] ?? {}
+  const first = quantize(service.ttftMs)
+  const cues = spoken.cues.slice(place + 1).flatMap((cue): readonly Cue[] => {
+    const { signal } = cue
+    // Pings fill the time until there is something, and no longer.
+    if (signal.type === 'ping') return [cue]
+    if (signal.type === 'content' && signal.tokens === 0) return []
+    return [{ ...cue, afterMs: quantize(cue.afterMs + takesMs), ...(signal.type === 'usage' && { signal: usage }) }]
+  })
+  const pings = cues.filter(({ signal }) => signal.type === 'ping')
+  const others = cues.filter(({ signal }) => signal.type !== 'ping')
+  // In one piece, all of it comes with the end.
+  const head = stream ? before : before.map((cue) => ({ ...cue, afterMs: quantize(afterMs + takesMs) }))
+  const thoughtAt = stream ? first : quantize(afterMs + takesMs)
+  return { ...spoken, cues: [...head, ...pings, { afterMs: thoughtAt, signal: thought }, ...others] }
 }
 
 /** All of an answer that is said at once, `afterMs` after the start of service. */
@@ -207,18 +242,30 @@ const FINISHED: Readonly<Record<FinishReason, Finished>> = {
   error: { type: 'finished', reason: 'error' },
 }
 
-function usageOf(inputTokens: number, outputTokens: number, cached: number, written: number): Usage {
+function usageOf(
+  inputTokens: number,
+  outputTokens: number,
+  cached: number,
+  written: number,
+  reasoningTokens = 0,
+): Usage {
   const usage: Usage = { type: 'usage', inputTokens, outputTokens }
-  return cached + written === 0 ? usage : { ...usage, ...cacheShares(cached, written) }
+  if (cached + written + reasoningTokens === 0) return usage
+  return { ...usage, ...cacheShares(cached, written), ...detailsOf({ reasoningTokens }) }
 }
 
 /** A run of tokens at a speed, in chunks at least CHUNK_MS_MIN apart. */
-function flow(tokens: number, tokensPerSecond: number, text: string | null): Content {
+function flow(
+  tokens: number,
+  tokensPerSecond: number,
+  text: string | null,
+  channel: Content['channel'] = 'text',
+): Content {
   const perChunk = Math.max(1, Math.ceil((tokensPerSecond * CHUNK_MS_MIN) / SECOND))
   const chunks = Math.max(1, Math.ceil(tokens / perChunk))
-  if (chunks === 1) return said(tokens, 0, 0, text)
+  if (chunks === 1) return said(tokens, 0, 0, text, channel)
   const everyMs = quantize((perChunk * SECOND) / tokensPerSecond)
-  return said(tokens, everyMs * (chunks - 1), everyMs, text)
+  return said(tokens, everyMs * (chunks - 1), everyMs, text, channel)
 }
 
 function said(
@@ -332,9 +379,24 @@ export function sayUpTo(script: Script, tokens: number, max: number): Script {
 function withEnd(script: Script, cues: readonly Cue[], endMs: Millis, reason: FinishReason): Script {
   const usage = script.cues.find(({ signal }) => signal.type === 'usage')?.signal
   const outputTokens = cues.reduce((sum, { signal }) => sum + (carries(signal) ? signal.tokens : 0), 0)
-  const end: Signal[] = usage?.type === 'usage' ? [{ ...usage, outputTokens }] : []
+  const end: Signal[] = usage?.type === 'usage' ? [toldOf(usage, cues, outputTokens)] : []
   end.push({ type: 'finished', reason })
   return { ...script, cues: [...cues, ...end.map((signal) => ({ afterMs: endMs, signal }))] }
+}
+
+/** What is told of tokens when there are others than before. */
+function toldOf({ details, ...usage }: Usage, cues: readonly Cue[], outputTokens: number): Usage {
+  if (details === undefined) return { ...usage, outputTokens }
+  return { ...usage, outputTokens, ...detailsOf({ ...details, reasoningTokens: reasoningIn(cues) }) }
+}
+
+/** Of the tokens of a script, those of reasoning. */
+function reasoningIn(cues: readonly Cue[]): number {
+  return cues.reduce((sum, { signal }) => sum + (isReasoning(signal) ? signal.tokens : 0), 0)
+}
+
+export function isReasoning(signal: Signal): signal is Content {
+  return signal.type === 'content' && signal.channel === 'reasoning'
 }
 
 function shortened(cue: Cue, share: number): Cue[] {

@@ -197,7 +197,15 @@ export const wishFields = {
       examples: [[{ type: 'step_count_is', step_count: 2 }]],
     }),
   reasoning: z
-    .looseObject({ effort: z.enum(EFFORTS).nullish().meta({ description: 'How much it may think.' }) })
+    .looseObject({
+      effort: z.enum(EFFORTS).nullish().meta({ description: 'How much it may think.' }),
+      max_tokens: z
+        .int()
+        .min(1)
+        .nullish()
+        .meta({ description: 'Tokens of reasoning, at most.', examples: [2_000] }),
+      enabled: z.boolean().nullish().meta({ description: 'false: it does not.' }),
+    })
     .nullish()
     .meta({ description: 'Settings of reasoning.', examples: [{ effort: 'high' }] }),
 }

@@ -54,7 +54,7 @@ export class Spending {
         ? wasRefused
           ? 0
           : null
-        : costOfUsage(offer, usage, epoch + startedAt)
+        : costOfUsage(offer, usage, attempt.request, epoch + startedAt)
     this.committed += this.book.settle(reservation, bill, costOfSeen(attempt)) - reservation.amount
   }
 }

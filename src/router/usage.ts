@@ -3,7 +3,15 @@
  * and what was not said at all, is estimated from what the router itself has counted, and flagged.
  */
 import { at } from '../base/index.ts'
-import { costOf, type NanoDollars, type Offer, type Usage } from '../protocol/index.ts'
+import {
+  costOf,
+  raritiesOf,
+  type ChatRequest,
+  type NanoDollars,
+  type Offer,
+  type Usage,
+  type UsageDetails,
+} from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 
 /** What was told of an answer that came to its end, if it can be true; otherwise null. */
@@ -12,9 +20,15 @@ export function believable({ usage, request, outputTokens }: Attempt): Usage | n
 }
 
 /** What an answer costs at the published prices of an instant, in Unix ms. */
-export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>, unixMs: number): NanoDollars {
-  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = usage
-  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens, unixMs)
+export function costOfUsage(
+  { price }: Offer,
+  usage: Omit<Usage, 'type'>,
+  { images }: Pick<ChatRequest, 'images'>,
+  unixMs: number,
+): NanoDollars {
+  const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens, details } = usage
+  const rarities = raritiesOf(details, images)
+  return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens, unixMs, rarities)
 }
 
 /**
@@ -24,19 +38,21 @@ export function costOfUsage({ price }: Offer, usage: Omit<Usage, 'type'>, unixMs
 export function billOf({ usage, request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
   const { offers, epoch } = life.desk
   const told = usage ?? { inputTokens: request.inputTokens, outputTokens }
-  return costOfUsage(at(offers, endpoint), told, epoch + startedAt)
+  return costOfUsage(at(offers, endpoint), told, request, epoch + startedAt)
 }
 
 /** What was seen of an answer that has no end. */
 export function costOfSeen({ request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
   const { offers, epoch } = life.desk
-  return costOf(at(offers, endpoint).price, request.inputTokens, outputTokens, 0, 0, epoch + startedAt)
+  const seen = { inputTokens: request.inputTokens, outputTokens }
+  return costOfUsage(at(offers, endpoint), seen, request, epoch + startedAt)
 }
 
 /** Whole numbers, none of them negative; no zero for what was there; and no more from a cache than there was. */
 function canBeTrue(usage: Usage, inputSeen: number, outputSeen: number): boolean {
-  const { inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens = 0 } = usage
+  const { inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens = 0, details } = usage
   return (
+    (details === undefined || arePartsOf(details, inputTokens, outputTokens)) &&
     isCount(inputTokens) &&
     isCount(outputTokens) &&
     isCount(cachedInputTokens) &&
@@ -44,6 +60,17 @@ function canBeTrue(usage: Usage, inputSeen: number, outputSeen: number): boolean
     (inputTokens > 0 || inputSeen === 0) &&
     (outputTokens > 0 || outputSeen === 0) &&
     cachedInputTokens + writtenInputTokens <= inputTokens
+  )
+}
+
+/** No more of anything than there is in all. */
+function arePartsOf(details: UsageDetails, input: number, output: number): boolean {
+  const { audioTokens = 0, videoTokens = 0, reasoningTokens = 0, ...rest } = details
+  const { outputAudioTokens = 0, outputImageTokens = 0 } = rest
+  return (
+    [audioTokens, videoTokens, reasoningTokens, outputAudioTokens, outputImageTokens].every(isCount) &&
+    audioTokens + videoTokens <= input &&
+    reasoningTokens + outputAudioTokens + outputImageTokens <= output
   )
 }
 

@@ -189,6 +189,9 @@ export const workflowSchema = z.strictObject({
     .meta({ description: 'When requests come.', examples: [{ kind: 'poisson', rate: '20/s' }] }),
   mix: z.enum(mixKinds).meta({ description: 'What requests look like.', examples: ['short-chat'] }),
   stream: streamShare,
+  images: count({ min: 1, max: 100 })
+    .optional()
+    .meta({ description: 'Images in each prompt, beside its text. Absent: none.', examples: [1] }),
   repeats: repeatsSchema.optional().meta({
     description:
       'Some requests ask what others ask too, word for word: what a response cache answers. Absent: none do.',

@@ -79,7 +79,8 @@ export function workflowDrafts(
         name: line.workflow,
         policy,
         arrivals: arrivalKind.begin(line.arrivals, rng.named(line.workflow), scenario.duration, data),
-        mix: mix as Mix,
+        mix: line.images === undefined ? (mix as Mix) : illustrated(mix as Mix),
+        ...(line.images !== undefined && { images: line.images }),
         traits,
         streamShare: line.stream,
         client: line.client,
@@ -90,6 +91,11 @@ export function workflowDrafts(
       }),
     }
   })
+}
+
+/** The mix with images in its prompts: only endpoints that take them may serve. */
+function illustrated(mix: Mix): Mix {
+  return { ...mix, shape: { ...mix.shape, inputs: ['image'] } }
 }
 
 /** Who calls for a workflow: the key that its line names, or else those that are named like its tenants. */

@@ -58,6 +58,8 @@ export interface Workflow {
   readonly client: ClientSpec
   /** Index of the emergency endpoint; -1 for none. */
   readonly emergencyEndpoint: number
+  /** Images of each request. Absent: none. */
+  readonly images?: number
   /** null: every request is a question of its own. */
   readonly talk: Talk | null
   /** null: nobody asks the same again. */
@@ -79,7 +81,7 @@ const NOWHERE: readonly number[] = []
 
 /** The n-th request of a workflow: the same under every policy, in both clocks, wherever it is asked for. */
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
-  if (workflow.talk !== null) return turnOf(workflow, workflow.talk, ordinal, rng)
+  if (workflow.talk !== null) return withImages(turnOf(workflow, workflow.talk, ordinal, rng), workflow)
   const weather = weatherOf(workflow.name, ordinal)
   const repeated = workflow.repeats === null ? null : repeatedQuestion(workflow.repeats, workflow.name, ordinal, rng)
   rng.forkInto(dice, QUESTION_STREAM, hashName(workflow.name), repeated === null ? ordinal : -1 - repeated)
@@ -102,7 +104,11 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     session: null,
     visited: NOWHERE,
   }
-  return repeated === null ? request : { ...request, question: repeated }
+  return withImages(repeated === null ? request : { ...request, question: repeated }, workflow)
+}
+
+function withImages(request: ChatRequest, { images }: Workflow): ChatRequest {
+  return images === undefined ? request : { ...request, images }
 }
 
 const REPEATS_STREAM = 0x7270

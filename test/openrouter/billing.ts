@@ -11,6 +11,7 @@ import {
   feeShare,
   generationId,
   gatewaySchema,
+  PLAIN_CHAT,
   priceBook,
   worstCost,
   type Call,
@@ -19,6 +20,7 @@ import { DONE, OPEN, tokens } from '../router/lab.ts'
 import { answer } from './account.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, keyed, Lab, offers, policy } from './lab.ts'
+import { endpoint, play, policyOf } from '../virtual/lab.ts'
 import { onWire, type Wire } from './wire.ts'
 
 const at = (time: string): number => Date.parse(`2026-01-01T${time}Z`)
@@ -378,4 +380,135 @@ describe('an account on the wire', () => {
       expect(refused.json().error).toMatchObject({ code: 403, metadata: { error_type: 'permission_denied' } })
       expect((await wire.chat()).json().error).toMatchObject({ code: 401, message: 'No cookie auth credentials found' })
     }))
+})
+
+describe('what is rarely there', () => {
+  const price = { input: 2, output: 6, internal_reasoning: 10, audio: 30, image: 0.001 }
+  const taking = { input_modalities: ['text', 'image', 'audio'] }
+  const ILLUSTRATED = { ...PLAIN_CHAT, inputs: ['image' as const] }
+
+  test('reasoning and audio tokens have prices of their own, and so has every image', () => {
+    const it = new Lab(fleet(offers({ provider: 'a', price, ...taking }), CREDITS), policy())
+    const call = it.ask({ maxTokens: 100, shape: ILLUSTRATED, images: 3 })
+    it.hear(call, ...answer(1_000, 50, { details: { reasoningTokens: 20, audioTokens: 100, videoTokens: 40 } }))
+    const list = 900 * 2_000 + 100 * 30_000 + 30 * 6_000 + 20 * 10_000 + 3 * 1_000_000
+    expect(it.end(call)).toMatchObject({ outcome: 'ok', billed: list })
+    expect(it.of('call.billed')).toMatchObject([
+      { cost: list, rarities: { reasoningTokens: 20, audioTokens: 100, images: 3 } },
+    ])
+    expect(generationOf(it, call, CREDITS)).toMatchObject({
+      native_tokens_completion: 50,
+      native_tokens_reasoning: 20,
+      num_media_prompt: 3,
+      total_cost: list / 1e9,
+    })
+    // Without any of it, nothing is said of it.
+    const plain = it.ask({ maxTokens: 100 })
+    it.hear(plain, ...answer(10, 5))
+    expect(it.of('call.billed').at(-1)).not.toHaveProperty('rarities')
+  })
+
+  test('what cannot be true of an answer is not believed: it is counted anew', () => {
+    const it = new Lab(fleet(offers({ provider: 'a', price }), CREDITS), policy())
+    const call = it.ask({ inputTokens: 100, maxTokens: 100 })
+    it.hear(call, ...answer(100, 50, { details: { reasoningTokens: 51 } }))
+    expect(it.end(call)).toMatchObject({ billed: 100 * 2_000 + 50 * 6_000, usageEstimated: true })
+  })
+
+  test('the most that a request can cost has its answer all of reasoning, its prompt all of audio, and its images', () => {
+    const dear = book({ ...price, cache_write: 2.5 })
+    expect(worstCost(dear, 100, 100, 10, EPOCH_MS, 2)).toBe(100 * (30_000 + 500) + 10 * 10_000 + 2_000_000)
+    const cheap = book({ input: 2, output: 6, internal_reasoning: 1, audio: 1 })
+    expect(worstCost(cheap, 100, 100, 10, EPOCH_MS)).toBe(100 * 2_000 + 10 * 6_000)
+    // 10 tokens of reasoning are not paid for, 10 of text would be.
+    const gateway = { account: { credits: '$0.00027' }, choices: { in_flight_below: '$0' } }
+    const it = new Lab(
+      fleet(offers({ provider: 'a', price: { input: 2, output: 6, internal_reasoning: 10 }, max_output: 10 }), gateway),
+      policy(),
+    )
+    expect(it.end(it.ask({ inputTokens: 100 }))).toMatchObject({ outcome: 'failed', status: 402 })
+    expect(it.attempts(it.ask({ inputTokens: 85 }))).toHaveLength(1)
+  })
+
+  test('a mock that reasons does so before it answers, by its effort, and within the longest answer', () => {
+    const endpointOf = (reasoning: object, more: object = {}) =>
+      endpoint('a', { price: { input: 1, output: 2, internal_reasoning: 5 }, reasoning, ...more })
+    const run = (spec: ReturnType<typeof endpoint>, fields: Record<string, unknown> = {}) => {
+      const world = play({
+        endpoints: [spec],
+        policies: [policyOf(fields)],
+        workflows: [{ arrivals: { kind: 'constant', rate: '1/s' }, stream: 0.5 }],
+        gateway: { account: {} },
+      })
+      const billed = world.of('call.billed')
+      const charged = world.of('fleet.charged')
+      expect(billed.length).toBeGreaterThan(5)
+      expect(billed.map(({ listCost }) => listCost)).toEqual(charged.map(({ cost }) => cost))
+      return charged.map(({ outputTokens, rarities, cost, inputTokens }) => {
+        const { reasoningTokens = 0 } = rarities ?? {}
+        expect(cost).toBe(inputTokens * 1_000 + (outputTokens - reasoningTokens) * 2_000 + reasoningTokens * 5_000)
+        return { reasoning: reasoningTokens, said: outputTokens - reasoningTokens }
+      })
+    }
+    const fixed = { tokens_p50: 100 }
+    const said = run(endpoint('a')).map((one) => one.said)
+    const tokensAt = (effort: string, max = 100_000) =>
+      run(endpointOf(fixed, { max_output: max }), { reasoning: { effort } })
+    const cap = 1_024 // Of the mix.
+    expect(run(endpointOf(fixed))).toEqual(
+      said.map((tokens) => ({ reasoning: 100, said: Math.min(tokens, cap - 100) })),
+    )
+    for (const [effort, reasoning] of [
+      ['none', 0],
+      ['minimal', 20],
+      ['low', 40],
+      ['medium', 100],
+      ['high', 160],
+      ['xhigh', 190],
+    ] as const) {
+      // prettier-ignore
+      expect(new Set(tokensAt(effort).map((one) => one.reasoning))).toEqual(new Set([reasoning]))
+    }
+    expect(run(endpointOf(fixed), { reasoning: { max_tokens: 30 } })[0]?.reasoning).toBe(30)
+    expect(run(endpointOf(fixed), { reasoning: { enabled: false } })[0]?.reasoning).toBe(0)
+    expect(run(endpointOf({ share: '75%' })).map((one) => one.reasoning)).toEqual(
+      said.map((tokens) => Math.min(tokens * 3, cap)),
+    )
+    // It may take all that there is, and then nothing is said.
+    expect(new Set(run(endpointOf(fixed, { max_output: 60 })).map((one) => one.said))).toEqual(new Set([0]))
+    expect(Math.max(...run(endpointOf(fixed, { max_output: 110 })).map((one) => one.said))).toBeLessThanOrEqual(10)
+    const drawn = run(endpointOf({ tokens_p50: 100, tokens_p95: 500 })).map((one) => one.reasoning)
+    expect(new Set(drawn).size).toBeGreaterThan(3)
+  })
+
+  test('on the wire its reasoning comes first, and usage counts it and the images in every dialect', async () => {
+    for (const dialect of ['openai-chat', 'anthropic-messages', 'gemini', 'openai-responses']) {
+      const endpoints = [
+        { provider: 'alpha', dialect, price: { input: 1, output: 2, internal_reasoning: 10, image: 0.001 }, input_modalities: ['text', 'image'], reasoning: { tokens_p50: 40 } }, // prettier-ignore
+      ]
+      await onWire({ endpoints, gateway: { account: {} } }, async (wire: Wire) => {
+        const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw0KGgo=' } }
+        const messages = [{ role: 'user', content: [{ type: 'text', text: 'What is this?' }, image, image] }]
+        const { usage, choices } = (await wire.chat({ messages })).json()
+        expect(choices[0].message.reasoning).toHaveLength(160)
+        expect(usage.completion_tokens_details).toMatchObject({ reasoning_tokens: 40 })
+        const text = usage.completion_tokens - 40
+        expect(usage.cost).toBeCloseTo((usage.prompt_tokens * 1 + text * 2 + 40 * 10) / 1e6 + 0.002, 9)
+        expect(usage.cost_details.upstream_inference_prompt_cost).toBeCloseTo(usage.prompt_tokens / 1e6 + 0.002, 9)
+        const [billed] = wire.of('call.billed')
+        const [charged] = wire.of('fleet.charged')
+        expect(billed?.rarities).toEqual({ reasoningTokens: 40, images: 2 })
+        expect([billed?.cost, charged?.rarities]).toEqual([charged?.cost, billed?.rarities])
+
+        const chunks = (await wire.chat({ messages, stream: true, reasoning: { effort: 'low' } })).chunks()
+        const thought = chunks.findIndex(({ choices: [choice] }) => choice?.delta.reasoning)
+        const spoken = chunks.findIndex(({ choices: [choice] }) => choice?.delta.content)
+        expect(thought).toBeGreaterThanOrEqual(0)
+        expect(spoken).toBeGreaterThan(thought)
+        expect(chunks.at(-1).usage.completion_tokens_details.reasoning_tokens).toBe(16)
+        const off = (await wire.chat({ messages, reasoning: { enabled: false } })).json()
+        expect(off.usage.completion_tokens_details.reasoning_tokens).toBe(0)
+      })
+    }
+  })
 })

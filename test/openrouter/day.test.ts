@@ -1,12 +1,13 @@
 /**
  * A day of traffic, to the nano-dollar: twenty endpoints of four models, conversations, keys with limits, workspaces with
- * budgets, a key of one's own, prices by the clock and by length, prompt caches, an outage and answers that break off.
+ * budgets, a key of one's own, prices by the clock and by length, prompt caches, images, reasoning with a price of its own,
+ * web searches, an outage and answers that break off.
  * What the ledger says was billed, what the generations say, and what has gone from the credits is one number.
  */
 import { expect, test } from 'vitest'
 import { AccountPages } from '../../src/gateway/index.ts'
 import { Generations, Log, type EntryOf } from '../../src/ledger/index.ts'
-import { generationId, isFreeModel, withByok } from '../../src/protocol/index.ts'
+import { gatewaySchema, generationId, isFreeModel, offerOf, toolEndpoints, withByok } from '../../src/protocol/index.ts'
 import { World } from '../../src/virtual/index.ts'
 import { endpoint, fault, policyOf, worldSpec } from '../virtual/lab.ts'
 
@@ -31,7 +32,12 @@ const ENDPOINTS = MODELS.flatMap((model, family) =>
           overrides: [{ utc_start: '1600', utc_end: '0200', input: input / 3, output: output / 3 }],
         }),
         ...(place === 4 && { overrides: [{ min_prompt_tokens: 800, input: input * 2 }] }),
+        ...(model === 'coder' && { image: 0.0000123, internal_reasoning: output * 0.7 }),
       },
+      ...(model === 'coder' && {
+        input_modalities: ['text', 'image'],
+        reasoning: place < 3 ? { tokens_p50: 40, tokens_p95: 200 } : { share: '30%' },
+      }),
       input_tokenizer: 0.9 + place * 0.07,
       prompt_cache: { ttl: '5m', min_prefix: 64 },
     })
@@ -39,6 +45,7 @@ const ENDPOINTS = MODELS.flatMap((model, family) =>
 )
 
 const GATEWAY = {
+  search: { price: '$0.0001' },
   account: {
     credits: '$17',
     used: '$1.5',
@@ -57,7 +64,8 @@ const GATEWAY = {
 }
 
 test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () => {
-  const endpoints = withByok(ENDPOINTS, worldSpec({ endpoints: ENDPOINTS, gateway: GATEWAY }).gateway.byok)
+  const offered = withByok(ENDPOINTS, worldSpec({ endpoints: ENDPOINTS, gateway: GATEWAY }).gateway.byok)
+  const endpoints = [...offered, ...toolEndpoints({ search: gatewaySchema.parse(GATEWAY).search })]
   const spec = worldSpec({
     seed: 20_261_120,
     durationMs: DAY,
@@ -65,8 +73,8 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
     gateway: GATEWAY,
     policies: [
       policyOf({ models: ['small', 'fast'] }),
-      policyOf({ models: ['coder', 'large'], provider: { sort: 'price' } }),
-      policyOf({ models: ['large'], resilience: { hedge: { after: '2s' } } }),
+      policyOf({ models: ['coder', 'large'], provider: { sort: 'price' }, reasoning: { effort: 'high' } }),
+      policyOf({ models: ['large'], plugins: [{ id: 'web' }], resilience: { hedge: { after: '2s' } } }),
     ],
     workflows: [
       {
@@ -76,7 +84,7 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
         arrivals: { kind: 'poisson', rate: '0.15/s' },
         session: { turns: { from: 2, to: 6 }, think: '20s' },
       },
-      { name: 'coding', policy: 1, key: 1, arrivals: { kind: 'poisson', rate: '0.08/s' }, stream: 0.8 },
+      { name: 'coding', policy: 1, key: 1, arrivals: { kind: 'poisson', rate: '0.08/s' }, stream: 0.8, images: 2 },
       {
         name: 'batch',
         policy: 2,
@@ -91,21 +99,28 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
       fault('stream', 8 * HOUR, 10 * HOUR, [10, 11, 12, 13, 20], { mode: 'cut' }),
     ],
   })
-  const { gateway, offers } = spec
+  const { gateway } = spec
+  const offers = offered.map(offerOf)
   const log = new Log()
   const free = offers.filter(({ model }) => isFreeModel(model)).map(({ index }) => index)
   const generations = new Generations({ epoch: gateway.epoch, max: 1_000_000, free: new Set(free) })
   const closed: Pick<EntryOf<'call.closed'>, 'request' | 'call' | 'billed' | 'outcome' | 'attempts'>[] = []
   let upstream = 0
+  const seen = { searches: 0, images: 0, reasoning: 0 }
   log.attach(generations)
   log.attach({
     steps: {
       'call.closed': ({ request, call, billed, outcome, attempts }) =>
         void closed.push({ request, call, billed, outcome, attempts }),
       'fleet.charged': ({ cost }) => void (upstream += cost),
+      'call.billed': ({ toolCost = 0, rarities: { images = 0, reasoningTokens = 0 } = {} }) => {
+        seen.searches += toolCost > 0 ? 1 : 0
+        seen.images += images
+        seen.reasoning += reasoningTokens
+      },
     },
   })
-  const world = new World(spec, log)
+  const world = new World({ ...spec, offers }, log)
   const pages = new AccountPages({ gateway, offers, generations })
   const accounts = world.router.accounts!
   const end = spec.durationMs + spec.drainMs
@@ -140,6 +155,7 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
   expect(byKey.reduce((sum, usage) => sum + usage, 0)).toBe(inLedger)
   expect(after.total_credits).toBe(20)
 
+  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(100)
   // It was a day in which everything happened: money was spent, some ran out, some calls broke off or were left.
   expect(inLedger).toBeGreaterThan(1e9)
   expect(told.some((one) => one.is_byok && one.total_cost > 0)).toBe(true)

@@ -151,13 +151,17 @@ describe('what comes in', () => {
     [
       'usage after the finish reason',
       data(hi, stop, { usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4, thoughtsTokenCount: 5, toolUsePromptTokenCount: 1 } }), // prettier-ignore
-      [text('Hi', 1), { type: 'usage', inputTokens: 4, outputTokens: 9 }, finished('stop')],
+      [
+        text('Hi', 1),
+        { type: 'usage', inputTokens: 4, outputTokens: 9, details: { reasoningTokens: 5 } },
+        finished('stop'),
+      ],
     ],
     ['only the prompt counted', data({ ...stop, usageMetadata: { promptTokenCount: 3 } }), [finished('stop')]],
     [
       'only thoughts counted',
       data({ ...stop, usageMetadata: { promptTokenCount: 3, thoughtsTokenCount: 2 } }),
-      [{ type: 'usage', inputTokens: 3, outputTokens: 2 }, finished('stop')],
+      [{ type: 'usage', inputTokens: 3, outputTokens: 2, details: { reasoningTokens: 2 } }, finished('stop')],
     ],
     [
       'a call, then STOP in a chunk of its own',

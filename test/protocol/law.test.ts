@@ -145,6 +145,17 @@ describe.each(DIALECTS)('$id', ({ id }) => {
     }
   })
 
+  test('tokens of reasoning cross with the counts, in one piece and in a stream', () => {
+    const thought: Signal = { type: 'content', channel: 'reasoning', tokens: 6, forMs: 0, everyMs: 0 }
+    const spoken: Signal = { type: 'content', channel: 'text', tokens: 4, forMs: 0, everyMs: 0 }
+    const usage: Signal = { type: 'usage', inputTokens: 9, outputTokens: 10, details: { reasoningTokens: 6 } }
+    for (const stream of [true, false]) {
+      const context = { ...CONTEXT, stream, includeUsage: true }
+      const parsed = lab.parse(lab.render([ACCEPTED, thought, spoken, usage, finished('stop')], context), stream)
+      expect(parsed.find(({ type }) => type === 'usage')).toEqual(usage)
+    }
+  })
+
   test('text that somebody set, crosses as it is', () => {
     const said = '{"answer": "naïve 😀"}'
     const run: Signal = { type: 'content', channel: 'text', tokens: 7, forMs: 0, everyMs: 0, text: said }

@@ -118,7 +118,7 @@ const GEMINI_SIGNALS: Signal[] = [
   { type: 'toolDelta', index: 0, args: '{"ort":"Köln"}', tokens: 4 },
   { type: 'toolDelta', index: 1, id: 'fc-2', name: 'now', args: '', tokens: 0 },
   { type: 'toolDelta', index: 1, args: '{}', tokens: 1 },
-  { type: 'usage', inputTokens: 12, outputTokens: 9 },
+  { type: 'usage', inputTokens: 12, outputTokens: 9, details: { reasoningTokens: 3 } },
   finished('tool_calls'),
 ]
 

@@ -68,6 +68,8 @@ export interface Asked {
   readonly conversation?: ChatRequest['conversation']
   readonly traits?: RequestTraits
   readonly workflow?: number
+  /** Images of its prompt. */
+  readonly images?: number
   /** Number of a question that is asked more than once. */
   readonly question?: number
   /** Index of the key it calls with; null for none. Default: none. */
@@ -86,6 +88,7 @@ export function request({
   session = null,
   conversation,
   question,
+  images,
 }: Asked = {}) {
   ordinals += 1
   return {
@@ -102,6 +105,7 @@ export function request({
     session,
     ...(conversation !== undefined && { conversation }),
     ...(question !== undefined && { question }),
+    ...(images !== undefined && { images }),
     visited: [],
   } satisfies ChatRequest
 }

@@ -76,6 +76,8 @@ export interface WorkflowInput {
   /** Index of the key it calls with. */
   readonly key?: number
   readonly repeats?: Fields
+  /** Images of each prompt. */
+  readonly images?: number
 }
 
 export interface WorldInput {
@@ -115,7 +117,8 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
     name,
     policy: input.policy ?? 0,
     arrivals: arrivals(input.arrivals ?? { kind: 'poisson', rate: '5/s' }, rng.named(name), durationMs),
-    mix,
+    mix: input.images === undefined ? mix : { ...mix, shape: { ...mix.shape, inputs: ['image'] } },
+    ...(input.images !== undefined && { images: input.images }),
     traits: new TraitsSource(traitsSchema.parse(input.traits ?? {}), name),
     streamShare: input.stream ?? 0.5,
     client: clientSchema.parse(input.client ?? {}),

@@ -192,7 +192,8 @@ function isAlike(billed: CallBilled, served: FleetCharged | null | undefined): b
     billed.inputTokens === served?.inputTokens &&
     billed.outputTokens === served.outputTokens &&
     (billed.cachedInputTokens ?? 0) === (served.cachedInputTokens ?? 0) &&
-    (billed.writtenInputTokens ?? 0) === (served.writtenInputTokens ?? 0)
+    (billed.writtenInputTokens ?? 0) === (served.writtenInputTokens ?? 0) &&
+    (billed.rarities?.reasoningTokens ?? 0) === (served.rarities?.reasoningTokens ?? 0)
   )
 }
 

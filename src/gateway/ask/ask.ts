@@ -28,6 +28,8 @@ export interface Ask {
   readonly cache: CacheWish | null | undefined
   /** The effort of reasoning; null where it does not say. */
   readonly effort: Effort | null
+  /** Tokens of reasoning at most; null where it does not say. */
+  readonly thinkingMax: number | null
   /** `debug.echo_upstream_body`, of a stream. */
   readonly echoesUpstream: boolean
   /** Whether the answer is to tell how it was routed (openrouter.md §4.10). */
@@ -146,6 +148,7 @@ export function askOf(parameters: Fields, stream: boolean, headers: Headers): As
     conversation: conversationOf(parameters, headers),
     cache: cacheOf(parameters, headers),
     effort: effortOf(parameters),
+    thinkingMax: thinkingMaxOf(parameters),
     echoesUpstream: stream && fieldsOf(debug)?.['echo_upstream_body'] === true,
     tellsRouting: METADATA_HEADERS.some((name) => textOf(headers[name])?.toLowerCase() === 'enabled'),
   }
@@ -200,8 +203,15 @@ function cacheOf(fields: Fields, headers: Headers): CacheWish | null | undefined
   }
 }
 
+function thinkingMaxOf(fields: Fields): number | null {
+  const max = fieldsOf(fields['reasoning'])?.['max_tokens']
+  return typeof max === 'number' ? max : null
+}
+
 function effortOf(fields: Fields): Effort | null {
-  const effort = fieldsOf(fields['reasoning'])?.['effort'] ?? fields['reasoning_effort']
+  const settings = fieldsOf(fields['reasoning'])
+  if (settings?.['enabled'] === false) return 'none'
+  const effort = settings?.['effort'] ?? fields['reasoning_effort']
   return EFFORTS.find((known) => known === effort) ?? null
 }
 

@@ -8,6 +8,7 @@ import { responseCache } from './response-cache.ts'
 import { responseHealing } from './response-healing.ts'
 import { routerModels } from './router-models.ts'
 import { serverTools } from './server-tools.ts'
+import { thinking } from './thinking.ts'
 
 export const STAGES: readonly StageMaker[] = [
   keys,
@@ -16,6 +17,7 @@ export const STAGES: readonly StageMaker[] = [
   responseCache,
   account,
   routerModels,
+  thinking,
   serverTools,
   responseHealing,
 ]

@@ -17,6 +17,7 @@ import type { ErrorClass } from '../error-class.ts'
 import {
   ACCEPTED,
   cacheShares,
+  detailsOf,
   PING,
   type Content,
   type Failed,
@@ -24,6 +25,7 @@ import {
   type GarbledPattern,
   type Signal,
   type Usage,
+  type UsageDetails,
 } from '../signal.ts'
 import type { ParseContext, Parser } from './_dialect.ts'
 import {
@@ -339,11 +341,18 @@ export abstract class AnswerParser implements Parser {
   }
 
   /** The last counts given are the ones that hold; they come out with the end. The cache has part of the input. */
-  protected noteUsage(inputTokens: unknown, outputTokens: unknown, cached: unknown = 0, written: unknown = 0): void {
+  protected noteUsage(
+    inputTokens: unknown,
+    outputTokens: unknown,
+    cached: unknown = 0,
+    written: unknown = 0,
+    details: Readonly<Partial<Record<keyof UsageDetails, unknown>>> | null = null,
+  ): void {
     if (!isCount(inputTokens) || !isCount(outputTokens)) return
     const read = isCount(cached) ? Math.min(cached, inputTokens) : 0
     const kept = isCount(written) ? Math.min(written, inputTokens - read) : 0
     this.usage = { type: 'usage', inputTokens, outputTokens, ...cacheShares(read, kept) }
+    if (details !== null) this.usage = { ...this.usage, ...partsOf(details, inputTokens, outputTokens) }
   }
 
   private emitUsage(): void {
@@ -430,4 +439,23 @@ function patternOf(text: string): GarbledPattern {
 function codeOf(code: unknown): Pick<Failed, 'code'> {
   if (typeof code === 'number') return { code: String(code) }
   return typeof code === 'string' && code !== '' ? { code } : {}
+}
+
+/** Parts of the counts, as far as they are counts, and no more than there is. */
+function partsOf(
+  details: Readonly<Partial<Record<keyof UsageDetails, unknown>>>,
+  input: number,
+  output: number,
+): Pick<Usage, 'details'> {
+  const upTo = (value: unknown, most: number): number => (isCount(value) ? Math.min(value, most) : 0)
+  const audioTokens = upTo(details.audioTokens, input)
+  const reasoningTokens = upTo(details.reasoningTokens, output)
+  const outputAudioTokens = upTo(details.outputAudioTokens, output - reasoningTokens)
+  return detailsOf({
+    audioTokens,
+    videoTokens: upTo(details.videoTokens, input - audioTokens),
+    reasoningTokens,
+    outputAudioTokens,
+    outputImageTokens: upTo(details.outputImageTokens, output - reasoningTokens - outputAudioTokens),
+  })
 }

@@ -296,6 +296,18 @@ const INPUT_PARTS: Readonly<Record<string, Inputs[number]>> = {
   input_video: 'video',
 }
 
+/** Images in the messages of a request. */
+export function imagesIn({ messages }: Pick<WireRequest, 'messages'>): number {
+  let images = 0
+  for (const { content } of messages) {
+    if (!Array.isArray(content)) continue
+    for (const part of content as readonly unknown[]) {
+      if (INPUT_PARTS[String(recordOf(part)?.['type'])] === 'image') images += 1
+    }
+  }
+  return images
+}
+
 function inputsOf(messages: readonly WireMessage[]): Inputs {
   const inputs: Inputs[number][] = []
   for (const { content } of messages) {

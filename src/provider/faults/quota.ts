@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { count, duration, formatDuration, MINUTE, type Millis } from '../../base/index.ts'
-import { costOf, type PriceBook } from '../../protocol/index.ts'
+import { costOf, raritiesOf, type PriceBook } from '../../protocol/index.ts'
 import { defineFault, type Strike } from '../fault.ts'
 import { turnAway, strikeError } from '../refusal.ts'
 import { PerScope, scopeParam } from '../scope.ts'
@@ -153,8 +153,8 @@ export const quota = defineFault({
 function costIn({ cues }: Script, price: PriceBook): number {
   for (const { signal } of cues)
     if (signal.type === 'usage') {
-      const { inputTokens, outputTokens, cachedInputTokens, writtenInputTokens } = signal
-      return costOf(price, inputTokens, outputTokens, cachedInputTokens, writtenInputTokens)
+      const { inputTokens, outputTokens, cachedInputTokens: cached, writtenInputTokens: written, details } = signal
+      return costOf(price, inputTokens, outputTokens, cached, written, 0, raritiesOf(details, undefined))
     }
   return 0
 }

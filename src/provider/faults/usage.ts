@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { count, ratio } from '../../base/index.ts'
-import { cacheShares, type Usage } from '../../protocol/index.ts'
+import { cacheShares, detailsOf, type Usage } from '../../protocol/index.ts'
 import { defineFault, type FaultVariant } from '../fault.ts'
 import { alsoCharged, counting, isWhole, oddly, type Invoice, type Script } from '../service.ts'
 
@@ -133,7 +133,8 @@ export const usage = defineFault({
       onScript(script) {
         const told = isWhole(script) ? usageOf(script) : null
         if (told === null) return null
-        const { inputTokens, outputTokens } = told
+        const { inputTokens, outputTokens, details } = told
+        const kept = details === undefined ? {} : { details }
         const fromCache = told.cachedInputTokens ?? Math.floor(inputTokens * cached)
         switch (mode) {
           case 'missing':
@@ -149,7 +150,7 @@ export const usage = defineFault({
           case 'cached_double':
             return retold(script, { ...told, inputTokens: inputTokens + fromCache })
           case 'cache_excluded':
-            return retold(script, { type: 'usage', inputTokens: inputTokens - fromCache, outputTokens })
+            return retold(script, { type: 'usage', inputTokens: inputTokens - fromCache, outputTokens, ...kept })
           case 'reasoning_hidden':
             return retold(script, { ...told, outputTokens: outputTokens + tokens }, { outputTokens: tokens })
           case 'tokenizer_drift': {
@@ -159,6 +160,7 @@ export const usage = defineFault({
               inputTokens: counting(inputTokens, factor),
               outputTokens: counting(outputTokens, factor),
               ...cacheShares(counting(cachedInputTokens, factor), counting(writtenInputTokens, factor)),
+              ...detailsOf({ reasoningTokens: counting(details?.reasoningTokens ?? 0, factor) }),
             }
             return retold(script, counted, { countFactor: factor })
           }

@@ -155,13 +155,13 @@ export class BudgetBook {
   }
 
   /** What an attempt can come to at most, in nano-dollars; null where the price is not known. */
-  worstCase({ inputTokens, maxTokens }: ChatRequest, endpoint: number, now: Millis): NanoDollars | null {
+  worstCase({ inputTokens, maxTokens, images }: ChatRequest, endpoint: number, now: Millis): NanoDollars | null {
     const { price, isPriced, maxOutput } = this.offers[endpoint] as Offer
     if (!isPriced) return null
     const input = Math.ceil(inputTokens * (1 + this.policy.input_margin))
     const output = Math.min(maxTokens ?? Infinity, maxOutput)
     // One more for the rounding of the bill.
-    return worstCost(price, inputTokens, input, output, this.epoch + now) + 1
+    return worstCost(price, inputTokens, input, output, this.epoch + now, images) + 1
   }
 }
 

@@ -102,7 +102,9 @@ class MessagesParser extends AnswerParser {
 
   private readEnd(delta: Fields, usage: Fields | null): void {
     this.readUsage(usage)
-    this.noteUsage(this.inputTokens, usage?.['output_tokens'], this.readTokens, this.writtenTokens)
+    const details = recordOf(usage?.['output_tokens_details'])
+    const parts = details && { reasoningTokens: details['thinking_tokens'] }
+    this.noteUsage(this.inputTokens, usage?.['output_tokens'], this.readTokens, this.writtenTokens, parts)
     const reason = delta['stop_reason']
     if (typeof reason !== 'string') return
     for (const block of this.open.keys()) this.stopBlock(block)

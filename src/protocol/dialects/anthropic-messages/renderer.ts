@@ -212,12 +212,16 @@ function usageFields({
   outputTokens,
   cachedInputTokens: read = 0,
   writtenInputTokens: written = 0,
+  details,
 }: Omit<Usage, 'type'>): object {
   return {
     input_tokens: inputTokens - read - written,
     cache_creation_input_tokens: written,
     cache_read_input_tokens: read,
     output_tokens: outputTokens,
+    ...(details?.reasoningTokens !== undefined && {
+      output_tokens_details: { thinking_tokens: details.reasoningTokens },
+    }),
   }
 }
 

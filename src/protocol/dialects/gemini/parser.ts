@@ -119,6 +119,8 @@ class GeminiParser extends AnswerParser {
       prompt + (isCount(toolUse) ? toolUse : 0),
       (isCount(said) ? said : 0) + (isCount(thought) ? thought : 0),
       cached,
+      0,
+      isCount(thought) ? { reasoningTokens: thought } : null,
     )
   }
 

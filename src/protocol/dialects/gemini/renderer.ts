@@ -100,11 +100,13 @@ class GeminiRenderer extends AnswerRenderer {
 
   private counts(): object {
     if (this.usage === null) return {}
-    const { inputTokens, outputTokens, cachedInputTokens: cached } = this.usage
+    const { inputTokens, outputTokens, cachedInputTokens: cached, details } = this.usage
+    const { reasoningTokens: thought = 0 } = details ?? {}
     return {
       usageMetadata: {
         promptTokenCount: inputTokens,
-        candidatesTokenCount: outputTokens,
+        candidatesTokenCount: outputTokens - thought,
+        ...(thought > 0 && { thoughtsTokenCount: thought }),
         totalTokenCount: inputTokens + outputTokens,
         ...(cached !== undefined && { cachedContentTokenCount: cached }),
         promptTokensDetails: [{ modality: 'TEXT', tokenCount: inputTokens }],

@@ -100,12 +100,22 @@ class ChatParser extends AnswerParser {
     if (!counts) return
     const { prompt_tokens: prompt, completion_tokens: completion, total_tokens: total } = counts
     const details = recordOf(counts['prompt_tokens_details'])
+    const ofOutput = recordOf(counts['completion_tokens_details'])
     const hidden = isCount(prompt) && isCount(completion) && isCount(total) ? total - prompt - completion : 0
     this.noteUsage(
       prompt,
       hidden > 0 ? Number(completion) + hidden : completion,
       details?.['cached_tokens'] ?? counts['prompt_cache_hit_tokens'],
       details?.['cache_write_tokens'],
+      details || ofOutput
+        ? {
+            audioTokens: details?.['audio_tokens'],
+            videoTokens: details?.['video_tokens'],
+            reasoningTokens: ofOutput?.['reasoning_tokens'],
+            outputAudioTokens: ofOutput?.['audio_tokens'],
+            outputImageTokens: ofOutput?.['image_tokens'],
+          }
+        : null,
     )
   }
 }

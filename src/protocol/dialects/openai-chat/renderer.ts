@@ -3,7 +3,7 @@
  * tool call, a chunk with `finish_reason`, the usage if it was asked for, `[DONE]`. An answer in one piece is a
  * `chat.completion`. Every field that some official client insists on is always there.
  */
-import type { Closed, Content, Failed, FinishReason, ToolDelta, Usage } from '../../signal.ts'
+import type { Closed, Content, Failed, FinishReason, ToolDelta, Usage, UsageDetails } from '../../signal.ts'
 import { AnswerRenderer } from '../_answer-renderer.ts'
 import type { RenderContext, ToldError } from '../_dialect.ts'
 import { statusOf } from '../_errors.ts'
@@ -185,12 +185,18 @@ function openingOf(context: RenderContext, surface: 'openai' | 'openrouter', isS
   return isStream ? `data: ${identity}` : identity
 }
 
-export function usageBody({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): string {
+export function usageBody(usage: Usage): string {
+  const { inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens, details = NO_DETAILS } = usage
+  const { audioTokens = 0, videoTokens, reasoningTokens = 0, outputAudioTokens = 0, outputImageTokens } = details
   const written = writtenInputTokens === undefined ? '' : `,"cache_write_tokens":${writtenInputTokens}`
+  const video = videoTokens === undefined ? '' : `,"video_tokens":${videoTokens}`
+  const images = outputImageTokens === undefined ? '' : `,"image_tokens":${outputImageTokens}`
   return (
     `{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens}` +
-    `,"prompt_tokens_details":{"cached_tokens":${cachedInputTokens}${written},"audio_tokens":0}` +
-    ',"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0' +
+    `,"prompt_tokens_details":{"cached_tokens":${cachedInputTokens}${written},"audio_tokens":${audioTokens}${video}}` +
+    `,"completion_tokens_details":{"reasoning_tokens":${reasoningTokens},"audio_tokens":${outputAudioTokens}${images}` +
     ',"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
   )
 }
+
+const NO_DETAILS: UsageDetails = {}

@@ -118,8 +118,10 @@ class ResponsesParser extends AnswerParser {
   private readUsage(usage: unknown): void {
     const counts = countsOf(usage)
     const details = recordOf(counts?.['input_tokens_details'])
+    const ofOutput = recordOf(counts?.['output_tokens_details'])
     const { input_tokens: input, output_tokens: output } = counts ?? {}
-    this.noteUsage(input, output, details?.['cached_tokens'], details?.['cache_write_tokens'])
+    const parts = ofOutput && { reasoningTokens: ofOutput['reasoning_tokens'] }
+    this.noteUsage(input, output, details?.['cached_tokens'], details?.['cache_write_tokens'], parts)
   }
 
   protected readWhole(body: Fields, how: 'clean' | 'reset'): void {

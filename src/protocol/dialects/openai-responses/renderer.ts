@@ -298,7 +298,7 @@ function partBody(text: string): object {
   return { type: 'output_text', text, annotations: [], logprobs: [] }
 }
 
-function usageFields({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens }: Usage): object {
+function usageFields({ inputTokens, outputTokens, cachedInputTokens = 0, writtenInputTokens, details }: Usage): object {
   return {
     input_tokens: inputTokens,
     input_tokens_details: {
@@ -306,7 +306,7 @@ function usageFields({ inputTokens, outputTokens, cachedInputTokens = 0, written
       ...(writtenInputTokens !== undefined && { cache_write_tokens: writtenInputTokens }),
     },
     output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: details?.reasoningTokens ?? 0 },
     total_tokens: inputTokens + outputTokens,
   }
 }
