@@ -46,6 +46,26 @@ test(
   },
 )
 
+test('clocks: plugins, the same prompts, tools and reasoning for the same money', PLAYING, async () => {
+  const scenario = load('plugins.yaml')
+  const virtual = playVirtual(scenario)
+  const live = await playLive(scenario, 2)
+  expect(virtual.decisions.size).toBeGreaterThan(30)
+  // A tool was asked, a prompt was cut to what fits beside its answer, and one that was flagged reached nobody.
+  const books = [...virtual.books.values()].join('\n')
+  expect(books).toMatch(/attempt 0\.1000: 30 in/)
+  const lengths = [...virtual.books].flatMap(([name, story]) =>
+    name.startsWith('reader') ? [Number(/attempt 0\.0: (\d+) in/.exec(story)?.[1])] : [],
+  )
+  expect(Math.max(...lengths)).toBeLessThan(3_000)
+  expect(lengths.filter((length) => length === Math.max(...lengths)).length).toBeGreaterThan(5)
+  expect([...virtual.decisions.values()]).toContain('= failed')
+  for (const kind of ['decisions', 'books'] as const) {
+    const different = [...virtual[kind]].filter(([name, story]) => live[kind].get(name) !== story)
+    expect(different.map(([name, story]) => ({ name, virtual: story, live: live[kind].get(name) }))).toEqual([])
+  }
+})
+
 test('clocks: with-less, every rung is taken', () => {
   const { decisions, result } = playVirtual(load('with-less.yaml'))
   const stories = [...decisions.values()].join(' | ')

@@ -23,7 +23,12 @@ const endpoints: fc.Arbitrary<EndpointSpec[]> = fc
     fc.record({
       provider: fc.constantFrom('a', 'b', 'c', 'd'),
       model: fc.constantFrom('m', 'm', 'm', 'n'),
-      price: fc.record({ input: fc.integer({ min: 0, max: 5 }), output: fc.integer({ min: 0, max: 9 }) }),
+      price: fc.record({
+        input: fc.integer({ min: 0, max: 5 }),
+        output: fc.integer({ min: 0, max: 9 }),
+        internal_reasoning: fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined }),
+      }),
+      reasoning: fc.constantFrom(undefined, undefined, { share: '40%' }, { tokens_p50: 30, tokens_p95: 200 }),
       data_collection: fc.constantFrom('allow', 'deny'),
       context_length: fc.constantFrom(1_500, 128_000),
       capacity: fc.constantFrom(
@@ -409,11 +414,10 @@ function noMoreThanAFullAnswer(ledger: Ledger, { endpoints: fleet }: WorldInput)
     expect(charges.has(attemptKey(charge))).toBe(false)
     charges.set(attemptKey(charge), charge)
     const { price } = fleet[charge.endpoint]!
-    expect(charge.cost).toBe(
-      charge.inputTokens + charge.outputTokens === 0
-        ? 0
-        : costOf(price, charge.inputTokens, charge.outputTokens, charge.cachedInputTokens, charge.writtenInputTokens),
-    )
+    const { inputTokens: input, outputTokens: output, cachedInputTokens: cached, writtenInputTokens: written } = charge
+    const cost = costOf(price, input, output, cached, written, 0, charge.rarities ?? null)
+    expect(charge.cost).toBe(input + output === 0 ? 0 : cost)
+    expect(charge.rarities?.reasoningTokens ?? 0).toBeLessThanOrEqual(output)
     expect(charge.outputTokens).toBeLessThanOrEqual(2_048)
   }
   for (const attempt of ledger.of('attempt.ended')) {
