@@ -431,8 +431,8 @@ describe('what is rarely there', () => {
   })
 
   test('a mock that reasons does so before it answers, by its effort, and within the longest answer', () => {
-    const endpointOf = (reasoning: object, more: object = {}) =>
-      endpoint('a', { price: { input: 1, output: 2, internal_reasoning: 5 }, reasoning, ...more })
+    const endpointOf = (reasoning: object) =>
+      endpoint('a', { price: { input: 1, output: 2, internal_reasoning: 5 }, reasoning })
     const run = (spec: ReturnType<typeof endpoint>, fields: Record<string, unknown> = {}) => {
       const world = play({
         endpoints: [spec],
@@ -440,8 +440,9 @@ describe('what is rarely there', () => {
         workflows: [{ arrivals: { kind: 'constant', rate: '1/s' }, stream: 0.5 }],
         gateway: { account: {} },
       })
-      const billed = world.of('call.billed')
-      const charged = world.of('fleet.charged')
+      const byRequest = (left: { request: number }, right: { request: number }) => left.request - right.request
+      const billed = world.of('call.billed').toSorted(byRequest)
+      const charged = world.of('fleet.charged').toSorted(byRequest)
       expect(billed.length).toBeGreaterThan(5)
       expect(billed.map(({ listCost }) => listCost)).toEqual(charged.map(({ cost }) => cost))
       return charged.map(({ outputTokens, rarities, cost, inputTokens }) => {
@@ -452,8 +453,7 @@ describe('what is rarely there', () => {
     }
     const fixed = { tokens_p50: 100 }
     const said = run(endpoint('a')).map((one) => one.said)
-    const tokensAt = (effort: string, max = 100_000) =>
-      run(endpointOf(fixed, { max_output: max }), { reasoning: { effort } })
+    const tokensAt = (effort: string) => run(endpointOf(fixed), { reasoning: { effort } })
     const cap = 1_024 // Of the mix.
     expect(run(endpointOf(fixed))).toEqual(
       said.map((tokens) => ({ reasoning: 100, said: Math.min(tokens, cap - 100) })),
@@ -475,8 +475,8 @@ describe('what is rarely there', () => {
       said.map((tokens) => Math.min(tokens * 3, cap)),
     )
     // It may take all that there is, and then nothing is said.
-    expect(new Set(run(endpointOf(fixed, { max_output: 60 })).map((one) => one.said))).toEqual(new Set([0]))
-    expect(Math.max(...run(endpointOf(fixed, { max_output: 110 })).map((one) => one.said))).toBeLessThanOrEqual(10)
+    expect(run(endpointOf({ tokens_p50: 2_000 }))).toEqual(said.map(() => ({ reasoning: cap, said: 0 })))
+    expect(Math.max(...run(endpointOf({ tokens_p50: cap - 4 })).map((one) => one.said))).toBe(4)
     const drawn = run(endpointOf({ tokens_p50: 100, tokens_p95: 500 })).map((one) => one.reasoning)
     expect(new Set(drawn).size).toBeGreaterThan(3)
   })
