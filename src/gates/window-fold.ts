@@ -38,10 +38,9 @@ export interface Windows {
   readonly stat: Stat
 }
 
+/** A window in which something arrived, with or without a sample. */
 interface Stretch {
   readonly state: unknown
-  /** Whether anything of the selected traffic is in it, with or without a sample. */
-  hasTraffic: boolean
   readonly witness: Witness | null
 }
 
@@ -106,7 +105,6 @@ export class WindowFold {
     for (let index = Math.max(0, last - 1); index <= last; index += 1) {
       const stretch = this.stretchAt(index)
       if (stretch === null) continue
-      stretch.hasTraffic = true
       this.metric.step(stretch.state, entry, this.context)
       stretch.witness?.step(entry)
     }
@@ -151,18 +149,18 @@ export class WindowFold {
     }
   }
 
-  private tell(tally: Tally, index: number, { state, hasTraffic, witness }: Stretch, endedAt: Millis): void {
+  private tell(tally: Tally, index: number, { state, witness }: Stretch, endedAt: Millis): void {
     const { samplesMin, lengthMs, assertion, stat } = this.windows
     const from = (this.origin ?? 0) + index * this.stepMs
     const part = this.part(endedAt)
     this.context.endedAt = Math.min(endedAt, from + lengthMs)
-    this.context.spanMs = Math.max(0, Math.min(part.to, from + lengthMs) - Math.max(part.from, from))
+    this.context.spanMs = Math.max(0, Math.min(part.to, from + lengthMs) - from)
     const { value, n } = this.metric.finish(state, stat, this.context, null)
     if ((value !== null && !Number.isFinite(value)) || !Number.isFinite(n))
       throw new InvariantError(`${this.metric.kind} (${stat}) came to ${value} over ${n} ${this.metric.samples}`)
     if (value === null || n < samplesMin) {
       tally.most = Math.max(tally.most, n)
-      if (hasTraffic && from >= part.from && from + lengthMs <= part.to) tally.unclear += 1
+      if (from + lengthMs <= part.to) tally.unclear += 1
       return
     }
     tally.judged += 1
@@ -192,7 +190,7 @@ export class WindowFold {
       this.missed += 1
       return null
     }
-    const stretch = { state: this.metric.start(this.context), hasTraffic: false, witness: this.witness() }
+    const stretch = { state: this.metric.start(this.context), witness: this.witness() }
     this.open.set(index, stretch)
     if (this.open.size > OPEN_MAX) this.close(Math.min(...this.open.keys()))
     return stretch

@@ -153,6 +153,15 @@ describe('what is judged of the rest', () => {
     })
     expect(exitCodeOf(verdict.status, 'pass')).toBe(3)
   })
+  test('judge: what ended a run once, is what is told, however long it goes on', () => {
+    const judge = new Judge({ directory: directory(), gates: [success], abort: [rule()], isLegal: () => null })
+    const log = new Log()
+    judge.attach(log)
+    for (const entry of traffic(100, 10_000, 10)) log.append(entry)
+    expect([judge.look(10_000), judge.abortedBy?.at]).toEqual([true, 10_000])
+    for (const entry of traffic(10_000, 60_000)) log.append(entry)
+    expect([judge.look(11_000), judge.look(60_000), judge.abortedBy?.at]).toEqual([true, true, 10_000])
+  })
   test('judge: without rules, never ends a run', () => {
     const judge = new Judge({ directory: directory(), gates: [success], isLegal: () => null })
     expect(judge.look(1_000)).toBe(false)

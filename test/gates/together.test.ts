@@ -87,6 +87,7 @@ function sweep(
       observed: values[index]!,
       n: 100,
       cause: null,
+      ...(values[index]! < 0.5 && { firstViolation: { at: index, requests: [`chat/${index}`] } }),
     })),
     metrics: [],
   }))
@@ -124,6 +125,17 @@ describe('gates by their bounds over seeds', () => {
   test('sweep: those that fail leave their part to the others', () => {
     const columns = [doubtful, ...Array.from({ length: 11 }, (_, n) => around(0.3, `broken ${n}`))]
     expect(sweep(columns, sure).gates.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 'fail'))
+  })
+  test('sweep: a gate that fails, says where on its worst seed; one that cannot be told, does not', () => {
+    const [worst] = [...doubtful.keys()].toSorted((left, right) => doubtful[left]! - doubtful[right]!)
+    const columns = [doubtful, ...Array.from({ length: 11 }, (_, n) => around(0.6, `fine ${n}`))]
+    expect(sweep([doubtful], sure).gates[0]).toMatchObject({
+      status: 'fail',
+      firstViolation: { at: worst, requests: [`chat/${worst}`], seed: worst! + 1 },
+    })
+    expect(sweep(columns, sure).gates[0]).not.toHaveProperty('firstViolation')
+    expect(sweep(columns, sure).gates[0]?.margin).toBeLessThan(0)
+    expect(sweep(columns, sure).gates[1]?.margin).toBeGreaterThan(0)
   })
   test('sweep: gates that decide nothing, and those by what was seen, take no part', () => {
     const columns = [doubtful, ...Array.from({ length: 11 }, (_, n) => around(0.6, `fine ${n}`))]
@@ -237,6 +249,13 @@ describe('gates by their bounds within a run', () => {
     })
     expect(together.slice(1).every(({ status }) => status === 'pass')).toBe(true)
     expect(judge([asks('broken', '>= 99%'), ...fine], 5)[0]?.status).toBe('fail')
+    // A run alone cannot compare with a baseline: such gates take no part.
+    const compared = fine.map(({ id: name }): GateSpec => ({
+      id: name,
+      metric: 'success_rate',
+      compare: { baseline: 'main', max_regress: 0.05 },
+    }))
+    expect(judge([doubtfulGate, ...compared], 5)[0]?.status).toBe('fail')
     // What is told of its interval is its own, alone or not.
     expect(together[0]?.interval).toEqual(judge([doubtfulGate], 5)[0]?.interval)
   })

@@ -148,6 +148,11 @@ describe('first violation', () => {
     const dear = traffic(20_000, 30_000, 10, 'ok', { billed: 1_000 })
     expect(play([...traffic(0, 20_000, 0), ...dear], spec).firstViolation).toEqual({ at: 21_000, requests: [] })
   })
+  test('gate: broken after the last look, is broken since the end', () => {
+    const spec: GateSpec = { id: 'cost', metric: 'cost_per_success', assert: '<= $0.000000001', book: 'billed' }
+    const dear = traffic(20_000, 30_000, 10, 'ok', { billed: 1_000 })
+    expect(play(dear, spec, () => null, false).firstViolation).toEqual({ at: 60_000, requests: [] })
+  })
   test('gate: asserted the other way than usual, blames nobody for being well', () => {
     const spec: GateSpec = { id: 'odd', metric: 'success_rate', assert: '<= 50%' }
     expect(play(traffic(0, 60_000, 3), spec).firstViolation).toEqual({ at: 3_000, requests: [] })
