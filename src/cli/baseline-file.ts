@@ -119,7 +119,7 @@ export function weatherOf(file: string, sources: readonly SourceText[]): string 
 }
 
 /** Keys of a scenario that a baseline does not depend on. */
-const FREE: readonly string[] = ['policies', 'gates', 'expect', 'seed', 'name', 'summary', 'why']
+const FREE: readonly string[] = ['policies', 'gates', 'abort', 'expect', 'seed', 'name', 'summary', 'why']
 
 /** The same value with keys in order. */
 function canonical(value: unknown): unknown {

@@ -1,6 +1,7 @@
 /** Plays one seed of a scenario in virtual time, as a part of a sweep. */
 import { MINUTE } from '../base/index.ts'
 import {
+  type AbortRule,
   seedGates,
   seedRunOf,
   type GateResult,
@@ -19,6 +20,8 @@ export interface SeedPlan {
   readonly file: string
   readonly policies: readonly string[]
   readonly sources: readonly SourceText[]
+  /** The rules that may end a run early. */
+  readonly abort: readonly AbortRule[]
 }
 
 export interface SeedPlayed {

@@ -23,7 +23,7 @@ parentPort?.on('message', (seed: number) => void play(seed))
 async function play(seed: number): Promise<void> {
   if (!loaded.ok || !isSame) return tell({ type: 'changed' })
   try {
-    tell({ type: 'played', played: await playSeed(loaded.scenario, seed) })
+    tell({ type: 'played', played: await playSeed({ ...loaded.scenario, abort: plan.abort }, seed) })
   } catch (error) {
     const stack = error instanceof Error ? (error.stack ?? '') : ''
     tell({ type: 'broke', seed, message: messageOf(error), stack })

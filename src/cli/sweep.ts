@@ -97,7 +97,8 @@ async function playOnThreads(
   interrupts: Interrupts,
   see: (played: SeedPlayed) => void,
 ): Promise<void> {
-  const plan: SeedPlan = { cwd, file: scenario.file, policies: scenario.instead, sources: scenario.sources }
+  const { file, instead: policies, sources, abort } = scenario
+  const plan: SeedPlan = { cwd, file, policies, sources, abort }
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const url = new URL(`./sweep-worker.${extension}`, import.meta.url)
   const waiting = [...seeds]

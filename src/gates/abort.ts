@@ -10,7 +10,8 @@
  * A stretch with too few samples says nothing: it neither breaks the row nor is counted. What is judged of a run that was
  * ended so can fail or be inconclusive, never pass.
  *
- * k6 calls this `abortOnFail` and `delayAbortEval`.
+ * What is served to strangers (`squall serve`) and what is compared (`squall compare`) is not ended early. k6 calls such rules
+ * `abortOnFail` and `delayAbortEval`.
  */
 import { z } from 'zod'
 import { duration, lowerCase, SECOND, type Millis } from '../base/index.ts'

@@ -314,7 +314,8 @@ export class Gate {
     const interval = observed === null ? null : this.intervalOf(observation)
     const strict = observed === null || among === 1 ? interval : this.intervalOf(observation, among)
     const decided = this.withOneSeed(...this.decide(observation, observed, { interval, strict, among }, lagMs))
-    const [status, cause] = partial && decided[0] === 'pass' ? (['inconclusive', HELD_SO_FAR] as const) : decided
+    const holdsSoFar = decided[0] === 'pass' || decided[1] === ASKS_BASELINE
+    const [status, cause] = partial && holdsSoFar ? (['inconclusive', HELD_SO_FAR] as const) : decided
     const { operator, bound, threshold } = assertion
     const hasMargin = observed !== null && spec.compare === undefined && observation.censored !== true
     const violation = status === 'fail' ? this.violation(observation) : null

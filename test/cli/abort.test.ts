@@ -109,3 +109,49 @@ test('live: the rule looks at real traffic, and ends it', async () => {
   expect(report.aborted.at).toBeGreaterThanOrEqual(9_000)
   expect(report.endedAt).toBeLessThan(16_000)
 })
+
+test('compare: runs that are compared are played to their end, on threads as well', async () => {
+  const policy = (more: string): string => `name: p\nmodels: [m/m]\n${more}`
+  const scenario = story({
+    timeline: DOWN,
+    gates: '[{ id: ok, metric: success_rate, assert: ">= 70%", min_samples: 5 }]',
+    abort: RULE,
+  })
+  const folder = folderWith({
+    'scenarios/small.yaml': scenario,
+    'a.yaml': policy('provider: { order: [a, b] }\n'),
+    'b.yaml': policy('provider: { order: [b, a] }\n'),
+  })
+  const args = [
+    'compare',
+    'a.yaml',
+    'b.yaml',
+    '--scenario',
+    'scenarios/small.yaml',
+    '--seeds',
+    '3',
+    '--no-report',
+    '--json',
+  ]
+  const alone = await squall(folder, [...args, '--workers', '1'])
+  const threads = await squall(folder, [...args, '--workers', '2'])
+  expect(threads.out).toBe(alone.out)
+  writeFileSync(join(folder, 'scenarios/small.yaml'), scenario.replace(/^abort: .*$/m, ''))
+  const without = await squall(folder, [...args, '--workers', '1'])
+  const rows = ({ out }: { out: string }): unknown => JSON.parse(out).comparison?.deciding ?? JSON.parse(out).deciding
+  expect(rows(alone)).toBeDefined()
+  expect(rows(alone)).toEqual(rows(without))
+})
+
+test('baseline: what was aborted is not compared with it, and a rule that is added makes no other scenario', async () => {
+  const gates =
+    '[{ id: ok, metric: success_rate, assert: ">= 1%", min_samples: 5 }, { id: same, metric: success_rate, min_samples: 5, compare: { baseline: small } }]'
+  const folder = aborting({ gates, abort: '[]' })
+  expect((await squall(folder, ['baseline', 'save', 'scenarios/small.yaml', '--seeds', '3'])).code).toBe(0)
+  const rule = (assert: string): string => gates.replace('>= 1%', assert)
+  writeFileSync(join(folder, 'scenarios/small.yaml'), story({ timeline: DOWN, gates: rule('>= 70%'), abort: RULE }))
+  const { out } = await squall(folder, ['run', '--seeds', '3', '--no-report', '--json'])
+  const same = JSON.parse(out).sweeps[0].gates[1]
+  expect(same).toMatchObject({ id: 'same', status: 'inconclusive' })
+  expect(same.cause).toContain('it holds so far, and the run was not played to its end')
+})

@@ -154,7 +154,8 @@ function one(shell: Shell, policy: string, { scenario }: CompareOptions): Compil
     throw new Failure(EXIT.usage, `compare takes one scenario; ${plain(scenario)} means ${paths.length}`)
   const [loaded] = loadAll(shell, paths, [policy])
   if (loaded === undefined) throw new Failure(EXIT.nothing, `nothing selected: ${plain(scenario)}`)
-  return loaded
+  // Runs of different length cannot be compared: nothing ends them early.
+  return { ...loaded, abort: [] }
 }
 
 /** `name=file` in place of one policy, and the same file in place of the same one. */
