@@ -52,5 +52,5 @@ details > summary { cursor: pointer; color: var(--dim); }
 @media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } h2 { break-after: avoid; }
   details > *:not(summary) { display: block; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } svg { min-width: 0; }
   table { font-size: .75rem; } th, td { padding: .25rem .3rem; } th, td.n, th.n { white-space: normal; } td.long, td.verylong { min-width: 0; }
-  td:not(.n) { overflow-wrap: anywhere; } .scroll { overflow: visible; background: none; } }
+  td.long, td.verylong, td code { overflow-wrap: anywhere; } .scroll { overflow: visible; background: none; } }
 `
