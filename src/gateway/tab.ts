@@ -12,9 +12,8 @@ import {
   type ChatRequest,
   type NanoDollars,
   type Offer,
-  type Usage,
 } from '../protocol/index.ts'
-import type { Attempt, Failure, ListCosts, Tab } from '../router/index.ts'
+import { seenOf, type Attempt, type Failure, type ListCosts, type Tab } from '../router/index.ts'
 import type { Accounts, Hold, Payer } from './accounts.ts'
 
 export class AccountTab implements Tab {
@@ -62,12 +61,12 @@ export class AccountTab implements Tab {
     this.holds = []
     if (freeAt !== null && !isOk && !accounts.countsFailures) accounts.uncountFree(freeAt, now)
     if (served === null) return 0
-    const { endpoint, usage, request, outputTokens, startedAt } = served
+    const { endpoint, usage, request, startedAt } = served
     const offer = accounts.offers[endpoint] as Offer
     const { toolCost = 0 } = call
     const paid = accounts.charge(payer, costs, toolCost, now)
     const isByok = offer.byok !== null
-    const tokens: Omit<Usage, 'type'> = usage ?? { inputTokens: request.inputTokens, outputTokens }
+    const tokens = usage ?? seenOf(served)
     const { cachedInputTokens: cached = 0, writtenInputTokens: written = 0, details } = tokens
     const rarities = raritiesOf(details, request.images)
     out.record({

@@ -321,6 +321,8 @@ export interface PipelineStep {
   readonly name: string
   readonly summary?: string
   readonly data?: Readonly<Record<string, unknown>>
+  /** What it cost, in dollars. Absent: nothing. */
+  readonly cost_usd?: number
 }
 
 /** The part of a call that the contract knows: models in order, the `provider` object, and further fields beside them. */

@@ -61,6 +61,8 @@ export class Attempt implements AttemptHandle {
   wasAccepted = false
   firstContentAt: Millis | null = null
   outputTokens = 0
+  /** Of these, such as were of reasoning. */
+  reasoningTokens = 0
   /** The run of content that flows now, and since when. */
   run: Content | null = null
   runAt: Millis = 0
@@ -157,6 +159,7 @@ export class Attempt implements AttemptHandle {
     if (run === null) return
     const tokens = tokensSent(run, now - this.runAt)
     this.outputTokens += tokens
+    if (run.channel === 'reasoning') this.reasoningTokens += tokens
     this.run = null
     if (run.everyMs === 0) return
     const place = this.held.lastIndexOf(run)

@@ -9,6 +9,7 @@
  */
 export * from './allowed.ts'
 export { healOutput } from './healing.ts'
+export { seenOf } from './usage.ts'
 export type { Attempt } from './attempt.ts'
 export type { Billing, ListCosts, Tab } from './billing.ts'
 export type { Failure } from './failures.ts'

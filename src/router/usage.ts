@@ -35,17 +35,24 @@ export function costOfUsage(
  * What a whole answer costs at the prices of when it was asked for: by what was told of it, or else by what was seen of
  * it.
  */
-export function billOf({ usage, request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
-  const { offers, epoch } = life.desk
-  const told = usage ?? { inputTokens: request.inputTokens, outputTokens }
-  return costOfUsage(at(offers, endpoint), told, request, epoch + startedAt)
+export function billOf(attempt: Attempt): NanoDollars {
+  return costAt(attempt, attempt.usage ?? seenOf(attempt))
 }
 
 /** What was seen of an answer that has no end. */
-export function costOfSeen({ request, outputTokens, startedAt, life, endpoint }: Attempt): NanoDollars {
-  const { offers, epoch } = life.desk
+export function costOfSeen(attempt: Attempt): NanoDollars {
+  return costAt(attempt, seenOf(attempt))
+}
+
+/** What the router itself has counted of an answer. */
+export function seenOf({ request, outputTokens, reasoningTokens }: Attempt): Omit<Usage, 'type'> {
   const seen = { inputTokens: request.inputTokens, outputTokens }
-  return costOfUsage(at(offers, endpoint), seen, request, epoch + startedAt)
+  return reasoningTokens === 0 ? seen : { ...seen, details: { reasoningTokens } }
+}
+
+function costAt({ request, startedAt, life, endpoint }: Attempt, usage: Omit<Usage, 'type'>): NanoDollars {
+  const { offers, epoch } = life.desk
+  return costOfUsage(at(offers, endpoint), usage, request, epoch + startedAt)
 }
 
 /** Whole numbers, none of them negative; no zero for what was there; and no more from a cache than there was. */

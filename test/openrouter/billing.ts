@@ -481,6 +481,16 @@ describe('what is rarely there', () => {
     expect(new Set(drawn).size).toBeGreaterThan(3)
   })
 
+  test('who leaves in the middle of it pays for what was thought and said until then, each at its price', () => {
+    const it = new Lab(fleet(offers({ provider: 'a', price }), CREDITS), policy())
+    const call = it.ask()
+    const thought = { type: 'content', channel: 'reasoning', tokens: 30, forMs: 0, everyMs: 0 } as const
+    it.hear(call, ...OPEN, thought, tokens(7)).cancel(call)
+    const list = 100 * 2_000 + 30 * 10_000 + 7 * 6_000
+    expect(it.end(call)).toMatchObject({ outcome: 'cancelled', billed: list })
+    expect(it.of('call.billed')).toMatchObject([{ cost: list, outputTokens: 37, rarities: { reasoningTokens: 30 } }])
+  })
+
   test('on the wire its reasoning comes first, and usage counts it and the images in every dialect', async () => {
     for (const dialect of ['openai-chat', 'anthropic-messages', 'gemini', 'openai-responses']) {
       const endpoints = [

@@ -437,7 +437,9 @@ describe('server tools', () => {
     expect(it.attempt(call).request).toMatchObject({ inputTokens: 500, found: { tokens: 400, texts: [] } })
     it.hear(call, ...answered(500))
     expect(it.end(call)).toMatchObject({ billed: free(500) + 1_000_000 })
-    expect(call.pipeline).toMatchObject([{ name: 'web_fetch', data: { engine: 'exa', is_error: false } }])
+    expect(call.pipeline).toMatchObject([
+      { name: 'web_fetch', cost_usd: 0.001, data: { engine: 'exa', is_error: false } },
+    ])
 
     const short = it.ask({ policy: 1 })
     it.hear(short, ...found(50))

@@ -24,6 +24,7 @@ import { PluginUses } from '../uses.ts'
 
 /** What a tool is asked is short: the last message, or what a model makes of it (our choice). */
 const QUERY_TOKENS = 30
+const NANO = 1e9
 
 /** A tool that a call uses, and how. */
 interface Use {
@@ -65,7 +66,7 @@ export function serverTools(options: StageOptions): Stage | null {
       const { tool, settings } = at(uses, index)
       const done = tool.use(call, settings, { gateway, offers: offers.length, now })
       if (!('endpoint' in done)) {
-        take(call, tool, done)
+        take(call, tool, done, 0)
         continue
       }
       const failure = accounts?.toolObjection(call, tool.name, done.price, now) ?? null
@@ -74,7 +75,7 @@ export function serverTools(options: StageOptions): Stage | null {
       return fetching(call, done, (tokens, later) => {
         if (tokens === null) hold(call, -done.price)
         else if (done.price > 0) call.toolCost = (call.toolCost ?? 0) + done.price
-        take(call, tool, done.found(tokens))
+        take(call, tool, done.found(tokens), tokens === null ? 0 : done.price)
         return useFrom(index + 1, uses, call, later)
       })
     }
@@ -128,7 +129,7 @@ function isMet(
     case 'step_count_is':
       return used >= numberOf(condition['step_count'])
     case 'max_cost':
-      return toolCost >= numberOf(condition['max_cost_in_dollars']) * 1e9
+      return toolCost >= numberOf(condition['max_cost_in_dollars']) * NANO
     case 'max_tokens_used':
       return request.inputTokens >= numberOf(condition['max_tokens'])
     case 'has_tool_call':
@@ -168,9 +169,10 @@ function tokensOf(signals: readonly Signal[]): number {
 }
 
 /** What was found is read by the model, told and counted. */
-function take(call: Call, { name }: ServerTool, { tokens, text, citations, data }: Found): void {
+function take(call: Call, { name }: ServerTool, { tokens, text, citations, data }: Found, price: NanoDollars): void {
   const { request, toolUse } = call
-  call.pipeline = [...(call.pipeline ?? []), { type: 'server_tools', name, data }]
+  const step = { type: 'server_tools', name, data, ...(price > 0 && { cost_usd: price / NANO }) } as const
+  call.pipeline = [...(call.pipeline ?? []), step]
   if (tokens > 0) {
     const { tokens: before, texts } = request.found ?? { tokens: 0, texts: [] }
     const found = { tokens: before + tokens, texts: text === undefined ? texts : [...texts, text] }
