@@ -11,12 +11,11 @@
  *   npm run bench               the table, and the ratio
  *   npm run bench -- --day      a simulated day at 20 requests a second: how long it takes, and whether memory is flat
  *   npm run bench -- --gateway  the cost of routing on the way of a real request, beside a bare pass-through
+ *   npm run bench -- --judging  what the verdict costs, while a run plays and afterwards, and what two workers are worth
  *   npm run bench -- --profile  and where the time goes: the functions with the most time of their own
  */
-import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
-import { availableParallelism } from 'node:os'
 import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
@@ -24,13 +23,13 @@ import { runInNewContext } from 'node:vm'
 import { VirtualRun } from '../../src/runner/index.ts'
 import { loadScenario, type CompiledScenario } from '../../src/scenario/index.ts'
 import { gatewayRows } from './gateway/rows.ts'
+import { judging } from './judging.ts'
+import { canPin, inTurn, median, REQUESTS_ALONE } from './pairs.ts'
 import { cpuOf, play, scenarioOf, sha256 } from './traffic.ts'
 
 const REQUESTS = 200_000
 const ROUNDS = 5
 const PAIRS = 7
-/** A request of ours takes as long as several of the loop's: both sides run for seconds. */
-const REQUESTS_ALONE = { json: 1_200_000, reference: 6_000_000 } as const
 const RATIO_MIN = 0.15
 const MEGABYTE = 1_048_576
 /** Memory is flat when what is alive after a collection has not grown by more than this since the second hour. */
@@ -42,10 +41,6 @@ function playWithTwin(compiled: CompiledScenario): void {
   const run = new VirtualRun(compiled, { hasher: sha256() })
   run.advance(Infinity)
   run.finish()
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] as number
 }
 
 const whole = (value: number): string => Math.round(value).toLocaleString('en')
@@ -88,25 +83,12 @@ function table(): void {
   console.log(`\nresident memory at the end: ${megabytes(process.memoryUsage.rss())} MB`)
 }
 
-type Side = keyof typeof REQUESTS_ALONE
-
-/** CPU time of a request in ns, in a fresh process on the last core, where processes can be pinned. */
-function alone(side: Side, canPin: boolean): number {
-  const command = [process.execPath, fileURLToPath(new URL('alone.ts', import.meta.url)), side, REQUESTS_ALONE[side]]
-  const pinned = canPin ? ['taskset', '-c', availableParallelism() - 1, ...command] : command
-  const [program, ...args] = pinned.map(String) as [string, ...string[]]
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(stderr)
-  return Number(stdout)
-}
-
 function ratio(): void {
-  const canPin = spawnSync('taskset', ['--version']).status === 0
-  const pairs = Array.from({ length: PAIRS }, () => {
-    const json = alone('json', canPin)
-    const reference = alone('reference', canPin)
-    return { json, reference, ratio: reference / json }
-  })
+  const pairs = inTurn(['json', 'reference'], PAIRS).map(([ours = NaN, loops = NaN]) => ({
+    json: ours,
+    reference: loops,
+    ratio: loops / ours,
+  }))
   const of = (values: readonly number[], digits: number): string => {
     const shown = [median(values), Math.min(...values), Math.max(...values)].map((value) => value.toFixed(digits))
     return `${shown[0]} (${shown[1]}–${shown[2]})`
@@ -118,25 +100,29 @@ function ratio(): void {
   const told = (name: string, value: string, must = ''): void =>
     console.log(`${name.padEnd(32)} ${value.padEnd(24)} ${must}`.trimEnd())
   const ratios = pairs.map((pair) => pair.ratio)
-  const times = (side: Side): number[] => pairs.map((pair) => pair[side])
+  const times = (side: 'json' | 'reference'): number[] => pairs.map((pair) => pair[side])
   told('JSON, ns a request', of(times('json'), 0))
   told('reference loop, ns a request', of(times('reference'), 0))
   told('JSON ÷ reference loop', of(ratios, 3), mark(median(ratios), RATIO_MIN))
 }
 
 /** The demo's traffic, scaled to 20 requests a second and a day. */
-function dayOf(name: string): CompiledScenario {
+function asDay(text: string): string {
   const changes: readonly [string, string][] = [
     ['duration: 3m', 'duration: 24h'],
     ['rate: 12/s', 'rate: 16/s'],
     ['rate: 3/s', 'rate: 4/s'],
     ['recovery: 105s..180s', 'recovery: 105s..24h'],
   ]
+  return changes.reduce((all, [from, to]) => all.replace(from, to), text)
+}
+
+function dayOf(name: string): CompiledScenario {
   const root = new URL('../../scenarios/', import.meta.url)
   const loaded = loadScenario(name, {
     read(path) {
       const text = readFileSync(new URL(path, root), 'utf8')
-      return { ok: true, text: path === name ? changes.reduce((all, [from, to]) => all.replace(from, to), text) : text }
+      return { ok: true, text: path === name ? asDay(text) : text }
     },
     resolve: (from, path) => posix.join(posix.dirname(from), path),
   })
@@ -223,6 +209,7 @@ async function profile(): Promise<void> {
 
 if (process.argv.includes('--day')) day()
 else if (process.argv.includes('--gateway')) await gatewayRows()
+else if (process.argv.includes('--judging')) await judging(asDay)
 else {
   table()
   ratio()

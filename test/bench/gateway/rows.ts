@@ -6,6 +6,7 @@
 import { fork, spawnSync, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { canPin, median } from '../pairs.ts'
 import { load, type Loaded } from './load.ts'
 import { portkeyHeaders, portkeyServer } from './portkey.ts'
 import type { FromServer } from './process.ts'
@@ -149,7 +150,6 @@ export const ROWS: readonly Row[] = [
   { name: '1 stream, /v1', server: 'gateway', ...lone, against: '1 stream, pass-through', musts: [firstByte(0.5)] },
 ]
 
-const canPin = spawnSync('taskset', ['--version']).status === 0
 const lastCore = availableParallelism() - 1
 
 export async function gatewayRows(): Promise<void> {
@@ -257,8 +257,4 @@ function mustsOf({ name, against, musts }: Row, measured: ReadonlyMap<string, re
     const isMet = must.isMost ? measuredAs <= must.bound : measuredAs >= must.bound
     return `${must.what} ${measuredAs.toFixed(2)} ${must.isMost ? '≤' : '≥'} ${must.bound} ${isMet ? '✓' : 'falls short'}`
   })
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? NaN
 }
