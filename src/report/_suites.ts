@@ -16,7 +16,7 @@ import {
   type SweepResult,
   type Verdict,
 } from '../gates/index.ts'
-import { expectation, isDeciding, marginText, metricName, observedOf, VERDICTS, whereOf, whyOf } from './_words.ts'
+import { expectation, isDeciding, marginWords, metricName, observedOf, VERDICTS, whereOf, whyOf } from './_words.ts'
 import { changeCell, differenceName, reachCell, valueCell } from './comparison/words.ts'
 import { heldOn, observedOverSeeds, sweepCommand } from './sweep/words.ts'
 
@@ -226,8 +226,4 @@ function gateFacts(gate: GateResult) {
     ...(margin !== undefined && { margin }),
     ...(firstViolation && { firstViolation }),
   }
-}
-
-function marginWords(gate: Pick<GateResult, 'margin'>): string {
-  return gate.margin === undefined ? '' : `, margin ${marginText(gate)}`
 }

@@ -40,6 +40,11 @@ export function marginText({ margin }: Pick<GateResult, 'margin'>): string {
   return `${margin < 0 ? '-' : '+'}${percent}%`
 }
 
+/** `; margin -54%`; empty where there is none. */
+export function marginWords(gate: Pick<GateResult, 'margin'>): string {
+  return gate.margin === undefined ? '' : `; margin ${marginText(gate)}`
+}
+
 /** `since 1m2s, first support-chat/12, support-chat/17`; null for a gate that is not broken. */
 export function violationText({ firstViolation }: Pick<GateResult, 'firstViolation'>): string | null {
   if (firstViolation === undefined) return null

@@ -306,10 +306,10 @@ describe('junit', () => {
             <failure message="gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call">gate failover: time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s&#10;fault slow never struck&#10;gate tools: tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate chat-success: success_rate &gt;= 99.5% (workflow chat, window storm)" time="0">
-            <system-out>observed 99.91%, n 2400, margin +82%</system-out>
+            <system-out>observed 99.91%, n 2400; margin +82%</system-out>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate failover: time_to_failover &lt; 2s (provider openai)" time="0">
-            <failure message="time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s, margin -38%">time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s, margin -38%&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
+            <failure message="time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s; margin -38%">time_to_failover is 3.25s over 1 fault, the gate asks for &lt; 2s; margin -38%&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</failure>
           </testcase>
           <testcase classname="squall.primary-outage" name="gate tools: tool_call_validity &gt;= 99%" time="0">
             <error message="tool_call_validity has no value: no answer carried or needed a tool call">tool_call_validity has no value: no answer carried or needed a tool call&#10;reproduce: squall run scenarios/primary-outage.yaml --seed 7</error>
@@ -359,7 +359,7 @@ describe('summary', () => {
     expect(renderSummary(sample())).toBe(`primary-outage · seed 7 · virtual clock · 6m · 7200 requests
   ✓ chat-success  success_rate >= 99.5%      got 99.91% of 2400  (workflow chat, window storm)
   ✗ failover      time_to_failover < 2s      got 3.25s of 1  (provider openai)
-      time_to_failover is 3.25s over 1 fault, the gate asks for < 2s
+      time_to_failover is 3.25s over 1 fault, the gate asks for < 2s; margin -38%
   ? tools         tool_call_validity >= 99%  got no value of 0
       tool_call_validity has no value: no answer carried or needed a tool call
   ! fault slow never struck
@@ -416,9 +416,9 @@ describe('a broken gate', () => {
     } else if (id === 'ctrf') expect(text).toContain('"chat/1243"')
     else expect(text).toContain(words)
     if (id === 'junit')
-      expect(text).toMatch(/<failure message="[^"]*; since 1m2s, first chat\/1240, chat\/1243, margin -38%">/)
+      expect(text).toMatch(/<failure message="[^"]*; since 1m2s, first chat\/1240, chat\/1243; margin -38%">/)
   })
   test('summary: says it below the gate', () => {
-    expect(renderSummary(broken)).toContain(`the gate asks for < 2s; ${words}\n`)
+    expect(renderSummary(broken)).toContain(`the gate asks for < 2s; ${words}; margin -38%\n`)
   })
 })

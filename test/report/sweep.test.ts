@@ -88,7 +88,7 @@ describe('junit and ctrf', () => {
     // The verdict, and the gate whose baseline is missing.
     expect(text).toContain('failures="0" errors="2"')
     expect(text).toMatch(
-      /<system-out>mean 99\.90% \(\S+% to \S+%\), holds on 30 of 30 seeds, margin \+90%<\/system-out>/,
+      /<system-out>mean 99\.90% \(\S+% to \S+%\), holds on 30 of 30 seeds; margin \+90%<\/system-out>/,
     )
   })
   test.each([
