@@ -5,7 +5,7 @@ import { behaviour } from './card.ts'
 import { DONE, failed, fleet, keyed, Lab, offers, OPEN, policy, tokens, type OfferInput } from './lab.ts'
 import { envelopeShape } from './error-shapes.ts'
 import { toldOf } from './telling.ts'
-import { onWire } from './wire.ts'
+import { HELLO, MODEL, onWire } from './wire.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -588,6 +588,22 @@ describe('server tools', () => {
         expect([refused.status, refused.json().error.message]).toEqual([
           403,
           `Server tool "openrouter:${type}" is disabled in this workspace.`,
+        ])
+      }
+      // The other skins are no different.
+      const elsewhere = [
+        ['/api/v1/responses', { model: MODEL, input: 'What time is it?' }],
+        ['/api/v1/messages', { model: MODEL, max_tokens: 90, messages: HELLO }],
+      ] as const
+      for (const [path, body] of elsewhere) {
+        const served = await wire.post(path, { ...body, tools })
+        expect([path, served.status]).toEqual([path, 200])
+        expect(served.json().usage.server_tool_use_details).toMatchObject({ tool_calls_executed: 2 })
+        const shell = await wire.post(path, { ...body, tools: [{ type: 'openrouter:shell' }] })
+        expect([path, shell.status, shell.json().error.message]).toEqual([
+          path,
+          403,
+          'Server tool "openrouter:shell" is disabled in this workspace.',
         ])
       }
       expect((await wire.chat({ tools, max_tool_calls: 31 })).status).toBe(400)
