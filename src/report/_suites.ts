@@ -16,7 +16,7 @@ import {
   type SweepResult,
   type Verdict,
 } from '../gates/index.ts'
-import { expectation, isDeciding, marginWords, metricName, observedOf, VERDICTS, whereOf, whyOf } from './_words.ts'
+import { expectation, isDeciding, marginText, metricName, observedOf, VERDICTS, whereOf, whyOf } from './_words.ts'
 import { changeCell, differenceName, reachCell, valueCell } from './comparison/words.ts'
 import { heldOn, observedOverSeeds, sweepCommand } from './sweep/words.ts'
 
@@ -82,7 +82,7 @@ export function suiteOfRun(result: RunResult): Suite {
     cases: [
       verdictCase(judged),
       ...result.gates.map((gate) =>
-        gateCase(gate, `observed ${observedOf(gate)}, n ${gate.n}${marginWords(gate)}`, judged, gateFacts(gate)),
+        gateCase(gate, withMargin(`observed ${observedOf(gate)}, n ${gate.n}`, gate), judged, gateFacts(gate)),
       ),
       ...result.faults.map((fault) => faultCase(fault, judged)),
     ],
@@ -109,9 +109,9 @@ export function suiteOfSweep(result: SweepResult): Suite {
       verdictCase(judged),
       ...result.gates.map((gate) => {
         const { rule, seeds, worstSeed, before } = gate
-        const told = `${observedOverSeeds(gate)}, ${rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)} seeds${marginWords(gate)}`
+        const seen = `${observedOverSeeds(gate)}, ${rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)} seeds`
         const facts = { ...gateFacts(gate), rule, seeds, worstSeed, ...(before !== undefined && { before }) }
-        return gateCase(gate, told, judged, facts)
+        return gateCase(gate, withMargin(seen, gate), judged, facts)
       }),
     ],
   }
@@ -182,7 +182,7 @@ function gateCase(
   const name = safeForTerminal(`gate ${gate.id}: ${asked}${where === '' ? '' : ` (${where})`}`)
   const told = { type: 'gate', name, status: gate.status, facts } as const
   if (gate.status === 'pass') return { ...told, outcome: null, told: seen }
-  const cause = safeForTerminal(gate.cause === null ? seen : `${whyOf(gate)}${marginWords(gate)}`)
+  const cause = safeForTerminal(gate.cause === null ? seen : whyOf(gate))
   const words = VERDICTS[gate.status]
   if (!isDeciding(gate)) return { ...told, outcome: null, told: `${words}, and decides nothing: ${cause}` }
   if (judged.verdict.status === judged.expect)
@@ -226,4 +226,8 @@ function gateFacts(gate: GateResult) {
     ...(margin !== undefined && { margin }),
     ...(firstViolation && { firstViolation }),
   }
+}
+
+function withMargin(seen: string, gate: Pick<GateResult, 'margin'>): string {
+  return [seen, marginText(gate)].filter((part) => part !== null).join('; ')
 }

@@ -2,32 +2,14 @@
 import { formatRatio, formatUsd } from '../base/quantities.ts'
 import { countOf, type GateResult, type RunResult } from '../gates/index.ts'
 import { plainRows, worstFirst, type Table } from './_table.ts'
-import {
-  gateName,
-  marginText,
-  metricCell,
-  metricName,
-  observedOf,
-  recoveryRows,
-  spanOf,
-  whereOf,
-  whyOf,
-} from './_words.ts'
+import { gateName, metricCell, metricName, observedOf, recoveryRows, spanOf, whereOf, whyOf } from './_words.ts'
 
 export function gateTable({ gates }: RunResult): Table {
   return worstFirst({
-    heads: ['gate', '>observed', '>asserted', '>margin', 'of', '>n', 'why'],
+    heads: ['gate', '>observed', '>asserted', 'of', '>n', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
-      cells: [
-        gateName(gate),
-        observedOf(gate),
-        gate.threshold,
-        marginText(gate),
-        ofGate(gate),
-        String(gate.n),
-        whyOf(gate),
-      ],
+      cells: [gateName(gate), observedOf(gate), gate.threshold, ofGate(gate), String(gate.n), whyOf(gate)],
       ...(gate.status === 'fail' && { strong: 1 }),
     })),
   })

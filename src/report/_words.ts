@@ -33,16 +33,11 @@ export function observedOf({ observed, bound, unit, interval }: GateResult): str
     : seen
 }
 
-/** `-54%`, `+8%`: how far a gate is from its bound, on a scale that all gates share. */
-export function marginText({ margin }: Pick<GateResult, 'margin'>): string {
-  if (margin === undefined) return ''
-  const percent = Math.round(Math.abs(margin) * 100)
-  return `${margin < 0 ? '-' : '+'}${percent}%`
-}
-
-/** `; margin -54%`; empty where there is none. */
-export function marginWords(gate: Pick<GateResult, 'margin'>): string {
-  return gate.margin === undefined ? '' : `; margin ${marginText(gate)}`
+/** `margin -54%`, `margin +0.4%`: how far a gate is from its bound, on a scale that all gates share; null for none. */
+export function marginText({ margin }: Pick<GateResult, 'margin'>): string | null {
+  if (margin === undefined) return null
+  const percent = Math.abs(margin) * 100
+  return `margin ${margin < 0 ? '-' : '+'}${percent < 10 ? Number(percent.toFixed(1)) : Math.round(percent)}%`
 }
 
 /** `since 1m2s, first support-chat/12, support-chat/17`; null for a gate that is not broken. */
@@ -53,9 +48,9 @@ export function violationText({ firstViolation }: Pick<GateResult, 'firstViolati
   return `since ${formatDuration(at)}${first}${seed === undefined ? '' : ` (seed ${seed})`}`
 }
 
-/** Why a gate did not pass, and since when; empty for a pass. */
-export function whyOf(gate: Pick<GateResult, 'cause' | 'firstViolation'>): string {
-  return [gate.cause, violationText(gate)].filter((part) => part !== null).join('; ')
+/** Why a gate did not pass, since when, and by how much; of a pass, by how much alone. */
+export function whyOf(gate: Pick<GateResult, 'cause' | 'firstViolation' | 'margin'>): string {
+  return [gate.cause, violationText(gate), marginText(gate)].filter((part) => part !== null).join('; ')
 }
 
 /** The name of a gate, and that it decides nothing where it does not. */

@@ -71,7 +71,7 @@ export function comparisonAnnotations(result: ComparisonResult, place: Place): s
 
 /** As much of a run, a sweep or a comparison as annotations tell. */
 interface Told extends Pick<RunResult, 'scenario' | 'verdict' | 'expect' | 'file' | 'sources' | 'reproduce'> {
-  readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level' | 'firstViolation'>[]
+  readonly gates: readonly Pick<GateResult, 'id' | 'status' | 'cause' | 'level' | 'firstViolation' | 'margin'>[]
   readonly headline: string
 }
 

@@ -5,7 +5,7 @@
 import { safeForTerminal } from '../base/safe-text.ts'
 import { formatDuration } from '../base/quantities.ts'
 import type { GateResult, RunResult, Status } from '../gates/index.ts'
-import { clockOf, gateName, headline, MARKS, marginWords, metricName, observedOf, whereOf, whyOf } from './_words.ts'
+import { clockOf, gateName, headline, MARKS, metricName, observedOf, whereOf, whyOf } from './_words.ts'
 
 export interface SummaryOptions {
   /** ASCII only, for terminals and logs that cannot show more. Default false. */
@@ -65,11 +65,7 @@ function gateLines(gates: readonly GateResult[], columns: number, mark: (status:
     const words = `${plain(gateName(gate)).padEnd(idWidth)}  ${asserted}`
     const lines = where === '' ? [words] : beside(words, `(${plain(where)})`, columns - INDENT - GAP)
     const [first, ...rest] = lines.map((line, index) => (index === 0 ? `  ${mark(status)} ${line}` : `      ${line}`))
-    return [
-      first ?? '',
-      ...rest,
-      ...(status === 'pass' || cause === null ? [] : [`      ${plain(`${whyOf(gate)}${marginWords(gate)}`)}`]),
-    ]
+    return [first ?? '', ...rest, ...(status === 'pass' || cause === null ? [] : [`      ${plain(whyOf(gate))}`])]
   })
 }
 

@@ -109,7 +109,7 @@ describe('annotations', () => {
   test('annotations: a failed run, errors beside the scenario, failures before doubts', () => {
     const sources = [{ file: 'scenarios/primary-outage.yaml', text: 'gates:\n  - { id: tools }\n  - id: "failover"\n' }]
     expect(lines(runAnnotations([sample({ sources })], HERE))).toEqual([
-      '::error file=scenarios/primary-outage.yaml,line=3,title=primary-outage%3A failover::time_to_failover is 3.25s over 1 fault, the gate asks for < 2s%0Areproduce: squall run scenarios/primary-outage.yaml --seed 7',
+      '::error file=scenarios/primary-outage.yaml,line=3,title=primary-outage%3A failover::time_to_failover is 3.25s over 1 fault, the gate asks for < 2s; margin -38%25%0Areproduce: squall run scenarios/primary-outage.yaml --seed 7',
       '::error file=scenarios/primary-outage.yaml,line=1,title=primary-outage%3A 1 of 3 gates failed::fault slow never struck%0Areproduce: squall run scenarios/primary-outage.yaml --seed 7',
       '::error file=scenarios/primary-outage.yaml,line=2,title=primary-outage%3A tools::tool_call_validity has no value: no answer carried or needed a tool call%0Areproduce: squall run scenarios/primary-outage.yaml --seed 7',
     ])

@@ -136,11 +136,11 @@ squall 0.1.0 · seed 7 · virtual clock · 6m · 7200 requests
 
 ### Gates
 
-| gate | observed | asserted | margin | of | n | why |
-|---|---:|---:|---:|---|---:|---|
-| ✗ failover | **3.25s** | < 2s | -38% | time_to_failover, provider openai | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s |
-| ? tools | no value | >= 99% |  | tool_call_validity | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
-| ✓ chat-success | 99.91% | >= 99.5% | +82% | success_rate, workflow chat, window storm | 2400 |  |
+| gate | observed | asserted | of | n | why |
+|---|---:|---:|---|---:|---|
+| ✗ failover | **3.25s** | < 2s | time_to_failover, provider openai | 1 | time_to_failover is 3.25s over 1 fault, the gate asks for < 2s; margin -38% |
+| ? tools | no value | >= 99% | tool_call_validity | 0 | tool_call_validity has no value: no answer carried or needed a tool call |
+| ✓ chat-success | 99.91% | >= 99.5% | success_rate, workflow chat, window storm | 2400 | margin +82% |
 
 ### Windows
 

@@ -2,7 +2,7 @@
 import { formatDuration } from '../../base/quantities.ts'
 import { safeForTerminal } from '../../base/safe-text.ts'
 import type { Status, SweepResult } from '../../gates/index.ts'
-import { gateName, MARKS, marginWords, metricName, whereOf, whyOf } from '../_words.ts'
+import { gateName, MARKS, metricName, whereOf, whyOf } from '../_words.ts'
 import { failingSeeds, heldOn, observedOverSeeds, seedsOf, sweepCommand, sweepHeadline } from './words.ts'
 
 const FAILING_MAX = 5
@@ -32,7 +32,7 @@ export function renderSweepSummary(
       const where = whereOf(gate.where)
       const asserted = `${metricName(gate)} ${gate.threshold}${where === '' ? '' : ` (${where})`}`
       const words = `${gateName(gate).padEnd(width)}  ${asserted}  ${observedOverSeeds(gate)}, ${gate.rule === 'baseline' ? 'measured' : 'holds'} on ${heldOn(gate)}`
-      const cause = gate.cause === null ? [] : [`      ${plain(`${whyOf(gate)}${marginWords(gate)}`)}`]
+      const cause = gate.cause === null ? [] : [`      ${plain(whyOf(gate))}`]
       return [`  ${paint(gate.status, MARKS[gate.status])} ${plain(words)}`, ...cause]
     }),
     ...doubts.slice(0, CAUSES_MAX).map((cause) => `  ! ${plain(cause)}`),

@@ -2,23 +2,15 @@
 import { formatValue, mean, meanInterval, metricOf, type SweepResult } from '../../gates/index.ts'
 import { plainRows, worstFirst, type Table } from '../_table.ts'
 import { ofGate } from '../_tables.ts'
-import { gateName, marginText, metricName, whyOf } from '../_words.ts'
+import { gateName, metricName, whyOf } from '../_words.ts'
 import { failingSeeds, heldOn, observedOverSeeds } from './words.ts'
 
 export function sweepGateTable({ gates }: SweepResult): Table {
   return worstFirst({
-    heads: ['gate', '>over seeds', '>asserted', '>margin', 'of', '>holds on', 'why'],
+    heads: ['gate', '>over seeds', '>asserted', 'of', '>holds on', 'why'],
     rows: gates.map((gate) => ({
       status: gate.status,
-      cells: [
-        gateName(gate),
-        observedOverSeeds(gate),
-        gate.threshold,
-        marginText(gate),
-        ofGate(gate),
-        heldOn(gate),
-        whyOf(gate),
-      ],
+      cells: [gateName(gate), observedOverSeeds(gate), gate.threshold, ofGate(gate), heldOn(gate), whyOf(gate)],
       ...(gate.status === 'fail' && { strong: 1 }),
     })),
   })
