@@ -18,7 +18,8 @@ import { duration, lowerCase, SECOND, type Millis } from '../base/index.ts'
 import { formatDuration } from '../base/quantities.ts'
 import { boundsOf } from './bounds.ts'
 import type { FoldSet } from './fold-set.ts'
-import { foldOf, Gate, selectorOf, type GateSpec } from './gate.ts'
+import { selectorOf, type GateSpec } from './gate-spec.ts'
+import { foldOf, Gate } from './gate.ts'
 import type { MetricFold } from './metric-fold.ts'
 
 const IN_A_ROW = /^[1-9]\d{0,3} windows?$/

@@ -3,7 +3,7 @@
  * whether things have got worse since. Pure: files and dates are read by whoever hands it in.
  */
 import { seriesOf, type Series } from './compare.ts'
-import { selectorOf, type GateSpec } from './gate.ts'
+import { selectorOf, type GateSpec } from './gate-spec.ts'
 import type { Book } from './metric.ts'
 import type { SeedRange, SweepMetric, SweepResult } from './sweep.ts'
 

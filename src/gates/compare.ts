@@ -11,7 +11,7 @@
  */
 import { assert, at, type Millis } from '../base/index.ts'
 import { countOf, formatValue } from './format.ts'
-import { worseOf } from './gate.ts'
+import { worseOf } from './gate-spec.ts'
 import type { AnyMetric } from './metric.ts'
 import { metricOf } from './metrics/index.ts'
 import type { CostSplit, Selector, SourceText, Status, Unit, Verdict } from './result.ts'

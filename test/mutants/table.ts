@@ -75,7 +75,11 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   gate('gate: a lower bound above an upper limit cannot be told', "if (isUpper && !isHeld) return ['fail', sentence]", ''), // prettier-ignore
   gate('gate: a lower bound within an upper limit is a pass', "if (!isUpper && isHeld) return ['pass', null]", "if (isHeld) return ['pass', null]"), // prettier-ignore
-  standing('gate: holds so far is a pass', "partial && decided[0] === 'pass'", "partial && decided[0] === 'fail'"),
+  standing(
+    'gate: holds so far is a pass',
+    "decided[0] === 'pass' || decided[1] === ASKS_BASELINE",
+    "decided[0] === 'fail' || decided[1] === ASKS_BASELINE",
+  ),
   gate(
     'gate: many windows are as sure as one',
     '(1 - spec.evidence.confidence) / (windows * among)',
