@@ -3,7 +3,7 @@
  * provider that answers with ready bytes and the load share the others. Each row of ours beside the bare pass-through of
  * the same bodies, in turn, in fresh processes; CPU time of the server process per answer, and answers per second.
  */
-import { fork, spawnSync, type ChildProcess } from 'node:child_process'
+import { fork, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { canPin, median } from '../pairs.ts'
@@ -15,7 +15,7 @@ const ROUNDS = 5
 /** A server is warm when its code is compiled, which is a matter of work and not of time. */
 const WARM_SECONDS = 1
 const WARM_TURNS_MAX = 8
-const SECONDS = 3
+const SECONDS = 2
 const QUESTION = 'Where is my parcel? It should have been here on Monday, and the page says nothing. '
 
 interface Row {
@@ -158,6 +158,7 @@ export async function gatewayRows(): Promise<void> {
   const measured = new Map<string, Measured[]>(ROWS.map(({ name }) => [name, []]))
   try {
     for (let round = 0; round < ROUNDS; round += 1) {
+      console.error(`[${round}/${ROUNDS} rounds]`)
       for (const row of ROWS) measured.get(row.name)?.push(await measure(row, provider))
     }
   } finally {
@@ -201,7 +202,8 @@ function pin(pid: number, cores: string): void {
 }
 
 async function started(file: string, args: string[], cores: string): Promise<Started> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { stdio: 'inherit' })
+  const stdio: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, { stdio })
   if (child.pid !== undefined) pin(child.pid, cores)
   const first = await nextMessage(child)
   if (!('port' in first)) throw new Error(`${file} did not say its port`)
