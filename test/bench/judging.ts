@@ -15,6 +15,8 @@ const AGAIN_MAX = 3
 const WORKERS_MIN = 1.6
 const PAIRS = 3
 const SEEDS = 40
+/** Exit codes of a run that was judged, whatever the verdict. */
+const VERDICTS: ReadonlySet<number> = new Set([0, 1, 3])
 const TICKS_PER_SECOND = 100
 const POLL_MS = 100
 
@@ -50,7 +52,8 @@ function command(cwd: string, ...args: string[]): Promise<Cost> {
   return new Promise((resolve, reject) => {
     child.on('exit', (code) => {
       clearInterval(look)
-      if (code === 0) resolve({ seconds: (performance.now() - start) / 1_000, cpuSeconds, peakMb })
+      if (code !== null && VERDICTS.has(code))
+        resolve({ seconds: (performance.now() - start) / 1_000, cpuSeconds, peakMb })
       else reject(new Error(`squall ${args.join(' ')} ended with ${code}: ${said}`))
     })
   })
