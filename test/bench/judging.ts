@@ -14,7 +14,7 @@ const JUDGING_MAX = 0.1
 const AGAIN_MAX = 3
 const WORKERS_MIN = 1.6
 const PAIRS = 3
-const SEEDS = 40
+const SEEDS = 150
 /** Exit codes of a run that was judged, whatever the verdict. */
 const VERDICTS: ReadonlySet<number> = new Set([0, 1, 3])
 const TICKS_PER_SECOND = 100
