@@ -8,37 +8,13 @@ import { ACTIVITY_DAYS, DAY, intervalOf, type NanoDollars, type RequestId } from
 import type { AttemptEnded, CallBilled, CallClosed, EntryOf } from '../entry.ts'
 import type { SortedFold, Steps } from '../log.ts'
 import { RequestTable } from '../request-table.ts'
+import { Archive, type Generation, type ProviderResponse } from './archive.ts'
+
+export type { Generation, ProviderResponse } from './archive.ts'
 
 /** Calls that are remembered, and attempts of one. */
 export const GENERATIONS_MAX = 10_000
 const ATTEMPTS_MAX = 100
-
-/** One attempt, as far as it is told of. */
-export interface ProviderResponse {
-  readonly endpoint: number
-  readonly status: number
-  readonly latencyMs: Millis
-}
-
-/** One call that was routed, and has ended. */
-export interface Generation {
-  readonly request: RequestId
-  readonly call: number
-  readonly startedAt: Millis
-  readonly closedAt: Millis
-  /** First content that the caller got; null for none. */
-  readonly firstContentAt: Millis | null
-  readonly outcome: CallClosed['outcome']
-  /** -1 for nobody. */
-  readonly servedBy: number
-  readonly responses: readonly ProviderResponse[]
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly stream: boolean
-  readonly billed: NanoDollars
-  /** null: the gateway keeps no accounts, or nobody was charged. */
-  readonly bill: CallBilled | null
-}
 
 /** What a key has come to, or everybody together. */
 export interface KeyUsage {
@@ -98,7 +74,6 @@ interface Known {
 }
 
 const OK = 200
-const CALLS_MAX = 1_024
 
 export class Generations implements SortedFold {
   readonly all: KeyUsage = { cost: 0, byok: 0, requests: 0 }
@@ -274,108 +249,4 @@ function add(sum: KeyUsage, { cost, listCost, isByok, ownCost = isByok ? listCos
   sum.cost += cost
   sum.requests += 1
   sum.byok += ownCost
-}
-
-/** Request and call in one number: a request's id takes 42 bits of the 53, and its calls are few. */
-function nameOf(request: RequestId, call: number): number {
-  return request * CALLS_MAX + call
-}
-
-const ROWS_START = 1_024
-
-/**
- * Calls that have ended, the last so many of them, in columns: as objects they would all outlive the young generation,
- * and be copied on the way, which was a twentieth of what a request cost at the gateway. Looking one up is a scan.
- */
-class Archive {
-  private readonly max: number
-  private columns = columnsOf(0)
-  private readonly outcomes: CallClosed['outcome'][] = []
-  /** Attempts, where there was not exactly one; what was charged, where that is known. Most have neither. */
-  private readonly responses: (readonly ProviderResponse[] | null)[] = []
-  private readonly bills: (CallBilled | null)[] = []
-  /** Where the next one goes: the oldest is there, once there is one. */
-  private row = 0
-
-  constructor(max: number) {
-    this.max = max
-  }
-
-  add({ request, inputTokens, stream }: Known, open: Open, { call, at, outcome, servedBy, billed }: CallClosed): void {
-    const { row } = this
-    if (row >= this.columns.name.length) this.columns = columnsOf(Math.max(ROWS_START, row * 2), this.columns)
-    const { columns } = this
-    const { bill, responses } = open
-    const [first] = responses
-    columns.name[row] = nameOf(request, call)
-    columns.startedAt[row] = open.startedAt
-    columns.closedAt[row] = at
-    columns.firstContentAt[row] = open.firstContentAt ?? NaN
-    columns.servedBy[row] = servedBy
-    columns.inputTokens[row] = bill?.inputTokens ?? inputTokens
-    columns.outputTokens[row] = bill?.outputTokens ?? open.outputTokens
-    columns.stream[row] = stream ? 1 : 0
-    columns.billed[row] = billed
-    columns.endpoint[row] = first?.endpoint ?? -1
-    columns.status[row] = first?.status ?? 0
-    columns.latencyMs[row] = first?.latencyMs ?? 0
-    this.outcomes[row] = outcome
-    this.responses[row] = responses.length === 1 ? null : responses
-    this.bills[row] = bill
-    this.row = (row + 1) % this.max
-  }
-
-  find(request: RequestId, call: number): Generation | null {
-    const { columns } = this
-    const row = columns.name.indexOf(nameOf(request, call))
-    if (row < 0 || row >= this.outcomes.length) return null
-    const of = (column: keyof Columns): number => columns[column][row] as number
-    const firstContentAt = of('firstContentAt')
-    return {
-      request,
-      call,
-      startedAt: of('startedAt'),
-      closedAt: of('closedAt'),
-      firstContentAt: Number.isNaN(firstContentAt) ? null : firstContentAt,
-      outcome: this.outcomes[row] as CallClosed['outcome'],
-      servedBy: of('servedBy'),
-      responses: this.responses[row] ?? [
-        { endpoint: of('endpoint'), status: of('status'), latencyMs: of('latencyMs') },
-      ],
-      inputTokens: of('inputTokens'),
-      outputTokens: of('outputTokens'),
-      stream: of('stream') === 1,
-      billed: of('billed'),
-      bill: this.bills[row] ?? null,
-    }
-  }
-}
-
-type Columns = ReturnType<typeof columnsOf>
-
-/** Columns of so many rows, the first of which are those of others. */
-function columnsOf(rows: number, others?: Readonly<Record<string, Float64Array>>) {
-  const column = (name: string): Float64Array => {
-    const made = new Float64Array(rows)
-    made.set(others?.[name] ?? [])
-    return made
-  }
-  return {
-    /** Request and call. */
-    name: column('name'),
-    startedAt: column('startedAt'),
-    closedAt: column('closedAt'),
-    /** NaN for none. */
-    firstContentAt: column('firstContentAt'),
-    servedBy: column('servedBy'),
-    inputTokens: column('inputTokens'),
-    outputTokens: column('outputTokens'),
-    /** 1 or 0. */
-    stream: column('stream'),
-    billed: column('billed'),
-    /** Of the first attempt. */
-    endpoint: column('endpoint'),
-    status: column('status'),
-    latencyMs: column('latencyMs'),
-  }
 }
