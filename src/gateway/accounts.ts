@@ -1,12 +1,12 @@
 /**
- * The books of the account: its credits, what its keys and workspaces may spend, what is in flight, and how often free
+ * The books of the account: its credits, what may be spent by key, workspace and guardrail, what is in flight, and how often free
  * models were asked. Integer nano-dollars; every call is charged once, when it closes.
  *
- *   call comes in     debt, spent keys, spent workspaces, credit checks that are late          refused, nobody is asked
+ *   call comes in     debt, spent keys and budgets, credit checks that are late               refused, nobody is asked
  *   before an attempt free models too often; not enough at this endpoint's price; too much
  *                     in flight                                                                 the next endpoint is asked
- *   attempt under way the most that it can cost is held against balance, key and workspace;
- *                     an estimate of it against what may be in flight
+ *   attempt under way the most that it can cost is held against balance, key, workspace and
+ *                     guardrails; an estimate of it against what may be in flight
  *   call closes       what was held is free again, what it costs is charged
  *
  * What the most is: the prompt as the endpoint counts it, at the dearer of the input and the cache-write price, and the
@@ -30,11 +30,11 @@ import {
   type KeySpec,
   type NanoDollars,
   type Offer,
-  type WorkspaceSpec,
 } from '../protocol/index.ts'
 import type { Billing, Failure, ListCosts } from '../router/index.ts'
 import { FreeTier } from './free-tier.ts'
-import { Purse } from './purse.ts'
+import { GuardrailBudgets } from './guardrail-budgets.ts'
+import { Purse, type Budget, type Hold } from './purse.ts'
 import {
   admissionLate,
   affordableTokens,
@@ -46,30 +46,28 @@ import {
   tooHeavy,
   toolTooDear,
   workspaceSpent,
+  type Refusal,
 } from './refusals.ts'
 import { AccountTab } from './tab.ts'
 
 const ADMISSION_STREAM = 0x6372
 /** Below this, part of a nano-dollar is an error of the arithmetic. */
 const ROUNDING = 1e-3
+const NOTHING: Hold = { paid: 0, own: 0, fee: 0 }
 
-/** What an attempt holds, by whom it is held against. */
-export interface Hold {
+/** What an attempt holds. */
+export interface AttemptHold extends Hold {
   readonly endpoint: number
-  readonly balance: NanoDollars
-  readonly key: NanoDollars
-  readonly workspace: NanoDollars
+  /** Against what may be in flight. */
   readonly estimate: NanoDollars
-  /** Normal price of what is asked with a key of one's own: the fee on all of it together is held against the balance. */
-  readonly byokListed: NanoDollars
 }
 
 /** Who pays for a call besides the account. */
 export interface Payer {
   readonly key: number
   readonly purse: Purse
-  readonly workspace: Purse
-  countsByok: { readonly key: boolean; readonly workspace: boolean }
+  /** Of its workspace, and of guardrails. */
+  readonly budgets: readonly Budget[]
 }
 
 export class Accounts implements Billing {
@@ -83,14 +81,18 @@ export class Accounts implements Billing {
   private readonly rng: Rng
   /** By key. */
   private readonly payers: Payer[]
-  private readonly workspaces: ReadonlyMap<string, { readonly spec: WorkspaceSpec; readonly purse: Purse }>
+  private readonly workspaces: ReadonlyMap<string, Budget>
+  private readonly guardrails: GuardrailBudgets
   private readonly keyless: Payer
   private readonly freeTier = new FreeTier()
-  /** Held against the balance, and estimates of what is in flight. */
+  /** Held against the balance, but for fees; and estimates of what is in flight. */
   private held: NanoDollars = 0
   private inFlight: NanoDollars = 0
-  /** Normal price of what is in flight with keys of one's own. */
-  private byokHeld: NanoDollars = 0
+  /** Normal price of what is in flight with keys of one's own, and the fee on each of it. */
+  private ownHeld: NanoDollars = 0
+  private feesHeld: NanoDollars = 0
+  /** Purses that such fees are held against. */
+  private readonly owing = new Set<Purse>()
   /** Costs of calls that have ended and are still held as if in flight, in order of their release. */
   private readonly settling: { readonly until: Millis; readonly amount: NanoDollars }[] = []
   /** Normal price of requests with keys of one's own in this month. */
@@ -105,22 +107,23 @@ export class Accounts implements Billing {
     this.hasCredits = account.credits !== undefined
     this.used = account.used
     this.workspaces = new Map(
-      Object.entries(account.workspaces).map(([name, spec]) => [name, { spec, purse: new Purse(spec.budgets) }]),
+      Object.entries(account.workspaces).map(([name, { budgets, include_byok_in_budgets: countsOwn }]) => [
+        name,
+        { purse: new Purse(budgets, countsOwn), exceeded: workspaceSpent },
+      ]),
     )
+    this.guardrails = new GuardrailBudgets(gateway)
     this.keyless = this.newPayer(-1, null)
     this.payers = (gateway.keys ?? []).map((spec, key) => this.newPayer(key, spec))
   }
 
   private newPayer(key: number, spec: KeySpec | null): Payer {
     const workspace = this.workspaces.get(spec?.workspace ?? DEFAULT_WORKSPACE)
+    const guardrails = this.guardrails.of(key)
     return {
       key,
-      purse: new Purse(limitOf(spec)),
-      workspace: workspace?.purse ?? new Purse({}),
-      countsByok: {
-        key: spec?.include_byok_in_limit ?? false,
-        workspace: workspace?.spec.include_byok_in_budgets ?? false,
-      },
+      purse: new Purse(limitOf(spec), spec?.include_byok_in_limit),
+      budgets: workspace === undefined ? guardrails : [workspace, ...guardrails],
     }
   }
 
@@ -128,8 +131,7 @@ export class Accounts implements Billing {
   keyChanged(key: number, spentIn: (interval: Interval) => NanoDollars, now: Millis): void {
     const spec = this.gateway.keys?.[key] ?? null
     const payer = (this.payers[key] ??= this.newPayer(key, spec))
-    payer.purse.relimit(limitOf(spec), spentIn, this.epoch + now)
-    payer.countsByok = { ...payer.countsByok, key: spec?.include_byok_in_limit ?? false }
+    payer.purse.relimit(limitOf(spec), spec?.include_byok_in_limit, spentIn, this.epoch + now)
   }
 
   /** Credits bought until an instant. */
@@ -146,14 +148,16 @@ export class Accounts implements Billing {
   }
 
   /** Why a call is turned away before anybody is chosen for it; null: it is not. */
-  refusal(call: Call, now: Millis): ReturnType<typeof inDebt> | null {
+  refusal(call: Call, now: Millis): Refusal | null {
     const unixMs = this.epoch + now
     if (this.hasCredits && this.balance(now) < 0) return inDebt()
-    const { purse, workspace } = this.payerOf(call)
+    const { purse, budgets } = this.payerOf(call)
     const spentKey = purse.emptied(unixMs)
     if (spentKey !== null) return keySpent(spentKey, this.gateway.choices.key_limit_status, unixMs)
-    const spentWorkspace = workspace.emptied(unixMs)
-    if (spentWorkspace !== null) return workspaceSpent(spentWorkspace, unixMs)
+    for (const budget of budgets) {
+      const spent = budget.purse.emptied(unixMs)
+      if (spent !== null) return budget.exceeded(spent, unixMs)
+    }
     const { credit_checks_late: share } = this.account
     if (share > 0 && this.rng.fork(ADMISSION_STREAM, call.request.weather, call.number).chance(share)) {
       return admissionLate()
@@ -184,32 +188,25 @@ export class Accounts implements Billing {
       if (objection !== null) return objection
     }
     if (isFree(offer.price)) return null
-    const hold = this.holdFor(payer, request, endpoint, now)
-    const { balance: shared, byokListed: listed } = hold
+    const hold = this.holdFor(request, endpoint, now)
     const owed = this.markedUp(tools)
     const balance = this.hasCredits ? this.balance(now) - owed : Infinity
-    if (shared + this.feeOn(listed, unixMs) > balance) {
-      return this.short('credits', this.coveredBy(balance, offer, unixMs), request, offer, unixMs)
+    const fee = this.feesAtMost(hold.own, hold.fee, unixMs)
+    if (hold.paid + fee > balance) {
+      return this.short('credits', this.coveredBy(balance, offer, false, unixMs), request, offer, unixMs)
     }
-    const shortKey = payer.purse.shortOf(hold.key + owed, unixMs)
+    const { purse } = payer
+    const shortKey = purse.shortOf(purse.shareOf(hold, fee) + owed, unixMs)
     if (shortKey !== null) {
-      const covered = (shortKey.amount - shortKey.spent - owed) / this.keyShare(payer, offer)
+      const covered = this.coveredBy(shortKey.amount - shortKey.spent - owed, offer, purse.countsOwn, unixMs)
       return this.short('key', covered, request, offer, unixMs)
     }
-    const weight = this.weighs(hold, balance, offer, now)
-    if (weight !== null) return weight
-    if (!this.isHeld) return null
-    const shortWorkspace = payer.workspace.shortOf(hold.workspace + payer.workspace.held, unixMs)
-    if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
-    const isFull =
-      // What is owed for tools is among what is held.
-      this.held + shared + this.feeOn(this.byokHeld + listed, unixMs) > balance + owed ||
-      payer.purse.shortOf(hold.key + payer.purse.held, unixMs) !== null
-    return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
+    // What is owed for tools is among what is held.
+    return this.weighs(hold, balance, offer, now) ?? this.full(payer, hold, balance + owed, unixMs)
   }
 
   /** Why a use of a server tool cannot be paid for; null: it can. */
-  toolObjection(call: Call, tool: string, price: NanoDollars, now: Millis): ReturnType<typeof toolTooDear> | null {
+  toolObjection(call: Call, tool: string, price: NanoDollars, now: Millis): Refusal | null {
     if (price === 0) return null
     const payer = this.payerOf(call)
     const unixMs = this.epoch + now
@@ -218,17 +215,40 @@ export class Accounts implements Billing {
     const balance = this.hasCredits ? this.balance(now) : Infinity
     if (amount + owed > balance) return toolTooDear('credits', tool, amount)
     if (payer.purse.shortOf(amount + owed, unixMs) !== null) return toolTooDear('key', tool, amount)
+    return this.full(payer, { paid: amount, own: 0, fee: 0 }, balance, unixMs)
+  }
+
+  /** What stands against holding so much more beside what is held; null: nothing. */
+  private full(payer: Payer, hold: Hold, balance: NanoDollars, unixMs: number): Refusal | null {
     if (!this.isHeld) return null
-    const shortWorkspace = payer.workspace.shortOf(amount + payer.workspace.held, unixMs)
-    if (shortWorkspace !== null) return workspaceSpent(shortWorkspace, unixMs)
+    const { purse: own, budgets } = payer
+    const fees = this.feesAtMost(this.ownHeld + hold.own, this.feesHeld + hold.fee, unixMs)
+    for (const { purse, exceeded } of budgets) {
+      const short = purse.shortOf(purse.heldWith(hold, fees), unixMs)
+      if (short !== null) return exceeded(short, unixMs)
+    }
     const isFull =
-      this.held + amount + this.feeOn(this.byokHeld, unixMs) > balance ||
-      payer.purse.shortOf(amount + payer.purse.held, unixMs) !== null
+      this.held + hold.paid + fees > balance ||
+      own.shortOf(own.heldWith(hold, fees), unixMs) !== null ||
+      (hold.own > 0 && this.endangers(fees, unixMs))
     return isFull ? inFlightFull(this.gateway.choices.in_flight_retry_after) : null
   }
 
+  /**
+   * Whether one of those who are in flight with keys of their own could not pay if fees came to as much as this. One more
+   * request may use up the allowance that they would have had.
+   */
+  private endangers(fees: NanoDollars, unixMs: number): boolean {
+    if (fees === 0) return false
+    const before = this.feesAtMost(this.ownHeld, this.feesHeld, unixMs)
+    for (const purse of this.owing) {
+      if (purse.fees > before && purse.shortOf(purse.heldWith(NOTHING, fees), unixMs) !== null) return true
+    }
+    return false
+  }
+
   /** The budget of what is in flight, which accounts with a small balance have. */
-  private weighs(hold: Hold, balance: NanoDollars, offer: Offer, now: Millis): Failure | null {
+  private weighs(hold: AttemptHold, balance: NanoDollars, offer: Offer, now: Millis): Failure | null {
     const { in_flight_below: below, in_flight_share: share, in_flight_ceiling: ceiling } = this.gateway.choices
     if (balance >= below || offer.byok !== null) return null
     this.settle(now)
@@ -252,20 +272,16 @@ export class Accounts implements Billing {
     return tooDear(whose, wanted, Math.min(wanted, affordableTokens(covered - forPrompt, perKTok)))
   }
 
-  /** What a balance pays for, at list prices. */
-  private coveredBy(balance: NanoDollars, { byok }: Offer, unixMs: number): NanoDollars {
+  /** What list prices so much money pays for; `countsOwn`: whether it is they that are counted, with a key of one's own. */
+  private coveredBy(amount: NanoDollars, { byok }: Offer, countsOwn: boolean, unixMs: number): NanoDollars {
     const { markup, byok_fee: fee, byok_allowance: allowance } = this.account
-    if (byok === null) return balance / (1 + markup)
-    return Math.max(0, allowance - this.byokListed(unixMs)) + balance / fee
+    if (byok === null) return amount / (1 + markup)
+    const free = Math.max(0, allowance - this.byokListed(unixMs))
+    if (!countsOwn) return free + amount / fee
+    return amount <= free ? amount : (amount + free * fee) / (1 + fee)
   }
 
-  /** What of list prices may be counted toward the limit of a key, at most. */
-  private keyShare({ countsByok }: Payer, { byok }: Offer): number {
-    const { markup, byok_fee: fee } = this.account
-    return byok === null ? 1 + markup : fee + (countsByok.key ? 1 : 0)
-  }
-
-  holdFor(payer: Payer, request: ChatRequest, endpoint: number, now: Millis): Hold {
+  holdFor(request: ChatRequest, endpoint: number, now: Millis): AttemptHold {
     const offer = this.offers[endpoint] as Offer
     const { price } = offer
     const unixMs = this.epoch + now
@@ -275,22 +291,11 @@ export class Accounts implements Billing {
     const most = Math.max(prompt, request.inputTokens)
     const list = worstCost(price, least, most, outputMax(request, offer), unixMs, request.images)
     if (offer.byok !== null) {
-      // Whose request is the first above the allowance is not known before it ends: any of them may be, with all of it.
-      const fee = Math.ceil(list * this.account.byok_fee)
-      return {
-        endpoint,
-        balance: 0,
-        key: fee + (payer.countsByok.key ? list : 0),
-        workspace: fee + (payer.countsByok.workspace ? list : 0),
-        estimate: 0,
-        byokListed: list,
-      }
+      return { endpoint, paid: 0, own: list, fee: Math.ceil(list * this.account.byok_fee), estimate: 0 }
     }
-    const balance = this.markedUpAtMost(list)
     const cap = this.gateway.choices.in_flight_output
     const estimated = costOf(price, prompt, Math.min(request.maxTokens ?? cap, cap, offer.maxOutput), 0, 0, unixMs)
-    const estimate = this.markedUp(estimated)
-    return { endpoint, balance, key: balance, workspace: balance, estimate, byokListed: 0 }
+    return { endpoint, paid: this.markedUpAtMost(list), own: 0, fee: 0, estimate: this.markedUp(estimated) }
   }
 
   /** Several of them are never less than all of them at once. */
@@ -316,6 +321,17 @@ export class Accounts implements Billing {
     return feeUpTo(listed + list) - feeUpTo(listed)
   }
 
+  /**
+   * The most that fees come to on so much more at normal prices, in flight with keys of one's own: on what of it is above
+   * the allowance if all of it is charged, whoever's that is; and `each` of it alone at most. Who is charged first is not
+   * known before, nor whether a month ends in between, and sums begin anew: rounded twice, they may be a nano-dollar more.
+   */
+  private feesAtMost(list: NanoDollars, each: NanoDollars, unixMs: number): NanoDollars {
+    const { byok_fee: fee, byok_allowance: allowance } = this.account
+    const above = Math.min(list, this.byokListed(unixMs) + list - allowance)
+    return above <= 0 ? 0 : Math.min(each, Math.ceil(above * fee) + 1)
+  }
+
   /** Normal price of what was done with keys of one's own in the month of an instant. */
   private byokListed(unixMs: number): NanoDollars {
     return intervalOf('monthly', unixMs) === this.byokMonth.number ? this.byokMonth.listed : 0
@@ -332,20 +348,31 @@ export class Accounts implements Billing {
     return this.gateway.choices.overshoot === 'none'
   }
 
-  hold(payer: Payer, hold: Hold, sign: 1 | -1): void {
+  hold(payer: Payer, hold: AttemptHold, sign: 1 | -1): void {
     this.inFlight += sign * hold.estimate
-    if (!this.isHeld) return
-    this.held += sign * hold.balance
-    this.byokHeld += sign * hold.byokListed
-    payer.purse.held += sign * hold.key
-    payer.workspace.held += sign * hold.workspace
+    this.putAside(payer, hold, sign)
   }
 
   /** What server tools of a call cost is held until it is over; less than nothing is free again. */
   holdTools(call: Call, price: NanoDollars): void {
-    const amount = this.markedUp(Math.abs(price))
-    const hold = { endpoint: -1, balance: amount, key: amount, workspace: amount, estimate: 0, byokListed: 0 }
-    this.hold(this.payerOf(call), hold, price < 0 ? -1 : 1)
+    const paid = this.markedUp(Math.abs(price))
+    this.putAside(this.payerOf(call), { paid, own: 0, fee: 0 }, price < 0 ? -1 : 1)
+  }
+
+  private putAside({ purse, budgets }: Payer, hold: Hold, sign: 1 | -1): void {
+    if (!this.isHeld) return
+    this.held += sign * hold.paid
+    this.ownHeld += sign * hold.own
+    this.feesHeld += sign * hold.fee
+    this.putInto(purse, hold, sign)
+    for (const budget of budgets) this.putInto(budget.purse, hold, sign)
+  }
+
+  private putInto(purse: Purse, hold: Hold, sign: 1 | -1): void {
+    purse.hold(hold, sign)
+    if (hold.fee === 0) return
+    if (purse.fees > 0) this.owing.add(purse)
+    else this.owing.delete(purse)
   }
 
   countFree(now: Millis): void {
@@ -376,8 +403,8 @@ export class Accounts implements Billing {
     const paid = this.markedUp(all - own) + this.feeOn(own, unixMs) + this.markedUp(tools)
     if (own > 0) this.byokMonth = { number: intervalOf('monthly', unixMs), listed: this.byokListed(unixMs) + own }
     this.used += paid
-    payer.purse.spend(paid + (payer.countsByok.key ? own : 0), unixMs)
-    payer.workspace.spend(paid + (payer.countsByok.workspace ? own : 0), unixMs)
+    payer.purse.spend(paid, own, unixMs)
+    for (const { purse } of payer.budgets) purse.spend(paid, own, unixMs)
     const { settlement } = this.gateway.choices
     this.settle(now)
     if (settlement > 0 && paid > 0 && own < all && this.hasCredits) {

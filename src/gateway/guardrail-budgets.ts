@@ -1,48 +1,34 @@
-/** What has been spent under guardrails with a limit: by each key and by each user, one by one (openrouter.md §8.2). */
-import type { Caller, GatewaySpec, GuardrailSpec, NanoDollars } from '../protocol/index.ts'
-import { Purse, type Limit } from './purse.ts'
+/** What may be spent under guardrails with a limit: by each key and by each user, one by one (openrouter.md §8.2). */
+import { guardrailsFor, type GatewaySpec } from '../protocol/index.ts'
+import { Purse, type Budget } from './purse.ts'
+import { guardrailSpent } from './refusals.ts'
 
 export class GuardrailBudgets {
   private readonly gateway: GatewaySpec
-  private readonly purses = new Map<string, Purse>()
+  /** By guardrail and whose it is: keys of one user share his. */
+  private readonly budgets = new Map<string, Budget>()
 
   constructor(gateway: GatewaySpec) {
     this.gateway = gateway
   }
 
-  /** A limit that has been reached under one of these; null: there is something left under all. */
-  reached(guardrails: readonly GuardrailSpec[], caller: Caller | null, unixMs: number): Limit | null {
-    for (const guardrail of guardrails) {
-      for (const purse of this.pursesOf(guardrail, caller)) {
-        const limit = purse.emptied(unixMs)
-        if (limit !== null) return limit
-      }
-    }
-    return null
-  }
-
-  /** `paid` with the account's money; `own`: normal price of what was paid with a key of the caller's own. */
-  spend(
-    guardrails: readonly GuardrailSpec[],
-    caller: Caller | null,
-    { paid, own }: { readonly paid: NanoDollars; readonly own: NanoDollars },
-    unixMs: number,
-  ): void {
-    for (const guardrail of guardrails) {
-      const amount = paid + (guardrail.include_byok_in_budgets ? own : 0)
-      for (const purse of this.pursesOf(guardrail, caller)) purse.spend(amount, unixMs)
-    }
-  }
-
-  private pursesOf(guardrail: GuardrailSpec, caller: Caller | null): Purse[] {
-    const { name, limit_usd: limit, reset_interval: interval } = guardrail
-    if (limit === undefined || interval === undefined) return []
-    const user = this.gateway.keys?.[caller?.key ?? -1]?.creator_user_id
-    const owners = [`${name}\nkey ${caller?.key ?? ''}`, ...(user === undefined ? [] : [`${name}\nuser ${user}`])]
-    return owners.map((owner) => {
-      let purse = this.purses.get(owner)
-      if (!purse) this.purses.set(owner, (purse = new Purse({ [interval]: limit })))
-      return purse
+  /** Those that a key draws on; -1: whoever comes without one. */
+  of(key: number): Budget[] {
+    const { keys = [] } = this.gateway
+    const user = keys[key]?.creator_user_id
+    const owners = [`key ${key}`, ...(user === undefined ? [] : [`user ${user}`])]
+    return guardrailsFor(this.gateway, { key }).flatMap((guardrail) => {
+      const { name, limit_usd: limit, reset_interval: interval, include_byok_in_budgets: countsOwn } = guardrail
+      if (limit === undefined || interval === undefined) return []
+      return owners.map((owner) => {
+        const id = `${name}\n${owner}`
+        let budget = this.budgets.get(id)
+        if (budget === undefined) {
+          budget = { purse: new Purse({ [interval]: limit }, countsOwn), exceeded: guardrailSpent }
+          this.budgets.set(id, budget)
+        }
+        return budget
+      })
     })
   }
 }

@@ -15,12 +15,14 @@ const OURS = { provider_name: null } as const
 type Class = 'payment_required' | 'permission_denied' | 'rate_limited'
 const STATUS: Readonly<Record<Class, number>> = { payment_required: 402, permission_denied: 403, rate_limited: 429 }
 
+export type Refusal = Failure & { readonly detail: FailureDetail; readonly status: number }
+
 function refusal(
   errorClass: Class,
   message: string,
   detail: FailureDetail,
   retryAfterMs: Millis | null = null,
-): Failure & { readonly detail: FailureDetail; readonly status: number } {
+): Refusal {
   const { metadata } = detail
   return {
     class: errorClass,

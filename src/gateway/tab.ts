@@ -14,13 +14,13 @@ import {
   type Offer,
 } from '../protocol/index.ts'
 import { seenOf, type Attempt, type Failure, type ListCosts, type Tab } from '../router/index.ts'
-import type { Accounts, Hold, Payer } from './accounts.ts'
+import type { Accounts, AttemptHold, Payer } from './accounts.ts'
 
 export class AccountTab implements Tab {
   private readonly accounts: Accounts
   private readonly call: Call
   private readonly payer: Payer
-  private holds: Hold[] = []
+  private holds: AttemptHold[] = []
   /** When it was counted as a request to a free model; null: it was not. */
   private freeAt: Millis | null = null
 
@@ -42,7 +42,7 @@ export class AccountTab implements Tab {
       this.freeAt = now
       accounts.countFree(now)
     }
-    const hold = accounts.holdFor(payer, request, endpoint, now)
+    const hold = accounts.holdFor(request, endpoint, now)
     accounts.hold(payer, hold, 1)
     this.holds.push(hold)
   }

@@ -226,8 +226,6 @@ export interface Call {
   }
   /** What server tools have cost, which is paid with the answer, even where that is free. Absent: nothing. */
   toolCost?: NanoDollars
-  /** Normal price of what was answered with a key of the caller's own. Absent: it was not. */
-  ownKeyCost?: NanoDollars
   /** The router model that chose its models, and what its choice is called. Absent: nobody did. */
   chosenBy?: { readonly name: string; readonly strategy: 'auto' | 'free' | 'pareto' | 'latest' }
   /** Filled in by the router. */

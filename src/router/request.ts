@@ -512,7 +512,6 @@ export class RequestLife implements CallStory {
       tab === null
         ? listCost + tools
         : tab.close(isServed ? committed : null, { all: listCost, own }, isServed, now, out)
-    if (own > 0) call.ownKeyCost = own
     this.spending?.closeTools(isServed)
     const summary = this.summaryOf(outcome, billed)
     const { attempts, firstChoice, servedBy } = summary

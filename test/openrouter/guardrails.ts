@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { filtersOf, screen } from '../../src/gateway/index.ts'
 import { gatewaySchema, PLAIN_TRAITS } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
-import { DONE, fleet, Lab, offers, OPEN, policy, tokens } from './lab.ts'
+import { DONE, failed, fleet, Lab, offers, OPEN, policy, tokens } from './lab.ts'
 import { onWire } from './wire.ts'
 
 const blocking = {
@@ -163,7 +163,7 @@ describe('guardrails', () => {
     const guardrails = [{ name: 'g', default: true, limit_usd: '$0.0002', reset_interval: 'daily' }]
     const lab = new Lab(fleet(offers('a'), { keys, guardrails }), policy())
     const spend = (key: number) => {
-      const call = lab.ask({ key })
+      const call = lab.ask({ key, maxTokens: 100 })
       if (lab.end(call) !== null) return lab.end(call)?.status
       lab.hear(call, ...OPEN, tokens(100), { type: 'usage', inputTokens: 100, outputTokens: 100 }, DONE)
       return lab.end(call)?.status
@@ -178,6 +178,20 @@ describe('guardrails', () => {
     })
     lab.at(86_400_000)
     expect(spend(0)).toBe(200)
+  })
+
+  it('what is in flight is held against a budget, even without keys and account; unless it may be overrun', () => {
+    const guardrails = [{ name: 'g', default: true, limit_usd: '$0.0003', reset_interval: 'daily' }]
+    const lab = new Lab(fleet(offers('a'), { guardrails }), policy())
+    const [first, second] = [lab.ask({ maxTokens: 100 }), lab.ask({ maxTokens: 100 })]
+    expect(lab.attempts(first)).toHaveLength(1)
+    expect(lab.end(second)).toMatchObject({ status: 403 })
+    expect(lab.attempts(lab.ask({ maxTokens: 1, inputTokens: 99 }))).toHaveLength(1) // All that is left.
+    lab.hear(first, failed('server_error'))
+    expect(lab.attempts(lab.ask({ maxTokens: 100 }))).toHaveLength(1)
+
+    const loose = new Lab(fleet(offers('a'), { guardrails, choices: { overshoot: 'slight' } }), policy())
+    for (const _ of guardrails) expect(loose.attempts(loose.ask({ maxTokens: 900 }))).toHaveLength(1)
   })
 
   it('one that is assigned to a key that is not there is a mistake of the fleet file', async () => {

@@ -554,7 +554,7 @@ describe('server tools', () => {
     it.hear(call, ...found(200))
     it.hear(call, ...answered(300))
     expect(it.end(call)).toMatchObject({ billed: 7_000_000 + free(300) * 0.05 })
-    expect(call.ownKeyCost).toBe(free(300))
+    expect(it.of('call.billed')).toMatchObject([{ isByok: true, listCost: free(300) }])
 
     const budget = { per_request: { max_cost: '$0.0072' } }
     const capped = lab({}, { plugins: [SEARCH], resilience: { budget } }, { resilience: { budget } })

@@ -1,6 +1,6 @@
 /**
- * Budget races: many requests at once draw on one balance, on keys and on workspaces, and answers, failures, departures
- * and midnights come in between in any order. Nothing is ever spent that was not there: not by a nano-dollar.
+ * Budget races: many requests at once draw on one balance, on keys, on workspaces and on what guardrails let keys and
+ * their users spend, and answers, failures, departures and midnights come in between in any order. Nothing is ever spent that was not there: not by a nano-dollar.
  */
 import { describe, expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
@@ -33,9 +33,14 @@ const GATEWAY = {
     },
   },
   keys: [
-    { name: 'one', limit: '$0.01', limit_reset: 'daily' },
-    { name: 'two', limit: '$0.012', workspace: 'research' },
-    { name: 'three', workspace: 'research' },
+    { name: 'one', limit: '$0.01', limit_reset: 'daily', creator_user_id: 'ada' },
+    { name: 'two', limit: '$0.012', workspace: 'research', creator_user_id: 'bob' },
+    { name: 'three', workspace: 'research', creator_user_id: 'bob' },
+  ],
+  guardrails: [
+    { name: 'everybody', default: true, limit_usd: '$0.016', reset_interval: 'weekly' },
+    { name: 'bob', users: ['bob'], limit_usd: '$0.009', reset_interval: 'daily' },
+    { name: 'three', keys: ['three'], limit_usd: '$0.004', reset_interval: 'daily' },
   ],
   choices: { in_flight_below: '$0' },
 }
@@ -72,11 +77,15 @@ const LIMITS: readonly { readonly keys: readonly number[]; readonly interval: In
   { keys: [0], interval: 'weekly', amount: 0.03 * USD },
   { keys: [1, 2], interval: 'daily', amount: 0.015 * USD },
   { keys: [1, 2], interval: 'monthly', amount: 0.04 * USD },
+  { keys: [0], interval: 'weekly', amount: 0.016 * USD },
+  { keys: [1, 2], interval: 'weekly', amount: 0.016 * USD },
+  { keys: [1, 2], interval: 'daily', amount: 0.009 * USD },
+  { keys: [2], interval: 'daily', amount: 0.004 * USD },
 ]
 
 describe('budget races', () => {
   test(`${INTERLEAVINGS} interleavings, and no overspend`, () => {
-    const seen = { billed: 0, refused: 0, inFlight: 0 }
+    const seen = { billed: 0, refused: 0, inFlight: 0, guarded: 0 }
     for (let seed = 0; seed < INTERLEAVINGS; seed += 1) {
       const lab = play(seed)
       const bills = lab.of('call.billed')
@@ -98,12 +107,14 @@ describe('budget races', () => {
       for (const { failure } of lab.sent('client.fail')) {
         if (failure.status === 402 || failure.status === 403) seen.refused += 1
         if (failure.detail?.reason === 'in_flight_budget_exhausted') seen.inFlight += 1
+        if (failure.detail?.limitSource === 'openrouter_guardrail_budget') seen.guarded += 1
       }
     }
     // The races were races: money was spent, ran out, and was held by others.
     expect(seen.billed).toBeGreaterThan(INTERLEAVINGS * 5)
     expect(seen.refused).toBeGreaterThan(INTERLEAVINGS * 5)
     expect(seen.inFlight).toBeGreaterThan(INTERLEAVINGS / 2)
+    expect(seen.guarded).toBeGreaterThan(INTERLEAVINGS / 2)
   }, 60_000)
 })
 

@@ -1,8 +1,8 @@
 /**
  * Races of keys of one's own: many requests at once go to keys of all kinds, some of which fail, and on to shared
  * endpoints, while money runs out and months begin. Whoever is asked, is asked in the order that the contract gives; a
- * key that is always to be used never gives way to shared capacity; the fee is taken of what is above the allowance; and
- * nothing is ever spent that was not there: not by a nano-dollar.
+ * key that is always to be used never gives way to shared capacity; the fee is taken of what is above the allowance, and
+ * stands in nobody's way below it; and nothing is ever spent that was not there: not by a nano-dollar.
  */
 import { describe, expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
@@ -12,6 +12,7 @@ import {
   boughtBy,
   gatewaySchema,
   intervalOf,
+  worstCost,
   type AttemptHandle,
   type Call,
   type ErrorClass,
@@ -66,12 +67,22 @@ const KEYS = [
   { name: 'one', limit: '$0.01', limit_reset: 'daily', include_byok_in_limit: true },
   { name: 'two', limit: '$0.012', workspace: 'research', creator_user_id: 'alice' },
   { name: 'three', workspace: 'research', creator_user_id: 'bob' },
+  // Too little for any fee.
+  { name: 'four', limit: '$0.000001', limit_reset: 'daily' },
+]
+const POOR = 3
+const GUARDRAILS = [
+  { name: 'bob', users: ['bob'], limit_usd: '$0.009', reset_interval: 'daily', include_byok_in_budgets: true },
+  { name: 'all', default: true, limit_usd: '$0.014', reset_interval: 'weekly' },
 ]
 const LIMITS: readonly Limit[] = [
   { keys: [0], interval: 'daily', amount: 0.01 * USD, countsByok: true },
   { keys: [1], interval: 'lifetime', amount: 0.012 * USD, countsByok: false },
   { keys: [0], interval: 'weekly', amount: 0.03 * USD, countsByok: false },
   { keys: [1, 2], interval: 'daily', amount: 0.015 * USD, countsByok: true },
+  { keys: [POOR], interval: 'daily', amount: 0.000001 * USD, countsByok: false },
+  { keys: [2], interval: 'daily', amount: 0.009 * USD, countsByok: true },
+  ...[0, 1, 2].map((key) => ({ keys: [key], interval: 'weekly', amount: 0.014 * USD, countsByok: false }) as const),
 ]
 
 interface Limit {
@@ -85,7 +96,7 @@ type ByokKey = GatewaySpec['byok'][number]
 
 describe('races of keys of one’s own', () => {
   test(`${INTERLEAVINGS} interleavings: the order of keys, their fee, and no overspend`, () => {
-    const seen = { byok: 0, fees: 0, free: 0, fellBack: 0, forced: 0, refused: 0, unpaid: 0, mixed: 0 }
+    const seen = { byok: 0, fees: 0, free: 0, fellBack: 0, forced: 0, refused: 0, unpaid: 0, mixed: 0, poor: 0 }
     for (let seed = 0; seed < INTERLEAVINGS; seed += 1) {
       const { lab, gateway, calls } = play(seed)
       const where = `seed ${seed}`
@@ -123,6 +134,7 @@ describe('races of keys of one’s own', () => {
         expect(spent, where).toBeLessThanOrEqual(boughtBy(gateway.account!, at))
       }
       for (const limit of LIMITS) expectWithin(limit, bills, gateway.epoch, where)
+      expectNoFeeInTheWay(lab, gateway, calls, where)
 
       const generations = new Generations({ epoch: gateway.epoch })
       for (const entry of lab.entries) (generations.steps[entry.kind] as ((one: object) => void) | undefined)?.(entry)
@@ -134,6 +146,7 @@ describe('races of keys of one’s own', () => {
       expect(generations.all.cost, where).toBe(spent)
       expect(lab.router.accounts!.used, where).toBe(spent)
       expect(pages.credits(lab.now), where).toMatchObject({ data: { total_usage: spent / USD } })
+      seen.poor += bills.filter(({ key }) => key === POOR).length
       seen.byok += bills.filter(({ isByok }) => isByok).length
       seen.refused += lab
         .sent('client.fail')
@@ -147,6 +160,7 @@ describe('races of keys of one’s own', () => {
     expect(seen.fellBack).toBeGreaterThan(INTERLEAVINGS * 2)
     expect(seen.forced).toBeGreaterThan(INTERLEAVINGS / 2)
     expect(seen.mixed).toBeGreaterThan(INTERLEAVINGS / 100)
+    expect(seen.poor).toBeGreaterThan(INTERLEAVINGS / 2)
     expect(seen.refused).toBeGreaterThan(INTERLEAVINGS * 2)
     expect(seen.unpaid).toBeGreaterThan(INTERLEAVINGS * 2)
   }, 120_000)
@@ -220,6 +234,38 @@ function expectWithin(limit: Limit, bills: readonly EntryOf<'call.billed'>[], ep
   }
 }
 
+/**
+ * Whoever can pay no fee at all is passed over at a key of his own only where everything in flight, and he with it, might
+ * bring the month above its allowance.
+ */
+function expectNoFeeInTheWay(lab: Lab, { account, epoch }: GatewaySpec, calls: Played['calls'], where: string): void {
+  const asked = new Map([...calls.keys()].map((call) => [call.request.id, call]))
+  const mostAt = (request: number, endpoint: number, at: number): number => {
+    const { price, maxOutput, inputTokenizer } = lab.offers[endpoint]!
+    const { inputTokens, maxTokens } = asked.get(request)!.request
+    const prompt = Math.round(inputTokens * inputTokenizer)
+    const [least, most] = [Math.min(prompt, inputTokens), Math.max(prompt, inputTokens)]
+    return worstCost(price, least, most, Math.min(maxTokens ?? Infinity, maxOutput), epoch + at)
+  }
+  const inFlight = new Map<string, number>()
+  const listed = new Map<number, number>()
+  for (const entry of lab.entries) {
+    if (entry.kind === 'attempt.started' && lab.offers[entry.endpoint]!.byok !== null) {
+      inFlight.set(`${entry.request} ${entry.attempt}`, mostAt(entry.request, entry.endpoint, entry.at))
+    } else if (entry.kind === 'attempt.ended') inFlight.delete(`${entry.request} ${entry.attempt}`)
+    else if (entry.kind === 'call.billed') {
+      const month = intervalOf('monthly', epoch + entry.at)
+      listed.set(month, (listed.get(month) ?? 0) + ownOf(entry))
+    } else if (entry.kind === 'candidate.skipped' && lab.offers[entry.endpoint]!.byok !== null) {
+      if (asked.get(entry.request)!.caller!.key !== POOR) continue
+      const before = listed.get(intervalOf('monthly', epoch + entry.at)) ?? 0
+      const others = [...inFlight.values()].reduce((sum, most) => sum + most, 0)
+      const most = mostAt(entry.request, entry.endpoint, entry.at)
+      expect(before + others + most, where).toBeGreaterThan(account!.byok_allowance)
+    }
+  }
+}
+
 // ── what happened ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Who was asked, or could not be paid for, in order. */
@@ -281,13 +327,14 @@ function gatewayFor(dice: Rng) {
       purchases: [{ at: '12h', amount: '$0.02' }],
       markup: MARKUP,
       byok_fee: FEE,
-      byok_allowance: ['$0', '$0.005', '$0.02'][dice.below(3)],
+      byok_allowance: ['$0', '$0.005', '$0.02', '$1'][dice.below(4)],
       workspaces: {
         default: { budgets: { weekly: '$0.03' } },
         research: { budgets: { daily: '$0.015' }, include_byok_in_budgets: true },
       },
     },
     keys: KEYS,
+    guardrails: GUARDRAILS,
     choices: { in_flight_below: dice.chance(0.3) ? '$50' : '$0' },
   }
 }

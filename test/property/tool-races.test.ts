@@ -84,7 +84,8 @@ function play(bench: Lab, open: readonly Call[], rng: Rng): void {
 
 /** What is held against the balance, the limited key and its workspace. */
 function heldIn(accounts: NonNullable<Lab['router']['accounts']>): readonly number[] {
-  const payer = accounts.payerOf({ caller: { key: 1 } } as Call)
+  const { purse, budgets } = accounts.payerOf({ caller: { key: 1 } } as Call)
   const { held } = accounts as unknown as { readonly held: number }
-  return [held, payer.purse.held, payer.workspace.held]
+  const nothing = { paid: 0, own: 0, fee: 0 }
+  return [held, ...[purse, ...budgets.map((budget) => budget.purse)].map((one) => one.heldWith(nothing, Infinity))]
 }

@@ -4,8 +4,9 @@ import { Accounts } from '../accounts.ts'
 import type { Stage, StageOptions } from '../stage.ts'
 
 export function account({ gateway, offers, rng }: StageOptions): Stage | null {
-  const { account: spec, keys, byok } = gateway
-  if (spec === undefined && keys === undefined && byok.length === 0) return null
+  const { account: spec, keys, byok, guardrails = [] } = gateway
+  const hasBudgets = guardrails.some(({ limit_usd: limit }) => limit !== undefined)
+  if (spec === undefined && keys === undefined && byok.length === 0 && !hasBudgets) return null
   const accounts = new Accounts(gateway, spec ?? accountSchema.parse({}), offers, rng)
   return {
     accounts,
