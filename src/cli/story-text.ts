@@ -1,8 +1,8 @@
 /** The story of one request in words, for a terminal or a log. */
 import { formatDuration, formatUsd } from '../base/quantities.ts'
-import type { AttemptReason, EntryOf, SkipCause } from '../ledger/index.ts'
+import type { AttemptReason, EntryOf, PromptChange, SkipCause } from '../ledger/index.ts'
 import type { Shell } from './shell.ts'
-import type { AttemptStory, CallStory, Story } from './story.ts'
+import type { AttemptStory, CallStory, PromptChangeStory, Story } from './story.ts'
 
 /** Several lines. `run`: what the heading says of the run. */
 export function storyText(shell: Shell, story: Story, run: string): string {
@@ -49,6 +49,7 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   return [
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
     ...(call.rule === null ? [] : [`  rule ${call.rule + 1} of the policy matched, and chose the models`]),
+    ...(call.changes.length === 0 ? [] : [heading('done to the prompt'), ...call.changes.map(changeLine)]),
     ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
     ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
     ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
@@ -57,6 +58,37 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
       : [heading('attempts'), ...attemptLines(shell, call.attempts)]),
     ...(rungs.length === 0 ? [] : [heading('down the ladder'), ...rungs]),
   ]
+}
+
+const CHANGED_BY: Readonly<Record<PromptChange, string>> = {
+  datetime: 'told the time',
+  web_search: 'searched the web',
+  web_fetch: 'fetched a page',
+  context_compression: 'cut out its middle',
+}
+
+/** What was done, by or for whom, when, what of it the model reads, and what it cost. */
+function changeLine({
+  at,
+  by,
+  endpoint,
+  tokensBefore,
+  tokensAfter,
+  found,
+  hasFailed,
+  cost,
+}: PromptChangeStory): string {
+  const isCut = by === 'context_compression'
+  const who = endpoint === null ? '' : ` ${isCut ? 'for' : 'at'} ${endpoint}`
+  const lost = tokensBefore - tokensAfter
+  const facts = [
+    ...(hasFailed ? ['it failed, and the model was told'] : []),
+    ...(by === 'web_search' && !hasFailed ? [`${found} ${found === 1 ? 'result' : 'results'}`] : []),
+    `${tokensBefore} → ${tokensAfter} tokens in`,
+    ...(isCut ? [`${lost} of them lost (${Math.round((lost / tokensBefore) * 100)} %)`] : []),
+    cost === 0 ? 'for nothing' : `for ${formatUsd(cost)}`,
+  ]
+  return `    ${CHANGED_BY[by]}${who} at ${clock(at)}: ${facts.join(' · ')}`
 }
 
 const TOOL_OUTCOMES: Readonly<Record<EntryOf<'tool.called'>['outcome'], string>> = {

@@ -11,6 +11,7 @@ import {
   type Directory,
   type Entry,
   type EntryOf,
+  type PromptChange,
   type SkipCause,
 } from '../ledger/index.ts'
 import { workflowOf } from '../protocol/index.ts'
@@ -56,10 +57,26 @@ export interface CallStory {
   readonly funnel: readonly FunnelRow[]
   readonly order: readonly { readonly endpoint: string; readonly score: number; readonly reason: string }[]
   readonly skipped: readonly { readonly at: Millis; readonly endpoint: string; readonly cause: SkipCause }[]
+  /** What the gateway has done to the prompt, in order. */
+  readonly changes: readonly PromptChangeStory[]
   readonly attempts: readonly AttemptStory[]
   readonly outcome: string | null
   readonly errorClass: string | null
   readonly status: number | null
+}
+
+export interface PromptChangeStory {
+  readonly at: Millis
+  readonly by: PromptChange
+  /** Whom a tool has asked, or for whom the prompt was cut; null for nobody. */
+  readonly endpoint: string | null
+  readonly tokensBefore: number
+  readonly tokensAfter: number
+  /** Results of a search, or pages. */
+  readonly found: number
+  readonly hasFailed: boolean
+  /** Nano-dollars, beside the answer. */
+  readonly cost: number
 }
 
 export interface AttemptStory {
@@ -152,6 +169,12 @@ function callStory(directory: Directory, entries: readonly Entry[], call: number
     skipped: of(entries, 'candidate.skipped')
       .filter((entry) => entry.call === call)
       .map(({ at, endpoint, cause }) => ({ at, endpoint: name(endpoint), cause })),
+    changes: of(entries, 'prompt.changed')
+      .filter((entry) => entry.call === call)
+      .map(({ at, by, endpoint, tokensBefore, tokensAfter, found, hasFailed, cost }) => {
+        const whom = endpoint < 0 ? null : name(endpoint)
+        return { at, by, endpoint: whom, tokensBefore, tokensAfter, found, hasFailed, cost }
+      }),
     attempts: attemptsOf(directory, entries, call),
     outcome: closed?.outcome ?? null,
     errorClass: closed?.errorClass ?? null,

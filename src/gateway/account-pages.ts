@@ -127,6 +127,7 @@ export class AccountPages {
   private told(found: Generation): object {
     const { offers, gateway } = this.options
     const { request, call, startedAt, closedAt, firstContentAt, outcome, servedBy, responses, bill, billed } = found
+    const { retrieved, note } = found
     const offer = offers[servedBy]
     const cached = bill?.cachedInputTokens ?? 0
     const finish =
@@ -136,7 +137,7 @@ export class AccountPages {
       request_id: `req-${request.toString(36)}`,
       upstream_id: null,
       model: offer?.model ?? '',
-      router: null,
+      router: note?.router ?? null,
       provider_name: offer?.providerName ?? null,
       provider_responses: responses.map(({ endpoint, status, latencyMs }, index) => ({
         endpoint_id: offers[endpoint]?.id ?? '',
@@ -167,24 +168,24 @@ export class AccountPages {
       num_input_audio_prompt: null,
       num_media_prompt: bill?.rarities?.images ?? null,
       num_media_completion: null,
-      num_search_results: null,
-      num_fetches: null,
+      num_search_results: retrieved.searchResults,
+      num_fetches: retrieved.fetches,
       usage: usd(billed),
       total_cost: usd(billed),
       upstream_inference_cost: bill?.isByok === true ? usd(bill.listCost) : 0,
       cache_discount: bill?.cacheDiscount === undefined ? null : usd(bill.cacheDiscount),
       is_byok: bill?.isByok ?? false,
       origin: '',
-      http_referer: null,
-      user_agent: null,
+      http_referer: note?.httpReferer ?? null,
+      user_agent: note?.userAgent ?? null,
       app_id: null,
-      external_user: null,
-      session_id: null,
-      preset_id: null,
+      external_user: note?.externalUser ?? null,
+      session_id: note?.sessionId ?? null,
+      preset_id: note?.presetId ?? null,
       workspace_id: gateway.keys?.[bill?.key ?? -1]?.workspace ?? DEFAULT_WORKSPACE,
       data_region: 'global',
       service_tier: offer?.tier ?? null,
-      web_search_engine: null,
+      web_search_engine: retrieved.searchResults === null ? null : (gateway.search?.engine ?? null),
       response_cache_source_id: null,
     }
   }

@@ -9,7 +9,7 @@
  * A call that stops on its way in is closed here, with an entry of its own like any other; no provider is called.
  */
 import type { Machine, Millis } from '../base/index.ts'
-import type { CallClosed, CallOutcome, Out } from '../ledger/index.ts'
+import type { CallClosed, CallOutcome, Entry, Out } from '../ledger/index.ts'
 import {
   STATUS_OF,
   type Call,
@@ -41,15 +41,18 @@ export function gatewayOf(options: GatewayOptions): GatewayMachine {
   const { gateway, offers, policies, rng, measuresSpeed: isOpen = false } = options
   const stages: Stage[] = []
   let billing: Accounts | undefined
+  const record = (entry: Entry): void => machine.record(entry)
   for (const make of STAGES) {
     const before = billing !== undefined && { accounts: billing }
-    const stage = make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen, ...before })
+    const stage = make({ gateway, offers, policies, rng: rng.named('gateway'), isOpen, record, ...before })
     if (stage === null) continue
     stages.push(stage)
     billing ??= stage.accounts
   }
   const router = new Router(billing === undefined ? options : { ...options, billing })
-  return stages.length === 0 ? router : new Gateway(router, stages)
+  if (stages.length === 0) return router
+  const machine = new Gateway(router, stages)
+  return machine
 }
 
 export class Gateway implements GatewayMachine {
@@ -85,6 +88,11 @@ export class Gateway implements GatewayMachine {
     let next = this.router.wakeAt()
     for (const { until } of this.errands) next = Math.min(next, until)
     return next
+  }
+
+  /** A stage has done something to a call that comes in. */
+  record(entry: Entry): void {
+    this.outer.record(entry)
   }
 
   get inFlight(): number {

@@ -8,13 +8,21 @@ type Fields = Readonly<Record<string, unknown>>
 
 /** The body as it is meant; the body itself where it refers to no preset; null for a preset that is not there. */
 export function presetBody(body: unknown, presets: PresetsSpec): unknown {
-  if (!isFields(body)) return body
-  const named = [body['model'], ...(Array.isArray(body['models']) ? body['models'] : [])].filter(isText)
-  const asked = isText(body['preset']) ? body['preset'] : null
-  const reference = presetReference({ preset: asked, models: named })
-  if (reference === null) return body
+  const reference = referenceIn(body)
+  if (!isFields(body) || reference === null) return body
   const preset = Object.hasOwn(presets, reference.preset) ? presets[reference.preset] : undefined
   return preset === undefined ? null : merged(body, preset, reference.models)
+}
+
+/** Slug of the preset that a body refers to; null for none. */
+export function presetIn(body: unknown): string | null {
+  return referenceIn(body)?.preset ?? null
+}
+
+function referenceIn(body: unknown): ReturnType<typeof presetReference> {
+  if (!isFields(body)) return null
+  const named = [body['model'], ...(Array.isArray(body['models']) ? body['models'] : [])].filter(isText)
+  return presetReference({ preset: isText(body['preset']) ? body['preset'] : null, models: named })
 }
 
 function merged(body: Fields, preset: PresetSpec, own: readonly string[]): Fields {

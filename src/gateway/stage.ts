@@ -9,6 +9,7 @@
  * A stage that the fleet does not ask for is not made, and costs nothing.
  */
 import type { Millis, Rng } from '../base/index.ts'
+import type { Entry } from '../ledger/index.ts'
 import type { Call, CallFailure, GatewaySpec, Offer, Signal } from '../protocol/index.ts'
 import type { Errands } from './errand.ts'
 import type { Policy, RouterCommand } from '../router/index.ts'
@@ -45,6 +46,8 @@ export interface StageOptions {
   readonly offers: readonly Offer[]
   readonly policies: readonly Policy[]
   readonly rng: Rng
+  /** A fact for the ledger, while a call comes in. */
+  readonly record: (entry: Entry) => void
   /** The books of the stage before that has them. Absent: nobody keeps any. */
   readonly accounts?: Accounts
   /** Whether calls may bring request halves of their own, which nobody has seen before. */

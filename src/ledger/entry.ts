@@ -113,6 +113,29 @@ export const SKIP_CAUSES = [
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 
+/** What changes a prompt before it is asked. */
+export const PROMPT_CHANGES = ['datetime', 'web_search', 'web_fetch', 'context_compression'] as const
+export type PromptChange = (typeof PROMPT_CHANGES)[number]
+
+/** A tool of the gateway has added to a prompt what it found, or its middle was cut out for an endpoint. */
+export interface PromptChanged {
+  readonly kind: 'prompt.changed'
+  readonly at: Millis
+  readonly request: RequestId
+  readonly call: number
+  readonly by: PromptChange
+  /** Whom the tool has asked, or for whom the prompt was cut; -1 for nobody. */
+  readonly endpoint: number
+  readonly tokensBefore: number
+  readonly tokensAfter: number
+  /** Results of a search, or pages. */
+  readonly found: number
+  /** Whether whoever was asked failed, or was too slow. */
+  readonly hasFailed: boolean
+  /** What it costs beside the answer, before any markup. */
+  readonly cost: NanoDollars
+}
+
 /** A candidate was passed over when its turn came. */
 export interface CandidateSkipped {
   readonly kind: 'candidate.skipped'
@@ -327,6 +350,7 @@ export interface LoopLagged {
 
 export type Entry =
   | RequestArrived
+  | PromptChanged
   | CallRouted
   | CandidateSkipped
   | AttemptStarted
@@ -363,6 +387,7 @@ export const ENTRY_KINDS = [
   'tool.called',
   'loop.lagged',
   'call.billed',
+  'prompt.changed',
 ] as const satisfies readonly EntryKind[]
 
 /**

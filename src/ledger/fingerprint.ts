@@ -12,6 +12,7 @@ import {
   BREAKER_STATES,
   CALL_OUTCOMES,
   ENTRY_KINDS,
+  PROMPT_CHANGES,
   REQUEST_OUTCOMES,
   TOOL_EFFECTS,
   TOOL_OUTCOMES,
@@ -62,6 +63,7 @@ const attemptReason = numbering(ATTEMPT_REASONS)
 const breakerState = numbering(BREAKER_STATES)
 const toolOutcome = numbering(TOOL_OUTCOMES)
 const toolEffect = numbering(TOOL_EFFECTS)
+const promptChange = numbering(PROMPT_CHANGES)
 const skipCause = numbering(SKIP_CAUSES)
 const REQUEST_ARRIVED = kindNumber('request.arrived')
 const CALL_ROUTED = kindNumber('call.routed')
@@ -94,6 +96,7 @@ const RARE_KINDS = [
   'tool.called',
   'loop.lagged',
   'call.billed',
+  'prompt.changed',
 ] as const satisfies readonly RareKind[]
 
 export class Fingerprint implements SortedFold {
@@ -248,6 +251,13 @@ export class Fingerprint implements SortedFold {
         this.number(cacheDiscount)
         return
       }
+      case 'prompt.changed':
+        this.begin(kind, promptChange(entry.by), entry.hasFailed ? 1 : 0)
+        this.number2(at, entry.request)
+        this.word3(entry.call, entry.endpoint, entry.found)
+        this.word2(entry.tokensBefore, entry.tokensAfter)
+        this.number(entry.cost)
+        return
       case 'loop.lagged':
         this.begin(kind)
         this.number(at)

@@ -116,5 +116,7 @@ function placeOf(kind: EntryKind): number {
       return 14
     case 'call.billed':
       return 15
+    case 'prompt.changed':
+      return 16
   }
 }

@@ -8,6 +8,7 @@ import {
   askProblem,
   chatProblem,
   presetBody,
+  presetIn,
   refusal,
   serverToolProblem,
   withoutOwn,
@@ -77,7 +78,9 @@ export function enter(
   if (problem !== null) return problem
   const fields = withoutServerTools(value as Fields, gateway)
   const wire = skin.decodeRequest(skin.path === CHAT ? readable(fields) : named(fields), headers, url)
-  return isRequestProblem(wire) ? refusal(wire.problem) : hashed(entry(skin, wire, fields, headers), skin, fields)
+  if (isRequestProblem(wire)) return refusal(wire.problem)
+  const preset = presets === undefined ? null : presetIn(given)
+  return hashed(entry(skin, wire, fields, headers, preset), skin, fields)
 }
 
 /** What asks for the response cache is known by its body, as it was written, and by what it was asked at. */
@@ -122,7 +125,7 @@ function foreignFormat({ response_format: format }: Fields): unknown {
   return type === 'grammar' || type === 'python' ? format : null
 }
 
-function entry(skin: Skin, wire: WireRequest, fields: Fields, headers: HeaderBag): Entry {
+function entry(skin: Skin, wire: WireRequest, fields: Fields, headers: HeaderBag, preset: string | null): Entry {
   const format = foreignFormat(fields)
   const parameters = withoutOwn(wire.parameters)
   return {
@@ -132,7 +135,7 @@ function entry(skin: Skin, wire: WireRequest, fields: Fields, headers: HeaderBag
       parameters: format === null ? parameters : { ...parameters, response_format: format },
       isAdaptable: true,
     },
-    ask: askOf(wire.parameters, wire.stream, headers),
+    ask: askOf(wire.parameters, wire.stream, headers, preset),
     echo: skin.echo?.(wire) ?? null,
     spelling: null,
   }

@@ -193,7 +193,11 @@ export class Engine {
       tell: (event) => this.loop.enter((at) => this.client.handle(event, at, this.fromClient)),
       failureOf: (call) => this.reception.failureOf(call),
     })
-    this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng })
+    const { gateway, offers } = spec
+    const free = new Set(offers.filter(({ model }) => isFreeModel(model)).map(({ index }) => index))
+    const generations = new Generations({ epoch: gateway.epoch, free })
+    log.attach(generations)
+    this.outside = new Outside({ ...spec, record, workflows: this.workflows, rng: this.rng, generations })
     const tellRouter = (event: RouterEvent): void =>
       this.loop.enter((at) => this.router.handle(event, at, this.fromRouter))
     this.reception = new Reception({
@@ -209,10 +213,6 @@ export class Engine {
     const statistics = new Statistics()
     log.attach(statistics)
     const statisticsOf = (endpoint: number) => statistics.of(endpoint, this.loop.now)
-    const { gateway, offers } = spec
-    const free = new Set(offers.filter(({ model }) => isFreeModel(model)).map(({ index }) => index))
-    const generations = new Generations({ epoch: gateway.epoch, free })
-    log.attach(generations)
     this.gateway = new GatewayServer({
       pages: new AccountPages({ gateway, offers, generations }),
       keyBook: keyBookOf(gateway, generations, this.router.accounts),

@@ -4,7 +4,7 @@
  * them cannot be reproduced.
  */
 import { at, Slots, type Millis, type Rng } from '../base/index.ts'
-import type { Entry, RequestClosed, RequestOutcome } from '../ledger/index.ts'
+import type { Entry, GenerationNote, Generations, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
   isRouterModel,
   PLAIN_TRAITS,
@@ -43,6 +43,7 @@ export interface OutsideOptions {
   readonly policyNames: readonly string[]
   readonly rng: Rng
   readonly gateway: GatewaySpec
+  readonly generations: Generations
 }
 
 /** What a stranger's request is about. */
@@ -53,6 +54,7 @@ interface About {
   readonly effort: Effort | null
   readonly thinkingMax: number | null
   readonly cache: CacheWish | null | undefined
+  readonly note: GenerationNote | null
 }
 
 /** The books that are kept for a stranger's call. */
@@ -62,6 +64,8 @@ export interface Guest {
   slot: number
   readonly arrivedAt: Millis
   readonly workflow: number
+  /** What is told of it besides under `/generation`; null at doors that are not OpenRouter's. */
+  readonly note: GenerationNote | null
   firstContentAt: Millis | null
   outputTokens: number
   toolDeltas: ToolDelta[]
@@ -86,6 +90,8 @@ export class Outside {
   private readonly options: OutsideOptions
   private readonly guests = new Slots<Guest>()
   private arrived = 0
+  /** Callers mostly say the same as the one before. */
+  private lastNote: GenerationNote | null = null
 
   constructor(options: OutsideOptions) {
     this.options = options
@@ -124,6 +130,7 @@ export class Outside {
         effort: ask?.effort ?? null,
         thinkingMax: ask?.thinkingMax ?? null,
         cache: ask?.cache,
+        note: ask === null ? null : this.noteOf(ask, headers),
       },
       now,
     )
@@ -155,6 +162,22 @@ export class Outside {
     if (!isRouted) return { models, provider: wire.provider ?? {}, ...wishes }
     const provider = wire.provider ?? policy.provider
     return { models: wire.provider === null || models.length === 0 ? policy.models : models, provider, ...wishes }
+  }
+
+  private noteOf({ conversation, preset, user }: Ask, headers: HeaderBag): GenerationNote {
+    const sessionId = conversation?.by === 'session_id' ? conversation.id : null
+    const httpReferer = headerOf(headers, 'http-referer') ?? null
+    const userAgent = headerOf(headers, 'user-agent') ?? null
+    const last = this.lastNote
+    const isSame =
+      last?.sessionId === sessionId &&
+      last.presetId === preset &&
+      last.externalUser === user &&
+      last.httpReferer === httpReferer &&
+      last.userAgent === userAgent
+    if (last !== null && isSame) return last
+    const note = { sessionId, presetId: preset, httpReferer, userAgent, externalUser: user, router: null }
+    return (this.lastNote = note)
   }
 
   /** The application, if it is an agentic harness: some free endpoints are for those alone. */
@@ -194,7 +217,7 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller, conversation, effort, thinkingMax, cache }: About,
+    { traits, caller, conversation, effort, thinkingMax, cache, note }: About,
     now: Millis,
   ): Guest {
     const { workflows, record, rng } = this.options
@@ -213,6 +236,7 @@ export class Outside {
       slot: -1,
       arrivedAt: now,
       workflow,
+      note,
       firstContentAt: null,
       outputTokens: 0,
       toolDeltas: [],
@@ -276,7 +300,11 @@ export class Outside {
     if (guest.slot < 0) return
     this.guests.remove(guest.slot)
     guest.slot = -1
-    const { summary, request } = guest.call
+    const { summary, request, number, chosenBy } = guest.call
+    if (guest.note !== null) {
+      const note = chosenBy === undefined ? guest.note : { ...guest.note, router: chosenBy.name }
+      this.options.generations.note(request.id, number, note)
+    }
     this.options.record({
       kind: 'request.closed',
       at: now,

@@ -107,7 +107,7 @@ export class Attempt implements AttemptHandle {
     const { life, request, call, number, endpoint, start } = this
     const { desk, spending, tab, totalAt } = life
     const { timeouts } = desk.resilience
-    if (request !== life.request) tellCompression(life.call, life.request, request)
+    if (request !== life.request) out.record(tellCompression(life.call, life.request, request, endpoint, now))
     this.connectAt = now + timeouts.connect
     this.attemptAt = attemptDeadline(timeouts, hasNext, totalAt, now)
     // Without streaming there is no first token to see before the answer is whole.

@@ -11,6 +11,8 @@
  * An endpoint is considered if it takes half of what prompt and answer need; if none does, the one that takes most. Of
  * more messages than Claude's models take, half are kept from each end.
  */
+import type { Millis } from '../base/index.ts'
+import type { PromptChanged } from '../ledger/index.ts'
 import {
   changed,
   CLAUDE_MESSAGES_MAX,
@@ -88,11 +90,30 @@ function cutTo(inputTokens: number, messagesMax: number | null, request: ChatReq
   })
 }
 
-/** Note on a call that its prompt was cut; of several attempts the last counts. */
-export function tellCompression(call: Call, { inputTokens: before }: ChatRequest, cut: ChatRequest): void {
-  const data = { engine: 'middle-out', tokens_before: before, tokens_after: cut.inputTokens }
+/** Note on a call that its prompt was cut; of several attempts the last counts. Returns what the ledger is told. */
+export function tellCompression(
+  call: Call,
+  { id, inputTokens: before }: ChatRequest,
+  { inputTokens: after }: ChatRequest,
+  endpoint: number,
+  now: Millis,
+): PromptChanged {
+  const data = { engine: 'middle-out', tokens_before: before, tokens_after: after }
   const others = (call.pipeline ?? []).filter(({ name }) => name !== PLUGIN)
   call.pipeline = [...others, { type: 'context_compression', name: PLUGIN, data }]
+  return {
+    kind: 'prompt.changed',
+    at: now,
+    request: id,
+    call: call.number,
+    by: 'context_compression',
+    endpoint,
+    tokensBefore: before,
+    tokensAfter: after,
+    found: 0,
+    hasFailed: false,
+    cost: 0,
+  }
 }
 
 function isClaude(model: string): boolean {

@@ -221,6 +221,33 @@ const KINDS: readonly (readonly [Entry, Record<string, unknown>])[] = [
   ],
   [
     {
+      kind: 'prompt.changed',
+      at: 1,
+      request: 7,
+      call: 0,
+      by: 'web_search',
+      endpoint: 2,
+      tokensBefore: 100,
+      tokensAfter: 400,
+      found: 3,
+      hasFailed: false,
+      cost: 7,
+    },
+    {
+      at: 2,
+      request: 8,
+      call: 1,
+      by: 'context_compression',
+      endpoint: 0,
+      tokensBefore: 101,
+      tokensAfter: 50,
+      found: 2,
+      hasFailed: true,
+      cost: 0,
+    },
+  ],
+  [
+    {
       kind: 'call.billed',
       at: 1,
       request: 7,

@@ -71,9 +71,59 @@ describe('generations', () => {
         stream: request % 2 === 0,
         billed: request * 3,
         bill: null,
+        retrieved: { searchResults: null, fetches: null },
+        note: null,
       })
     }
     expect(generations.of(calls, 0)).toBeNull()
     expect(generations.of(calls - 1, 1)).toBeNull()
   })
+
+  test('generations: what tools have found is told of calls that were asked; a note may come before the end or after', () => {
+    const generations = new Generations({ epoch: 0 })
+    const log = new Log()
+    log.attach(generations)
+    const changed = (request: number, by: string, found: number, hasFailed = false) =>
+      log.append({ kind: 'prompt.changed', at: 5, request, call: 0, by, found, hasFailed } as never)
+    const answered = (request: number) => {
+      log.append({ kind: 'attempt.started', at: 30, request, call: 0, attempt: 0, endpoint: 0 } as never)
+      log.append({ kind: 'call.closed', at: 40, request, call: 0, outcome: 'ok', servedBy: 0, billed: 1 } as never)
+    }
+    const note = { ...NOTE, userAgent: 'curl' }
+    for (const request of [0, 1, 2]) {
+      log.append({ kind: 'request.arrived', at: 0, request, workflow: 0, inputTokens: 9, stream: true })
+      changed(request, 'datetime', 0)
+    }
+    changed(0, 'web_search', 3)
+    changed(0, 'web_search', 0, true)
+    changed(0, 'web_fetch', 1)
+    changed(1, 'web_fetch', 0, true)
+    generations.note(0, 0, note)
+    answered(0)
+    answered(1)
+    generations.note(1, 0, NOTE)
+    expect(generations.of(0, 0)).toMatchObject({ startedAt: 30, retrieved: { searchResults: 3, fetches: 1 }, note })
+    expect(generations.of(1, 0)).toMatchObject({ retrieved: { searchResults: null, fetches: 0 }, note: NOTE })
+    // Nobody could be asked for it.
+    changed(2, 'web_search', 3)
+    log.append({
+      kind: 'call.closed',
+      at: 40,
+      request: 2,
+      call: 0,
+      outcome: 'failed',
+      servedBy: -1,
+      billed: 0,
+    } as never)
+    expect(generations.of(2, 0)).toBeNull()
+  })
 })
+
+const NOTE = {
+  sessionId: null,
+  presetId: null,
+  httpReferer: null,
+  userAgent: null,
+  externalUser: null,
+  router: null,
+}

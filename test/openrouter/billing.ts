@@ -368,6 +368,35 @@ describe('an account on the wire', () => {
       expect(streamed.json().data).toMatchObject({ total_cost: wire.of('call.billed')[1]!.cost / 1e9, streamed: true })
     }))
 
+  test('/generation tells what the caller said of itself', () =>
+    onWire({ gateway: { presets: { careful: { models: ['openrouter/auto'] } }, models: {} } }, async (wire: Wire) => {
+      const tell = async (body: object, headers: Record<string, string> = {}) => {
+        const { id } = (await wire.chat({ ...body, max_tokens: 20 }, headers)).json()
+        return (await wire.get(`/api/v1/generation?id=${id}`)).json().data
+      }
+      const nothing = { session_id: null, preset_id: null, http_referer: null, user_agent: null, router: null }
+      expect(await tell({})).toMatchObject({
+        ...nothing,
+        external_user: null,
+        num_search_results: null,
+        num_fetches: null,
+      })
+      const headers = { 'http-referer': 'https://app.example', 'user-agent': 'app/1.0', 'x-session-id': 'header' }
+      expect(await tell({ user: 'ada', session_id: 'talk' }, headers)).toMatchObject({
+        session_id: 'talk',
+        external_user: 'ada',
+        http_referer: 'https://app.example',
+        user_agent: 'app/1.0',
+      })
+      expect(await tell({ model: '@preset/careful' }, headers)).toMatchObject({
+        session_id: 'header',
+        preset_id: 'careful',
+        external_user: null,
+        router: 'openrouter/auto',
+      })
+      expect(await tell({})).toMatchObject(nothing)
+    }))
+
   test('who may not, is told as documented', () =>
     onWire(setup, async (wire: Wire) => {
       const statusOf = async (path: string, name?: string) => (await wire.get(path, name ? by(name) : {})).status

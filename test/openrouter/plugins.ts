@@ -77,6 +77,9 @@ describe('context compression', () => {
     const short = lab.ask({ inputTokens: 8_000, maxTokens: 192 })
     expect(lab.attempt(short).request).toBe(short.request)
     expect(short.pipeline).toBeUndefined()
+    expect(lab.of('prompt.changed')).toMatchObject([
+      { by: 'context_compression', endpoint: 0, tokensBefore: 10_000, tokensAfter: 8_000, cost: 0 },
+    ])
   })
 
   it('the request, or the account, switches it off and on; prevent_overrides has the last word', () => {
@@ -427,6 +430,9 @@ describe('server tools', () => {
     expect(call.toolCost).toBeUndefined()
     it.hear(call, ...answered(100 + tokensOf))
     expect(it.end(call)).toMatchObject({ outcome: 'ok', billed: free(100 + tokensOf) })
+    expect(it.of('prompt.changed')).toMatchObject([
+      { by: 'datetime', endpoint: -1, tokensBefore: 100, tokensAfter: 100 + tokensOf, found: 0, cost: 0 },
+    ])
   })
 
   it('a page is fetched from an engine of its own, paid, and no longer than was asked for; an error is told', () => {
@@ -450,6 +456,12 @@ describe('server tools', () => {
     expect(told?.texts[0]).toContain('could not be fetched')
     it.hear(broken, ...answered(inputTokens))
     expect(it.end(broken)).toMatchObject({ outcome: 'ok', billed: free(inputTokens) })
+    const fetched = { by: 'web_fetch', endpoint: 3, found: 1, hasFailed: false, cost: 1_000_000 }
+    expect(it.of('prompt.changed')).toMatchObject([
+      { ...fetched, tokensBefore: 100, tokensAfter: 500 },
+      { ...fetched, tokensBefore: 100, tokensAfter: 150 },
+      { ...fetched, tokensBefore: 100, tokensAfter: inputTokens, found: 0, hasFailed: true, cost: 0 },
+    ])
   })
 
   it('they are used one after the other, as many as the request allows', () => {
@@ -582,6 +594,12 @@ describe('server tools', () => {
       })
       const text = messages.map(({ content }: { content: string }) => content).join('')
       expect(usage.prompt_tokens).toBe(Math.ceil(Buffer.byteLength(text) / 4))
+      const generation = await wire.get(`/api/v1/generation?id=${chunks[0].id}`)
+      expect(generation.json().data).toMatchObject({
+        num_search_results: 5,
+        num_fetches: null,
+        web_search_engine: 'exa',
+      })
 
       for (const type of ['shell', 'apply_patch', 'files', 'subagent', 'image_generation']) {
         const refused = await wire.chat({ tools: [{ type: `openrouter:${type}` }] })

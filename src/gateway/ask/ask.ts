@@ -30,6 +30,10 @@ export interface Ask {
   readonly effort: Effort | null
   /** Tokens of reasoning at most; null where it does not say. */
   readonly thinkingMax: number | null
+  /** Whom the application asks for; null where it does not say. */
+  readonly user: string | null
+  /** Slug of the preset that it refers to; null for none. */
+  readonly preset: string | null
   /** `debug.echo_upstream_body`, of a stream. */
   readonly echoesUpstream: boolean
   /** Whether the answer is to tell how it was routed (openrouter.md §4.10). */
@@ -141,7 +145,7 @@ const OWN: ReadonlySet<string> = new Set([
   '__proto__',
 ])
 
-export function askOf(parameters: Fields, stream: boolean, headers: Headers): Ask {
+export function askOf(parameters: Fields, stream: boolean, headers: Headers, preset: string | null = null): Ask {
   const { debug } = parameters
   return {
     wishes: wishesOf(parameters),
@@ -149,6 +153,8 @@ export function askOf(parameters: Fields, stream: boolean, headers: Headers): As
     cache: cacheOf(parameters, headers),
     effort: effortOf(parameters),
     thinkingMax: thinkingMaxOf(parameters),
+    user: textOf(parameters['user']),
+    preset,
     echoesUpstream: stream && fieldsOf(debug)?.['echo_upstream_body'] === true,
     tellsRouting: METADATA_HEADERS.some((name) => textOf(headers[name])?.toLowerCase() === 'enabled'),
   }

@@ -3,7 +3,7 @@
  * allows: `max_tool_calls`, or the conditions of `stop_server_tools_when` in its place. What they cost is held like
  * what an attempt costs, and paid with the answer; who cannot pay for one is told so before anybody is asked.
  */
-import { at } from '../../base/index.ts'
+import { at, type Millis } from '../../base/index.ts'
 import {
   changed,
   DEFAULT_WORKSPACE,
@@ -17,6 +17,7 @@ import {
   type RequestWishes,
   type Signal,
 } from '../../protocol/index.ts'
+import type { PromptChanged } from '../../ledger/index.ts'
 import type { Halt, Stage, StageOptions } from '../stage.ts'
 import { SERVER_TOOLS } from '../tools/index.ts'
 import type { Fetching, Found, ServerTool } from '../tools/server-tool.ts'
@@ -33,7 +34,7 @@ interface Use {
 }
 
 export function serverTools(options: StageOptions): Stage | null {
-  const { gateway, policies, offers, accounts } = options
+  const { gateway, policies, offers, accounts, record } = options
   const tools = SERVER_TOOLS.filter((tool) => tool.isThere(gateway))
     .map((tool) => ({ tool, uses: new PluginUses(tool.plugin, options) }))
     .filter(({ uses }) => !uses.areNone)
@@ -66,7 +67,7 @@ export function serverTools(options: StageOptions): Stage | null {
       const { tool, settings } = at(uses, index)
       const done = tool.use(call, settings, { gateway, offers: offers.length, now })
       if (!('endpoint' in done)) {
-        take(call, tool, done, 0)
+        record(take(call, tool, done, null, now))
         continue
       }
       const failure = accounts?.toolObjection(call, tool.name, done.price, now) ?? null
@@ -75,7 +76,7 @@ export function serverTools(options: StageOptions): Stage | null {
       return fetching(call, done, (tokens, later) => {
         if (tokens === null) hold(call, -done.price)
         else if (done.price > 0) call.toolCost = (call.toolCost ?? 0) + done.price
-        take(call, tool, done.found(tokens), tokens === null ? 0 : done.price)
+        record(take(call, tool, done.found(tokens), done, later))
         return useFrom(index + 1, uses, call, later)
       })
     }
@@ -168,10 +169,18 @@ function tokensOf(signals: readonly Signal[]): number {
   return signals.reduce((sum, signal) => (signal.type === 'content' ? sum + signal.tokens : sum), 0)
 }
 
-/** What was found is read by the model, told and counted. */
-function take(call: Call, { name }: ServerTool, { tokens, text, citations, data }: Found, price: NanoDollars): void {
+/** What was found is read by the model, told and counted. `asked`: whom, and for how much; null: nobody. */
+function take(
+  call: Call,
+  { name }: ServerTool,
+  { tokens, text, citations, data, count }: Found,
+  asked: Fetching | null,
+  now: Millis,
+): PromptChanged {
   const { request, toolUse } = call
-  const step = { type: 'server_tools', name, data, ...(price > 0 && { cost_usd: price / NANO }) } as const
+  const hasFailed = data['is_error'] === true
+  const cost = asked === null || hasFailed ? 0 : asked.price
+  const step = { type: 'server_tools', name, data, ...(cost > 0 && { cost_usd: cost / NANO }) } as const
   call.pipeline = [...(call.pipeline ?? []), step]
   if (tokens > 0) {
     const { tokens: before, texts } = request.found ?? { tokens: 0, texts: [] }
@@ -179,12 +188,25 @@ function take(call: Call, { name }: ServerTool, { tokens, text, citations, data 
     call.request = changed(request, { inputTokens: request.inputTokens + tokens, found })
   }
   if (citations !== undefined) call.citations = [...(call.citations ?? []), ...citations]
-  if (toolUse === undefined) return
-  const isPaid = data['is_error'] !== true
-  call.toolUse = {
-    ...toolUse,
-    executed: toolUse.executed + 1,
-    webSearches: toolUse.webSearches + (name === 'web_search' && isPaid ? 1 : 0),
-    last: name,
+  if (toolUse !== undefined) {
+    call.toolUse = {
+      ...toolUse,
+      executed: toolUse.executed + 1,
+      webSearches: toolUse.webSearches + (name === 'web_search' && !hasFailed ? 1 : 0),
+      last: name,
+    }
+  }
+  return {
+    kind: 'prompt.changed',
+    at: now,
+    request: request.id,
+    call: call.number,
+    by: name,
+    endpoint: asked?.endpoint ?? -1,
+    tokensBefore: request.inputTokens,
+    tokensAfter: request.inputTokens + tokens,
+    found: count,
+    hasFailed,
+    cost,
   }
 }

@@ -12,6 +12,6 @@ export const datetime: ServerTool = {
     const timezone = typeof asked === 'string' && asked.length <= TIMEZONE_MAX ? asked : 'UTC'
     const found = { datetime: isoOf(gateway.epoch + now), timezone }
     const text = JSON.stringify(found)
-    return { tokens: promptTokens(text.length), text, data: found }
+    return { tokens: promptTokens(text.length), text, count: 0, data: found }
   },
 }

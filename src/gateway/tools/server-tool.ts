@@ -3,11 +3,12 @@
  * decides nothing, so whatever is offered is used once. What it finds goes into the prompt.
  */
 import type { Millis } from '../../base/index.ts'
+import type { PromptChange } from '../../ledger/index.ts'
 import type { Call, Citation, GatewaySpec, NanoDollars, PluginId, PluginUse } from '../../protocol/index.ts'
 
 export interface ServerTool {
   /** Its type without `openrouter:`. */
-  readonly name: string
+  readonly name: Exclude<PromptChange, 'context_compression'>
   /** The plugin by which a request, or its policy, asks for it. */
   readonly plugin: PluginId
   /** Whether the fleet has what it takes. */
@@ -29,6 +30,8 @@ export interface Found {
   /** Its text, where it is more than so many words. */
   readonly text?: string
   readonly citations?: readonly Citation[]
+  /** How many results or pages that is. */
+  readonly count: number
   /** What the pipeline tells of it. */
   readonly data: Readonly<Record<string, unknown>>
 }

@@ -22,9 +22,10 @@ export const webFetch: ServerTool = {
       price,
       found(tokens) {
         if (tokens === null) {
-          return { tokens: promptTokens(FAILED.length), text: FAILED, data: { engine, url: URL, is_error: true } }
+          const data = { engine, url: URL, is_error: true }
+          return { tokens: promptTokens(FAILED.length), text: FAILED, count: 0, data }
         }
-        return { tokens: Math.min(tokens, most), data: { engine, url: URL, is_error: false } }
+        return { tokens: Math.min(tokens, most), count: 1, data: { engine, url: URL, is_error: false } }
       },
     }
   },

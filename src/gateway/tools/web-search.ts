@@ -23,6 +23,7 @@ export const webSearch: ServerTool = {
         const count = Math.floor((tokens ?? 0) / length)
         return {
           tokens: count * length,
+          count,
           data: { engine, results: count, is_error: tokens === null },
           ...(count > 0 && { citations: Array.from({ length: count }, (_, index) => result(index + 1)) }),
         }

@@ -14,6 +14,24 @@ export interface ProviderResponse {
   readonly latencyMs: Millis
 }
 
+/** What tools of the gateway have found for a call. */
+export interface Retrieved {
+  /** Results of searches, and pages; null where nobody searched, or fetched. */
+  readonly searchResults: number | null
+  readonly fetches: number | null
+}
+
+/** What a caller has said, or was told, that no entry holds. */
+export interface GenerationNote {
+  readonly sessionId: string | null
+  readonly presetId: string | null
+  readonly httpReferer: string | null
+  readonly userAgent: string | null
+  readonly externalUser: string | null
+  /** The router model that chose its models. */
+  readonly router: string | null
+}
+
 /** One call that was routed, and has ended. */
 export interface Generation {
   readonly request: RequestId
@@ -32,10 +50,13 @@ export interface Generation {
   readonly billed: NanoDollars
   /** null: the gateway keeps no accounts, or nobody was charged. */
   readonly bill: CallBilled | null
+  readonly retrieved: Retrieved
+  readonly note: GenerationNote | null
 }
 
 /** What a request says of itself when it comes. */
 export interface Asked {
+  readonly note: GenerationNote | null
   readonly request: RequestId
   readonly inputTokens: number
   readonly stream: boolean
@@ -48,7 +69,11 @@ export interface Answered {
   readonly outputTokens: number
   readonly responses: readonly ProviderResponse[]
   readonly bill: CallBilled | null
+  readonly retrieved: Retrieved
 }
+
+/** No tool has found anything. */
+export const NOTHING_RETRIEVED: Retrieved = { searchResults: null, fetches: null }
 
 const CALLS_MAX = 1_024
 const ROWS_START = 1_024
@@ -57,9 +82,11 @@ export class Archive {
   private readonly max: number
   private columns = columnsOf(0)
   private readonly outcomes: CallClosed['outcome'][] = []
-  /** Attempts, where there was not exactly one; what was charged, where that is known. Most have neither. */
+  /** Attempts, where there was not exactly one; what was charged, where that is known; and more that most have not. */
   private readonly responses: (readonly ProviderResponse[] | null)[] = []
   private readonly bills: (CallBilled | null)[] = []
+  private readonly retrieved: Retrieved[] = []
+  private readonly notes: (GenerationNote | null)[] = []
   /** Where the next one goes: the oldest is there, once there is one. */
   private row = 0
 
@@ -68,7 +95,7 @@ export class Archive {
   }
 
   add(
-    { request, inputTokens, stream }: Asked,
+    { request, inputTokens, stream, note }: Asked,
     open: Answered,
     { call, at, outcome, servedBy, billed }: CallClosed,
   ): void {
@@ -92,13 +119,30 @@ export class Archive {
     this.outcomes[row] = outcome
     this.responses[row] = responses.length === 1 ? null : responses
     this.bills[row] = bill
+    this.retrieved[row] = open.retrieved
+    this.notes[row] = note
     this.row = (row + 1) % this.max
+  }
+
+  /** What is known beside of one that has been added, nearly always the last. */
+  note(request: RequestId, call: number, note: GenerationNote): void {
+    const row = this.rowOf(request, call)
+    if (row >= 0) this.notes[row] = note
+  }
+
+  /** -1: it is not remembered. */
+  private rowOf(request: RequestId, call: number): number {
+    const { name } = this.columns
+    const wanted = nameOf(request, call)
+    if (this.row > 0 && name[this.row - 1] === wanted) return this.row - 1
+    const row = name.indexOf(wanted)
+    return row < this.outcomes.length ? row : -1
   }
 
   find(request: RequestId, call: number): Generation | null {
     const { columns } = this
-    const row = columns.name.indexOf(nameOf(request, call))
-    if (row < 0 || row >= this.outcomes.length) return null
+    const row = this.rowOf(request, call)
+    if (row < 0) return null
     const of = (column: keyof Columns): number => columns[column][row] as number
     const firstContentAt = of('firstContentAt')
     return {
@@ -117,6 +161,8 @@ export class Archive {
       stream: of('stream') === 1,
       billed: of('billed'),
       bill: this.bills[row] ?? null,
+      retrieved: this.retrieved[row] ?? NOTHING_RETRIEVED,
+      note: this.notes[row] ?? null,
     }
   }
 }

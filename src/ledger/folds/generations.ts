@@ -5,12 +5,19 @@
  */
 import type { Millis } from '../../base/index.ts'
 import { ACTIVITY_DAYS, DAY, intervalOf, type NanoDollars, type RequestId } from '../../protocol/index.ts'
-import type { AttemptEnded, CallBilled, CallClosed, EntryOf } from '../entry.ts'
+import type { AttemptEnded, CallBilled, CallClosed, EntryOf, PromptChanged } from '../entry.ts'
 import type { SortedFold, Steps } from '../log.ts'
 import { RequestTable } from '../request-table.ts'
-import { Archive, type Generation, type ProviderResponse } from './archive.ts'
+import {
+  Archive,
+  NOTHING_RETRIEVED,
+  type Retrieved,
+  type Generation,
+  type GenerationNote,
+  type ProviderResponse,
+} from './archive.ts'
 
-export type { Generation, ProviderResponse } from './archive.ts'
+export type { Generation, GenerationNote, ProviderResponse } from './archive.ts'
 
 /** Calls that are remembered, and attempts of one. */
 export const GENERATIONS_MAX = 10_000
@@ -54,11 +61,13 @@ export interface GenerationsOptions {
 /** A call that has not ended yet. */
 interface Open {
   readonly call: number
-  readonly startedAt: Millis
+  /** Of its first attempt; NOT_YET while there is none. */
+  startedAt: Millis
   firstContentAt: Millis | null
   outputTokens: number
   readonly responses: ProviderResponse[]
   bill: CallBilled | null
+  retrieved: Retrieved
   /** Whether it was counted as a request to a free model. */
   isFree: boolean
 }
@@ -70,10 +79,12 @@ interface Known {
   readonly inputTokens: number
   readonly stream: boolean
   readonly calls: Open[]
+  note: GenerationNote | null
   isClosed: boolean
 }
 
 const OK = 200
+const NOT_YET: Millis = -1
 
 export class Generations implements SortedFold {
   readonly all: KeyUsage = { cost: 0, byok: 0, requests: 0 }
@@ -103,6 +114,7 @@ export class Generations implements SortedFold {
       known.isClosed = true
       this.forget(known)
     },
+    'prompt.changed': (entry) => this.found(entry),
     'attempt.started': (entry) => {
       if (entry.call >= 0) this.begin(entry)
     },
@@ -114,6 +126,13 @@ export class Generations implements SortedFold {
   /** A call that has ended and is still remembered. */
   of(request: RequestId, call: number): Generation | null {
     return this.closed.find(request, call)
+  }
+
+  /** What is known of a call, beside what the ledger holds: told once its caller has been answered, or has left. */
+  note(request: RequestId, call: number, note: GenerationNote): void {
+    const known = this.known.get(request)
+    if (known !== undefined && this.openOf(request, call) !== undefined) known.note = note
+    else this.closed.note(request, call, note)
   }
 
   /** What a key has come to, ever, and in this day, week and month. */
@@ -136,7 +155,7 @@ export class Generations implements SortedFold {
   }
 
   private know(request: RequestId, inputTokens: number, stream: boolean): Known {
-    const known: Known = { request, next: null, inputTokens, stream, calls: [], isClosed: false }
+    const known: Known = { request, next: null, inputTokens, stream, calls: [], note: null, isClosed: false }
     this.known.add(known)
     return known
   }
@@ -153,21 +172,37 @@ export class Generations implements SortedFold {
     return undefined
   }
 
-  private begin({ request, call, at, endpoint }: EntryOf<'attempt.started'>): void {
-    let open = this.openOf(request, call)
-    if (open === undefined) {
-      const known = this.known.get(request) ?? this.know(request, 0, false)
-      open = {
-        call,
-        startedAt: at,
-        firstContentAt: null,
-        outputTokens: 0,
-        responses: [],
-        bill: null,
-        isFree: false,
-      }
-      known.calls.push(open)
+  private opened(request: RequestId, call: number): Open {
+    const already = this.openOf(request, call)
+    if (already !== undefined) return already
+    const known = this.known.get(request) ?? this.know(request, 0, false)
+    const open: Open = {
+      call,
+      startedAt: NOT_YET,
+      firstContentAt: null,
+      outputTokens: 0,
+      responses: [],
+      bill: null,
+      retrieved: NOTHING_RETRIEVED,
+      isFree: false,
     }
+    known.calls.push(open)
+    return open
+  }
+
+  private found({ request, call, by, found, hasFailed }: PromptChanged): void {
+    if (by !== 'web_search' && by !== 'web_fetch') return
+    const open = this.opened(request, call)
+    const { searchResults, fetches } = open.retrieved
+    open.retrieved =
+      by === 'web_search'
+        ? { searchResults: (searchResults ?? 0) + found, fetches }
+        : { searchResults, fetches: (fetches ?? 0) + (hasFailed ? 0 : 1) }
+  }
+
+  private begin({ request, call, at, endpoint }: EntryOf<'attempt.started'>): void {
+    const open = this.opened(request, call)
+    if (open.startedAt === NOT_YET) open.startedAt = at
     if (open.isFree || !this.free.has(endpoint)) return
     open.isFree = true
     const day = Math.floor((this.epoch + at) / DAY)
@@ -226,7 +261,7 @@ export class Generations implements SortedFold {
     const place = known?.calls.findIndex(({ call }) => call === entry.call) ?? -1
     if (known === undefined || place < 0) return
     const [open] = known.calls.splice(place, 1) as [Open]
-    this.closed.add(known, open, entry)
+    if (open.startedAt !== NOT_YET) this.closed.add(known, open, entry) // Without an attempt it is no generation.
     this.forget(known)
   }
 
