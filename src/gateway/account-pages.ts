@@ -130,10 +130,18 @@ export class AccountPages {
     const { retrieved, note } = found
     const offer = offers[servedBy]
     const cached = bill?.cachedInputTokens ?? 0
+    const id = generationId(request, call)
+    const referer = note?.httpReferer ?? null
     const finish =
-      outcome === 'ok' ? 'stop' : outcome === 'partial' ? 'length' : outcome === 'cancelled' ? null : 'error'
+      outcome === 'ok'
+        ? (note?.finish?.reason ?? 'stop')
+        : outcome === 'partial'
+          ? 'length'
+          : outcome === 'cancelled'
+            ? null
+            : 'error'
     return {
-      id: generationId(request, call),
+      id,
       request_id: `req-${request.toString(36)}`,
       upstream_id: null,
       model: offer?.model ?? '',
@@ -141,7 +149,7 @@ export class AccountPages {
       provider_name: offer?.providerName ?? null,
       provider_responses: responses.map(({ endpoint, status, latencyMs }, index) => ({
         endpoint_id: offers[endpoint]?.id ?? '',
-        id: `${generationId(request, call)}-${index}`,
+        id: `${id}-${index}`,
         is_byok: offers[endpoint]?.byok != null,
         latency: Math.round(latencyMs),
         model_permaslug: offers[endpoint]?.model ?? '',
@@ -157,7 +165,7 @@ export class AccountPages {
       moderation_latency: null,
       generation_time: Math.round(closedAt - (firstContentAt ?? startedAt)),
       finish_reason: finish,
-      native_finish_reason: finish,
+      native_finish_reason: outcome === 'ok' ? (note?.finish?.native ?? finish) : finish,
       tokens_prompt: found.inputTokens,
       tokens_completion: found.outputTokens,
       native_tokens_prompt: found.inputTokens,
@@ -175,8 +183,8 @@ export class AccountPages {
       upstream_inference_cost: bill?.isByok === true ? usd(bill.listCost) : 0,
       cache_discount: bill?.cacheDiscount === undefined ? null : usd(bill.cacheDiscount),
       is_byok: bill?.isByok ?? false,
-      origin: '',
-      http_referer: note?.httpReferer ?? null,
+      origin: referer !== null && URL.canParse(referer) ? new URL(referer).origin : '',
+      http_referer: referer,
       user_agent: note?.userAgent ?? null,
       app_id: null,
       external_user: note?.externalUser ?? null,
@@ -186,7 +194,7 @@ export class AccountPages {
       data_region: 'global',
       service_tier: offer?.tier ?? null,
       web_search_engine: retrieved.searchResults === null ? null : (gateway.search?.engine ?? null),
-      response_cache_source_id: null,
+      response_cache_source_id: note?.cachedFrom ?? null,
     }
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { AccountPages, Catalogue, KeyBook, Page, Told } from '../gateway/index.ts'
-import { placeOfKey, type GatewaySpec, type KeySpec } from '../protocol/index.ts'
+import { keyProblem, type AccountPages, type Catalogue, type KeyBook, type Page, type Told } from '../gateway/index.ts'
+import { placeOfKey, type GatewaySpec } from '../protocol/index.ts'
 import type { AllowedModels } from '../router/index.ts'
 import { parseBody } from './body.ts'
 import { modelsPage } from './catalogue-routes.ts'
@@ -27,14 +27,12 @@ interface Named {
 
 export function addAccount(server: FastifyInstance, routes: AccountRoutes): void {
   const { prefix, pages, keyBook, catalogue, allowed, gateway, now } = routes
-  const { keys, epoch } = gateway
+  const { keys } = gateway
   /** Index of the key that asks; null where the gateway has none; a page where it may not. */
   const asker = (request: FastifyRequest): number | null | Page => {
     if (keys === undefined) return null
     const secret = secretOf(request.headers)
-    if (secret === undefined) return { status: 401, message: 'No cookie auth credentials found' }
-    const index = placeOfKey(keys, secret)
-    return isGood(keys[index], epoch + now()) ? index : { status: 401, message: 'User not found.' }
+    return keyProblem(gateway, secret, now()) ?? placeOfKey(keys, secret)
   }
   const tell = (reply: FastifyReply, told: Told): object => {
     if ('data' in told) return told
@@ -87,8 +85,4 @@ const MANAGEMENT_ONLY = { status: 403, message: 'Only management keys can perfor
 function bodyOf({ body }: FastifyRequest): unknown {
   const parsed = parseBody(body)
   return 'value' in parsed ? parsed.value : undefined
-}
-
-function isGood(key: KeySpec | undefined, unixMs: number): key is KeySpec {
-  return key !== undefined && !key.disabled && (key.expires_at === undefined || unixMs < key.expires_at)
 }

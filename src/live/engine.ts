@@ -542,10 +542,15 @@ export class Engine {
 
   // ── the fleet's side ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The fleet is told at once: an attempt may be given up before there is a socket to close. */
+  /**
+   * The fleet is told at once: an attempt may be given up before there is a socket to close. A real endpoint charges what
+   * it has said until then.
+   */
   private cancelAttempt(attempt: AttemptHandle): void {
-    this.upstream.cancel(attempt)
-    this.fleet.handle({ type: 'attempt.cancelled', attempt }, this.loop.now, this.fromFleet)
+    const { now } = this.loop
+    const charge = this.upstream.cancel(attempt)?.heard(attempt, NOTHING, true, now) ?? null
+    if (charge !== null) this.record(charge)
+    this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
   }
 
   private heardUpstream(attempt: AttemptHandle, signals: readonly Signal[], book: ExternalBook | null): void {
@@ -589,6 +594,8 @@ export class Engine {
     this.notesSeen.add(text)
   }
 }
+
+const NOTHING: readonly Signal[] = []
 
 const GATEWAY_DOWN: CallFailure = {
   class: 'gateway_down',

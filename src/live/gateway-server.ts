@@ -5,7 +5,7 @@
  */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Millis } from '../base/index.ts'
-import type { AccountPages, Ask, Catalogue, KeyBook } from '../gateway/index.ts'
+import { askerProblem, type AccountPages, type Ask, type Catalogue, type KeyBook } from '../gateway/index.ts'
 import {
   classOfStatus,
   placeOfKey,
@@ -122,13 +122,21 @@ export class GatewayServer {
 
   constructor(options: GatewayServerOptions) {
     this.options = options
-    this.server = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+    this.server = Fastify({
+      bodyLimit: BODY_BYTES_MAX,
+      forceCloseConnections: true,
+      logger: false,
+      frameworkErrors: ({ statusCode: status = 400, message }, request, reply) => {
+        void (reply as FastifyReply).status(status).send(elsewhere(request, status, message, null))
+      },
+    })
     // Bytes: what is wrong with them is said at the door, in its own words.
     this.server.removeAllContentTypeParsers()
-    const types = ['application/json', 'text/plain']
-    this.server.addContentTypeParser(types, { parseAs: 'buffer' }, (request, body, done) => {
-      done(null, request.headers['content-type']?.startsWith('text') ? null : body)
+    this.server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+      done(null, body)
     })
+    // Any page may have a browser send these: whatever they hold, it is no JSON.
+    this.server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null, null))
     for (const { prefix, surface } of SURFACES) {
       for (const skin of SKINS) {
         const door: Door = { skin, surface }
@@ -146,6 +154,10 @@ export class GatewayServer {
     this.server.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
       const { statusCode: status = 500, message } = error
       const { door } = request.routeOptions.config
+      if (door && status === 415) {
+        this.receive(door, request, reply) // A body of no type that anybody knows is none, as far as the door can tell.
+        return
+      }
       if (door) {
         const told = door.surface === 'openrouter' && status === 413 ? 'Request payload too large' : message
         this.refuse(door, { class: classOfStatus(status), status, retryAfterMs: null, message: told }, reply)
@@ -186,8 +198,15 @@ export class GatewayServer {
     return `${surface === 'openrouter' ? 'gen-' : skin.idPrefix}squall${this.answers.toString(36)}`
   }
 
-  /** The answer to a request that is not let in. `wire`: what it says, where it could be read. */
-  refuse(door: Door, failure: CallFailure, reply: FastifyReply, wire: WireRequest | null = null): void {
+  /**
+   * The answer to a request that is not let in. `wire`: what it says, where it could be read. To somebody who may not
+   * call at all, nothing else is said.
+   */
+  refuse(door: Door, why: CallFailure, reply: FastifyReply, read: WireRequest | null = null): void {
+    const { gateway, now } = this.options
+    const stranger = why.status === 413 ? null : askerProblem(gateway, secretOf(reply.request.headers), now())
+    const failure = stranger ?? why
+    const wire = stranger === null ? read : null
     const failed: Failed = { type: 'failed', where: 'response', ...failure }
     const renderer = refusalRenderer({ door, wire, id: this.nextId(door), failure }, this.options)
     const { head, body } = renderer.render([failed])

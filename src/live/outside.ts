@@ -6,6 +6,7 @@
 import { at, Slots, type Millis, type Rng } from '../base/index.ts'
 import type { Entry, GenerationNote, Generations, RequestClosed, RequestOutcome } from '../ledger/index.ts'
 import {
+  generationId,
   isRouterModel,
   PLAIN_TRAITS,
   readModelName,
@@ -72,6 +73,8 @@ export interface Guest {
   text: string
   hasSaid: boolean
   reason: FinishReason | null
+  /** The provider's own word for that; null where it has none. */
+  native: string | null
 }
 
 /** What a stranger may say of its request, and the trait that it is. */
@@ -176,8 +179,8 @@ export class Outside {
       last.httpReferer === httpReferer &&
       last.userAgent === userAgent
     if (last !== null && isSame) return last
-    const note = { sessionId, presetId: preset, httpReferer, userAgent, externalUser: user, router: null }
-    return (this.lastNote = note)
+    const said = { sessionId, presetId: preset, httpReferer, userAgent, externalUser: user }
+    return (this.lastNote = { ...said, router: null, finish: null, cachedFrom: null })
   }
 
   /** The application, if it is an agentic harness: some free endpoints are for those alone. */
@@ -243,6 +246,7 @@ export class Outside {
       text: '',
       hasSaid: false,
       reason: null,
+      native: null,
     }
     guest.slot = this.guests.add(guest)
     const { inputTokens, stream } = request
@@ -252,7 +256,10 @@ export class Outside {
 
   heard(guest: Guest, signals: readonly Signal[], now: Millis): void {
     for (const signal of signals) {
-      if (signal.type === 'finished') guest.reason = signal.reason
+      if (signal.type === 'finished') {
+        guest.reason = signal.reason
+        guest.native = signal.native ?? null
+      }
       if (signal.type !== 'content' && signal.type !== 'toolDelta') continue
       guest.hasSaid ||= saysSomething(signal)
       if (signal.type === 'content' && signal.channel === 'text') guest.text += signal.text ?? ''
@@ -300,11 +307,8 @@ export class Outside {
     if (guest.slot < 0) return
     this.guests.remove(guest.slot)
     guest.slot = -1
-    const { summary, request, number, chosenBy } = guest.call
-    if (guest.note !== null) {
-      const note = chosenBy === undefined ? guest.note : { ...guest.note, router: chosenBy.name }
-      this.options.generations.note(request.id, number, note)
-    }
+    const { summary, request, number } = guest.call
+    if (guest.note !== null) this.options.generations.note(request.id, number, noteAtEnd(guest.note, guest))
     this.options.record({
       kind: 'request.closed',
       at: now,
@@ -324,6 +328,20 @@ export class Outside {
       rung: summary?.rung ?? 0,
       toolCall,
     })
+  }
+}
+
+/** Most answers end in one way, and have nothing more to tell. */
+function noteAtEnd(note: GenerationNote, { call, reason, native }: Guest): GenerationNote {
+  const { chosenBy, cached } = call
+  const source = cached?.source ?? null
+  const word = native ?? reason
+  if (chosenBy === undefined && source === null && (word === null || word === 'stop')) return note
+  return {
+    ...note,
+    router: chosenBy?.name ?? null,
+    finish: reason === null || word === null ? null : { reason, native: word },
+    cachedFrom: source === null ? null : generationId(source.request, source.call),
   }
 }
 

@@ -120,6 +120,11 @@ export class Visit implements AnswerEvents, Speaker, Untouched {
     return generationId(this.call.request.id, this.call.number)
   }
 
+  /** What a stage of the gateway has stopped has no story. */
+  get wasRouted(): boolean {
+    return this.call.summary?.story !== undefined
+  }
+
   failure(): CallFailure | undefined {
     return this.why
   }
@@ -216,7 +221,10 @@ export class Reception {
     const visit = this.of(call)
     if (visit === null) return
     visit.servedBy = attempt?.endpoint ?? -1
-    if (attempt === null || !this.pass(visit, attempt, signals, isEnd)) this.render(visit, attempt, signals)
+    if (attempt === null || !this.pass(visit, attempt, signals, isEnd)) {
+      const isCounted = isEnd && visit.visitor.ask !== null
+      this.render(visit, attempt, isCounted ? counted(call, signals) : signals)
+    }
     if (isEnd) this.close(visit)
     const { outside, now } = this.options
     if (visit.guest === null) return
@@ -302,6 +310,13 @@ export class Reception {
     }
     return call.cached === undefined ? headers : { ...headers, ...cacheHeadersOf(call.cached) }
   }
+}
+
+/** OpenRouter always tells what an answer has used: where its provider does not, what was seen of it, which is billed. */
+function counted({ summary }: Call, signals: readonly Signal[]): readonly Signal[] {
+  if (signals.some(({ type }) => type === 'usage')) return signals
+  const seen = summary?.story?.seen() ?? null
+  return seen === null ? signals : [...signals.slice(0, -1), seen, ...signals.slice(-1)]
 }
 
 function cacheHeadersOf({ status, ageMs, ttlMs, source }: CacheNote): Record<string, string> {

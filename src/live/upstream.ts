@@ -42,6 +42,8 @@ interface Way {
   readonly exchange: Exchange
   /** Mark of its request at a mock provider; null at a real one. */
   readonly mark: string | null
+  /** What a real endpoint charges; null for a mock one. */
+  readonly book: ExternalBook | null
 }
 
 /** A name that no resolver may know (RFC 6761 §6.4). */
@@ -89,12 +91,12 @@ export class Upstream {
     })
     const request = this.requestOf(spec, attempt, wire, untouched)
     if (isExternal(spec)) {
-      attempt.way = this.ways.add({ exchange, mark: null })
+      attempt.way = this.ways.add({ exchange, mark: null, book })
       exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings), {})
       return request.body
     }
     const mark = this.options.servers.announce(attempt)
-    attempt.way = this.ways.add({ exchange, mark })
+    attempt.way = this.ways.add({ exchange, mark, book: null })
     this.options.arrive(attempt)
     exchange.send(this.wayTo(attempt), request, { [ATTEMPT_MARK]: mark })
     return request.body
@@ -130,10 +132,12 @@ export class Upstream {
     return refused.class === 'dns_failure' ? this.nameless : this.deadEnd
   }
 
-  cancel(attempt: AttemptHandle): void {
+  /** Give it up. Returns what a real endpoint charges; null for a mock one. */
+  cancel(attempt: AttemptHandle): ExternalBook | null {
     const way = this.wayOf(attempt)
     this.settle(attempt)
     way?.exchange.abort()
+    return way?.book ?? null
   }
 
   pause(attempt: AttemptHandle): void {

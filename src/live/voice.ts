@@ -22,6 +22,8 @@ export interface Speaker {
   readonly providerName: string
   /** What the answer is called at OpenRouter's surface. */
   readonly generation: string
+  /** Whether it came as far as the router. */
+  readonly wasRouted: boolean
   /** Whether the head of the answer is out already. */
   readonly isOpen: boolean
   failure(): CallFailure | undefined
@@ -64,7 +66,8 @@ export function rendererOf({ door, wire, id, echo, echoes, speaker }: Asked, opt
     doneAfterError: choices.done_after_error,
     told: (failed) => {
       const failure = speaker.failure() ?? asFailure(failed)
-      return told(failed, failure, { ...telling(wire, options), routing: speaker.routing() }, generation, options)
+      const routed = speaker.wasRouted ? generation : null
+      return told(failed, failure, { ...telling(wire, options), routing: speaker.routing() }, routed, options)
     },
     routed: {
       usageChunk: choices.usage_chunk,

@@ -8,6 +8,7 @@ import type { Effort } from './contract/model-facts.ts'
 import type { ErrorClass } from './error-class.ts'
 import type { FailureDetail } from './failure-detail.ts'
 import type { NanoDollars } from './price.ts'
+import type { Usage } from './signal.ts'
 import type { ToolSpec } from './tool-call.ts'
 
 /** What besides text a prompt can hold that endpoints may not take. */
@@ -355,6 +356,8 @@ export interface CallStory {
   tried(): readonly { readonly endpoint: number; readonly status: number }[]
   /** When the attempt that served began, by whose prices the answer is paid; null where none has. */
   servedFrom(): Millis | null
+  /** What was counted of the answer; null where there is none. */
+  seen(): Usage | null
 }
 
 /**

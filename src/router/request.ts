@@ -42,6 +42,7 @@ import {
   type ErrorClass,
   type Finished,
   type NanoDollars,
+  type Usage,
 } from '../protocol/index.ts'
 import type { Attempt, Start } from './attempt.ts'
 import type { Tab } from './billing.ts'
@@ -57,7 +58,7 @@ import { totalDeadline } from './policies/timeouts.ts'
 import { Race } from './race.ts'
 import type { PlanEnd } from './rung.ts'
 import { Spending } from './spending.ts'
-import { costOfSeen } from './usage.ts'
+import { costOfSeen, seenOf } from './usage.ts'
 
 export type Phase = 'queued' | 'racing' | 'backing_off' | 'streaming' | 'closed'
 
@@ -186,6 +187,11 @@ export class RequestLife implements CallStory {
 
   servedFrom(): Millis | null {
     return this.race.committed?.startedAt ?? null
+  }
+
+  seen(): Usage | null {
+    const { committed } = this.race
+    return committed === null ? null : { type: 'usage', ...seenOf(committed) }
   }
 
   private isOpen(): boolean {

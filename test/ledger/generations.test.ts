@@ -126,4 +126,6 @@ const NOTE = {
   userAgent: null,
   externalUser: null,
   router: null,
+  finish: null,
+  cachedFrom: null,
 }

@@ -1,9 +1,9 @@
 /** Real endpoints: a server that is none of ours, on this machine. */
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { obstacleTo, addressed, type ExternalSpec } from '../../src/live/external.ts'
-import { endpointSchema } from '../../src/protocol/index.ts'
+import { endpointSchema, promptTokens } from '../../src/protocol/index.ts'
 import { openScenario } from './lab.ts'
 
 interface Heard {
@@ -86,6 +86,74 @@ test('real endpoint: asked like a mock one, under its own name and with its key,
     billed: 53_000,
   })
   expect(JSON.stringify(house.entries)).not.toContain('secret-1')
+})
+
+/** A server that begins to answer and then says nothing more; or answers, and tells nothing of what it has counted. */
+async function otherServer(answer: (response: ServerResponse) => void): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => answer(response))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+}
+
+const WORDS = 'Guten Tag, Frau Nachbarin'
+
+test('real endpoint: what it had said when its caller left is charged and billed', async () => {
+  const base = await otherServer((response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const choices = [{ index: 0, delta: { content: WORDS }, finish_reason: null }]
+    response.write(`data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', created: 1, choices })}\n\n`)
+  })
+  const house = await openScenario(
+    behind(base).replace('endpoints:', 'gateway: { account: { credits: $1 } }\n  endpoints:'),
+  )
+  const aborter = new AbortController()
+  const answer = await fetch(`${house.baseURL}/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'm/m', messages: MESSAGES, stream: true }),
+    signal: aborter.signal,
+  })
+  await answer.body?.getReader().read()
+  aborter.abort()
+  const closed = () => house.entries.find((entry) => entry.kind === 'call.closed')
+  while (closed() === undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+  await house.close()
+  const charges = house.entries.filter((entry) => entry.kind === 'fleet.charged')
+  expect(charges).toMatchObject([{ endpoint: 1, outputTokens: promptTokens(WORDS.length) }])
+  expect(closed()).toMatchObject({ outcome: 'cancelled', billed: charges[0]?.cost })
+})
+
+test('real endpoint: what it does not tell of tokens is told as it was counted, and billed so', async () => {
+  const base = await otherServer((response) => {
+    const choices = [{ index: 0, message: { role: 'assistant', content: WORDS }, finish_reason: 'stop' }]
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ id: 'x', object: 'chat.completion', created: 1, model: 'm', choices }))
+  })
+  const house = await openScenario(behind(base))
+  const body = JSON.stringify({ model: 'm/m', messages: MESSAGES })
+  const headers = { 'content-type': 'application/json' }
+  const asked = async (prefix: string) => {
+    const answer = await fetch(`${new URL(house.baseURL).origin}${prefix}/chat/completions`, {
+      method: 'POST',
+      headers,
+      body,
+    })
+    return (await answer.json()) as { usage?: Record<string, unknown> }
+  }
+  const { usage } = await asked('/api/v1')
+  const plain = await asked('/v1')
+  await house.close()
+  const [closed] = house.entries.filter((entry) => entry.kind === 'call.closed')
+  expect(closed).toMatchObject({ outcome: 'ok', usageEstimated: true })
+  expect(usage).toMatchObject({ completion_tokens: promptTokens(WORDS.length), cost: (closed?.billed ?? 0) / 1e9 })
+  expect(usage?.['prompt_tokens']).toBeGreaterThan(0)
+  expect(plain).not.toHaveProperty('usage')
 })
 
 test('real endpoint: its failures are failures like any other', async () => {

@@ -144,6 +144,27 @@ describe('bodies', () => {
     await servesOn()
   })
 
+  test.each(['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'garbage', ''])(
+    'JSON that calls itself "%s": 400, as a page may have any browser send it',
+    async (type) => {
+      const body = { model: MODEL, messages: HELLO }
+      const refused = await wire.post(CHAT, body, { 'content-type': type })
+      expect(refused.status).toBe(400)
+      expect(refused.json()).toMatchObject({ error: { code: 400, message: 'Input must have at least 1 token.' } })
+      expect((await wire.post(PLAIN_CHAT, body, { 'content-type': type })).status).toBe(400)
+      await servesOn()
+    },
+  )
+
+  test('an address that cannot be read: 400 in the way of the surface', async () => {
+    for (const id of ['%ff', '%zz']) {
+      const answered = await wire.get(`/api/v1/models/${id}/x/endpoints`)
+      expect(answered.status).toBe(400)
+      expect(answered.json()).toMatchObject({ error: { code: 400, message: expect.any(String) as string } })
+    }
+    await servesOn()
+  })
+
   test('every field of every wrong type: 400 or served, never 500', async () => {
     const fields = [
       'model', 'models', 'provider', 'messages', 'stream', 'max_tokens', 'temperature', 'stop', 'tools', 'tool_choice',

@@ -5,6 +5,7 @@ import { DONE, OPEN, tokens } from '../router/lab.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, Lab, offers, policy } from './lab.ts'
 import { failureOf, toldOf } from './telling.ts'
+import { CHAT, HELLO, MODEL, onWire } from './wire.ts'
 
 const KEYS = [
   { name: 'app' },
@@ -46,6 +47,34 @@ describe('account', () => {
     // Nobody was asked for those who may not.
     expect(it.sent('attempt.dispatch')).toHaveLength(2)
   })
+
+  test('keys: who may not call is told that before anything about his request, and his attempt is nobody’s', () =>
+    onWire({ gateway: { keys: KEYS } }, async (wire) => {
+      for (const [secret, status] of [
+        [null, 401],
+        ['sk-or-v1-nobody', 401],
+        ['sk-or-v1-off', 401],
+        ['sk-or-v1-admin', 403],
+      ] as const) {
+        const headers = secret === null ? {} : { authorization: `Bearer ${secret}` }
+        for (const body of ['{', { messages: [] }, { model: 'acme/none', messages: HELLO }]) {
+          const refused = await wire.post(CHAT, body, headers)
+          expect(refused.status, refused.text).toBe(status)
+          expect(refused.json()).not.toHaveProperty('user_id')
+          expect((await wire.post('/v1/chat/completions', body, headers)).status).toBe(status)
+        }
+        const message = { model: MODEL, max_tokens: 9, messages: HELLO }
+        const refused = await wire.post('/api/v1/messages', message, headers)
+        expect(refused.status).toBe(status)
+        expect(refused.json()).toMatchObject({ type: 'error', request_id: null })
+      }
+      expect(wire.of('call.routed')).toEqual([])
+      const known = { authorization: 'Bearer sk-or-v1-app' }
+      expect((await wire.chat({ model: 'acme/none' }, known)).json()).toMatchObject({ error: { code: 400 } })
+      expect((await wire.get('/api/v1/key', { authorization: 'Bearer sk-or-v1-off' })).json()).toEqual({
+        error: { code: 401, message: 'API key is disabled' },
+      })
+    }))
 
   behaviour(79, 'free daily cap: falling back to another free model gives the same 429', () => {
     const free = [

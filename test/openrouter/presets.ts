@@ -52,6 +52,7 @@ describe('presets', () => {
       const unknown = await wire.chat({ model: '@preset/nobody' })
       expect(unknown.status).toBe(400)
       expect(unknown.json()).toMatchObject({ error: { message: '@preset/nobody is not a valid model ID' } })
+      expect((await wire.chat({ preset: 'nobody' })).json()).toEqual({ error: unknown.json().error })
     })
   })
 

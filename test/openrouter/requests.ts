@@ -1,5 +1,5 @@
 /** Behaviours 1–15: what a request may say, and what is refused. Those of keys and skins are in files of their own. */
-import { describe, expect } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { envelopeShape } from './error-shapes.ts'
 import { behaviour } from './card.ts'
 import { Lab, failed, fleet, offers, policy } from './lab.ts'
@@ -64,6 +64,24 @@ describe('requests', () => {
       ).toBe(200)
     }),
   )
+
+  test('requests: what a value of several forms should have been is said', () =>
+    onWire({}, async (wire) => {
+      await refuses(wire, ask({ provider: { sort: 'cheap' } }), /^provider\.sort: .*"price"/)
+      await refuses(wire, ask({ provider: { sort: { by: 'cheap' } } }), /^provider\.sort\.by: .*"price"/)
+      await refuses(wire, ask({ provider: { preferred_min_throughput: 'x' } }), /number.*, or .*object/)
+      await refuses(wire, ask({ provider: { max_price: { prompt: '1e-6' } } }), /^provider\.max_price\.prompt: a price/)
+    }))
+
+  test('requests: a schema has a name of letters, digits, "_" and "-", at most 64 of them', () =>
+    onWire({}, async (wire) => {
+      const format = (name?: string) =>
+        ask({ response_format: { type: 'json_schema', json_schema: { name, schema: {} } } })
+      for (const name of [undefined, '', 'an order', 'x'.repeat(65)]) {
+        await refuses(wire, format(name), /json_schema\.name/)
+      }
+      expect((await wire.post(CHAT, format('an-order_1'))).status).toBe(200)
+    }))
 
   behaviour(9, '`session_id` of 257 characters: 400', () =>
     onWire({}, async (wire) => {

@@ -2,6 +2,7 @@
  * A request at `/api/v1` as OpenRouter's contract has it: what is refused before anybody is asked, and what it says
  * about its routing. Dialects read the rest. No provider is called and no money booked for what is refused here.
  */
+import type { z } from 'zod'
 import { hashName } from '../../base/index.ts'
 import {
   EFFORTS,
@@ -82,9 +83,11 @@ function problemIn(fields: Fields, checks: ReadonlyMap<string, Check>): string |
   return null
 }
 
-function routingProblem({ model, models, provider }: Fields, choices: Choices): string | null {
+function routingProblem({ model, models, provider, preset }: Fields, choices: Choices): string | null {
   const named = Array.isArray(models) ? models.length + (choices.model_counts && model != null ? 1 : 0) : 0
   if (named > MODELS_MAX) return `'models' array must have ${MODELS_MAX} items or fewer.`
+  // A preset that is there has been put in its place by now.
+  if (preset != null) return `@preset/${preset as string} is not a valid model ID`
   return provider == null ? null : providerProblem(provider)
 }
 
@@ -97,7 +100,8 @@ export function providerProblem(provider: unknown): string | null {
   let problem = judged.get(key)
   if (problem !== undefined) return problem
   const { error } = providerPreferencesSchema.safeParse(provider)
-  const [issue] = error?.issues ?? []
+  const [first] = error?.issues ?? []
+  const issue = first && nearest(first)
   if (issue === undefined) problem = null
   else if (issue.code === 'unrecognized_keys') {
     problem = `Unrecognized key(s) in object: '${issue.keys.join("', '")}'`
@@ -105,6 +109,15 @@ export function providerProblem(provider: unknown): string | null {
   if (judged.size >= TEXTS_MAX) judged.delete([...judged.keys()][0] as string)
   judged.set(key, problem)
   return problem
+}
+
+/** What is wrong with a value that may have several forms: with the form that it seems to have, or with all of them. */
+function nearest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue
+  const forms = issue.errors.flatMap(([first]) => first ?? [])
+  const meant = forms.find(({ path }) => path.length > 0) ?? forms.find(({ code }) => code !== 'invalid_type')
+  if (meant !== undefined) return { ...meant, path: [...issue.path, ...meant.path] }
+  return { ...issue, message: forms.map(({ message }) => message).join(', or ') }
 }
 
 function effortProblem(fields: Fields): string | null {

@@ -14,6 +14,8 @@ const STOPS_MAX = 4
 const TOOLS_MAX = 128
 const NAME_MAX = 256
 const BIAS_MAX = 100
+const SCHEMA_NAME = /^[a-zA-Z0-9_-]{1,64}$/
+const SCHEMA_NAME_SAID = 'letters, digits, "_" and "-", at most 64 of them'
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -112,7 +114,10 @@ const responseFormat: Check = (value) => {
   if (problem !== null) return `of \`type\`: ${problem}`
   if (format['type'] === 'grammar' && typeof format['grammar'] !== 'string') return 'expected a `grammar`'
   if (format['type'] !== 'json_schema') return null
-  return fieldsOf(fieldsOf(format['json_schema'])?.['schema']) === null ? 'expected `json_schema.schema`' : null
+  const given = fieldsOf(format['json_schema'])
+  const { name } = given ?? {}
+  if (typeof name !== 'string' || !SCHEMA_NAME.test(name)) return `expected \`json_schema.name\`: ${SCHEMA_NAME_SAID}`
+  return fieldsOf(given?.['schema']) === null ? 'expected `json_schema.schema`' : null
 }
 
 const within =

@@ -4,7 +4,7 @@
  * gateway. Looking one up is a scan.
  */
 import type { Millis } from '../../base/index.ts'
-import type { NanoDollars, RequestId } from '../../protocol/index.ts'
+import type { FinishReason, NanoDollars, RequestId } from '../../protocol/index.ts'
 import type { CallBilled, CallClosed } from '../entry.ts'
 
 /** One attempt, as far as it is told of. */
@@ -30,6 +30,10 @@ export interface GenerationNote {
   readonly externalUser: string | null
   /** The router model that chose its models. */
   readonly router: string | null
+  /** How a whole answer ended, in our word and in its provider's; null: it just stopped. */
+  readonly finish: { readonly reason: FinishReason; readonly native: string } | null
+  /** Id of the answer that was given again; null: it was a new one. */
+  readonly cachedFrom: string | null
 }
 
 /** One call that was routed, and has ended. */

@@ -259,9 +259,12 @@ export class Generations implements SortedFold {
   private close(entry: CallClosed): void {
     const known = this.known.get(entry.request)
     const place = known?.calls.findIndex(({ call }) => call === entry.call) ?? -1
-    if (known === undefined || place < 0) return
-    const [open] = known.calls.splice(place, 1) as [Open]
-    if (open.startedAt !== NOT_YET) this.closed.add(known, open, entry) // Without an attempt it is no generation.
+    if (known === undefined) return
+    const [open] = place < 0 ? [] : known.calls.splice(place, 1)
+    const isAsked = open !== undefined && open.startedAt !== NOT_YET
+    if (isAsked) this.closed.add(known, open, entry)
+    // An answer that was given again: nobody was asked for it. Without an answer it is no generation.
+    else if (entry.outcome === 'ok') this.closed.add(known, { ...NOT_ASKED, startedAt: entry.at }, entry)
     this.forget(known)
   }
 
@@ -277,6 +280,7 @@ export class Generations implements SortedFold {
   }
 }
 
+const NOT_ASKED = { firstContentAt: null, outputTokens: 0, responses: [], bill: null, retrieved: NOTHING_RETRIEVED }
 const NONE: ReadonlySet<number> = new Set()
 const NOTHING: KeyUsage = { cost: 0, byok: 0, requests: 0 }
 
