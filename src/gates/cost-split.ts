@@ -9,19 +9,23 @@
  *   S  model substitution     the twin's tokens, at the prices of the endpoint that served
  *   T  tokenizer              as many prompt tokens as there were, cached in the twin's proportions
  *   K  cache loss             as many of them read from a cache and written to it as there were
- *   E  output expansion       as many tokens of answer as there were
+ *   E  output expansion       as many tokens of answer as there were, of which the twin's share was thought
+ *   R  reasoning              as many of them thought as there were
+ *   I  images                 as many images as there were
+ *   A  audio                  as many tokens of the prompt of audio as there were
  *
  * Each step is worth a whole answer by the price book (`costOf`), which is rounded as a bill is, once: so the steps meet,
  * and nothing is left over. What was charged otherwise than by the book (a fault of the invoice, a promotion that is not
- * in it, images and reasoning with prices of their own) is told apart, as is an answer that nobody charged for. The order is a convention: where a part is large, the mean
- * over all 24 orders (the Shapley value) is told as well, in 24ths of a nano-dollar until the end.
+ * in it) is told apart, as is an answer that nobody charged for. The order is a convention: where a part is large, the
+ * mean over all orders (the Shapley value) is told as well, exactly until it is rounded at the end. The last three are
+ * rarely there, and cost nothing where they are not.
  *
  * Pairs are made by request. Run and twin go in step, so few wait for their partner, WAITING_MAX at most: those beyond it,
  * longest first, and those that only one run has count as served in one run only. Source: resilience.md §3.1.
  */
 import { assert, type Millis } from '../base/index.ts'
 import { windowAt, type Directory } from '../ledger/index.ts'
-import { costOf, type NanoDollars, type PriceBook, type RequestId } from '../protocol/index.ts'
+import { costOf, type NanoDollars, type PriceBook, type Rarities, type RequestId } from '../protocol/index.ts'
 import type { CostPair, CostParts, CostSplit, Selector } from './result.ts'
 import { UNCHARGED, type Trace, type Traces } from './traces.ts'
 
@@ -52,9 +56,13 @@ interface Leg {
   cached: number
   written: number
   output: number
+  /** Parts of output and input. */
+  reasoning: number
+  audio: number
+  images: number
 }
 
-/** Sums over requests. The parts of the order above, and of all orders in 24ths. */
+/** Sums over requests. The parts of the order above, and of all orders: whole nano-dollars and their fractions. */
 class Sums {
   readonly both = { requests: 0, run: 0, twin: 0 }
   readonly unserved = { requests: 0, run: 0, twin: 0 }
@@ -62,20 +70,30 @@ class Sums {
   withoutPartner = 0
   lost = 0
   offBook = 0
-  readonly steps = [0, 0, 0, 0]
-  readonly shares = [0, 0, 0, 0]
+  readonly steps = [0, 0, 0, 0, 0, 0, 0]
+  readonly shares = [0, 0, 0, 0, 0, 0, 0]
+  readonly fractions = [0, 0, 0, 0, 0, 0, 0]
 }
 
-/** What is as in this run, the rest being as in the twin: one bit for each step. */
-const PRICE = 1
-const TOTAL = 2
-const SPLIT = 4
-const OUTPUT = 8
-const ALL = 15
-const CHANGES = [PRICE, TOTAL, SPLIT, OUTPUT] as const
-/** Of the 24 orders: those in which so many other changes come before a given one, in an order of their own. */
-const ORDERS = [6, 2, 2, 6] as const
-const ORDERS_ALL = 24
+/** What can be as in this run, the rest being as in the twin, in order: one bit for each step of a pair. */
+const PRICE = 0
+const TOTAL = 1
+const SPLIT = 2
+const OUTPUT = 3
+const REASONING = 4
+const IMAGES = 5
+const AUDIO = 6
+type Change = 0 | 1 | 2 | 3 | 4 | 5 | 6
+const USUAL: readonly Change[] = [PRICE, TOTAL, SPLIT, OUTPUT]
+const ALL: readonly Change[] = [...USUAL, REASONING, IMAGES, AUDIO]
+/** Of 5040 orders, however many changes there are: those in which so many others come before a given one. */
+const ORDERS: Readonly<Record<number, readonly number[]>> = {
+  4: [1_260, 420, 420, 1_260],
+  5: [1_008, 252, 168, 252, 1_008],
+  6: [840, 168, 84, 84, 168, 840],
+  7: [720, 120, 48, 36, 48, 120, 720],
+}
+const ORDERS_ALL = 5_040
 
 export class CostSplitFold {
   private readonly directory: Directory
@@ -87,7 +105,8 @@ export class CostSplitFold {
   /** Those waiting longest come first. */
   private readonly waiting = new Map<RequestId, Leg>()
   private readonly pool: Leg[] = []
-  private readonly worth = new Float64Array(ALL + 1)
+  /** By what is as in the run. */
+  private readonly worth = new Float64Array(1 << ALL.length)
 
   constructor(directory: Directory, prices: Prices, run: Traces, twin: Traces) {
     this.directory = directory
@@ -149,42 +168,61 @@ export class CostSplitFold {
     const lost = run.cost - run.won - (twin.cost - twin.won)
     let offBook = run.won - twin.won
     const isPriced = run.endpoint >= 0 && twin.endpoint >= 0 && (offBook !== 0 || !isAlike(run, twin))
+    const changes = isPriced ? changesOf(run, twin) : NONE
     if (isPriced) {
-      this.weigh(run, twin)
-      offBook -= (this.worth[ALL] as number) - (this.worth[0] as number)
+      this.weigh(run, twin, changes)
+      offBook -= (this.worth[(1 << changes.length) - 1] as number) - (this.worth[0] as number)
     }
-    this.add(this.whole, run, twin, lost, offBook, isPriced)
-    if (window !== undefined) this.add(window, run, twin, lost, offBook, isPriced)
+    this.add(this.whole, run, twin, lost, offBook, changes)
+    if (window !== undefined) this.add(window, run, twin, lost, offBook, changes)
   }
 
-  private add(sums: Sums, run: Leg, twin: Leg, lost: number, offBook: number, isPriced: boolean): void {
+  private add(sums: Sums, run: Leg, twin: Leg, lost: number, offBook: number, changes: readonly Change[]): void {
     count(sums.both, run.cost, twin.cost)
     sums.lost += lost
     sums.offBook += offBook
-    if (!isPriced) return
     const { worth } = this
     let done = 0
-    for (let index = 0; index < CHANGES.length; index += 1) {
-      const next = done | (CHANGES[index] as number)
-      sums.steps[index] = (sums.steps[index] as number) + (worth[next] as number) - (worth[done] as number)
+    for (let bit = 0; bit < changes.length; bit += 1) {
+      const change = changes[bit] as Change
+      const next = done | (1 << bit)
+      sums.steps[change] = (sums.steps[change] as number) + (worth[next] as number) - (worth[done] as number)
       done = next
-      sums.shares[index] = (sums.shares[index] as number) + shareOf(CHANGES[index] as number, worth)
+      const fraction = (sums.fractions[change] as number) + shareOf(1 << bit, changes.length, worth)
+      const whole = Math.floor(fraction / ORDERS_ALL)
+      sums.shares[change] = (sums.shares[change] as number) + whole
+      sums.fractions[change] = fraction - whole * ORDERS_ALL
     }
   }
 
   /** The answer's worth by the book, for every choice of what is as in the run. */
-  private weigh(run: Leg, twin: Leg): void {
-    for (let changed = 0; changed <= ALL; changed += 1) {
-      const { endpoint, startedAt } = (changed & PRICE) !== 0 ? run : twin
-      const { input } = (changed & TOTAL) !== 0 ? run : twin
-      const split = (changed & SPLIT) !== 0 ? run : twin
-      const { output } = (changed & OUTPUT) !== 0 ? run : twin
+  private weigh(run: Leg, twin: Leg, changes: readonly Change[]): void {
+    const hasRarities = changes.length > USUAL.length
+    const [reasoningBit, imagesBit, audioBit] = [
+      bitOf(REASONING, changes),
+      bitOf(IMAGES, changes),
+      bitOf(AUDIO, changes),
+    ]
+    for (let changed = 0; changed < 1 << changes.length; changed += 1) {
+      const { endpoint, startedAt } = (changed & (1 << PRICE)) !== 0 ? run : twin
+      const { input } = (changed & (1 << TOTAL)) !== 0 ? run : twin
+      const split = (changed & (1 << SPLIT)) !== 0 ? run : twin
+      const { output } = (changed & (1 << OUTPUT)) !== 0 ? run : twin
       const book = this.prices.books[endpoint]
       assert(book !== undefined, `endpoint ${endpoint} has no price book`)
       const cached = inProportion(split.cached, split.input, input)
       const written = inProportion(split.written, split.input, input)
       const unixMs = this.prices.epoch + startedAt
-      this.worth[changed] = input + output === 0 ? 0 : costOf(book, input, output, cached, written, unixMs)
+      const { images } = (changed & imagesBit) !== 0 ? run : twin
+      let rarities: Rarities | null = null
+      if (hasRarities) {
+        const thought = (changed & reasoningBit) !== 0 ? run : twin
+        const heard = (changed & audioBit) !== 0 ? run : twin
+        const reasoningTokens = inProportion(thought.reasoning, thought.output, output)
+        rarities = { reasoningTokens, audioTokens: inProportion(heard.audio, heard.input, input), images }
+      }
+      const isNothing = input + output + images === 0
+      this.worth[changed] = isNothing ? 0 : costOf(book, input, output, cached, written, unixMs, rarities)
     }
   }
 
@@ -220,6 +258,9 @@ function blankLeg(): Leg {
     cached: 0,
     written: 0,
     output: 0,
+    reasoning: 0,
+    audio: 0,
+    images: 0,
   }
 }
 
@@ -242,6 +283,28 @@ function fill(leg: Leg, trace: Trace, isRun: boolean): void {
   leg.cached = trace.cached[winner] as number
   leg.written = trace.written[winner] as number
   leg.output = trace.outputs[winner] as number
+  const rarities = trace.rarities[winner]
+  leg.reasoning = rarities?.reasoningTokens ?? 0
+  leg.audio = rarities?.audioTokens ?? 0
+  leg.images = rarities?.images ?? 0
+}
+
+const NONE: readonly Change[] = []
+
+/** What may be otherwise: of what is rarely there, what is there in one of them. */
+function changesOf(run: Leg, twin: Leg): readonly Change[] {
+  const isPlain = run.reasoning + twin.reasoning + run.audio + twin.audio + run.images + twin.images === 0
+  if (isPlain) return USUAL
+  return ALL.filter((change) => {
+    if (change === REASONING) return run.reasoning + twin.reasoning > 0
+    if (change === IMAGES) return run.images + twin.images > 0
+    return change !== AUDIO || run.audio + twin.audio > 0
+  })
+}
+
+function bitOf(change: Change, changes: readonly Change[]): number {
+  const bit = changes.indexOf(change)
+  return bit < 0 ? 0 : 1 << bit
 }
 
 /** The same tokens at the same endpoint. */
@@ -251,7 +314,10 @@ function isAlike(run: Leg, twin: Leg): boolean {
     run.input === twin.input &&
     run.cached === twin.cached &&
     run.written === twin.written &&
-    run.output === twin.output
+    run.output === twin.output &&
+    run.reasoning === twin.reasoning &&
+    run.audio === twin.audio &&
+    run.images === twin.images
   )
 }
 
@@ -260,18 +326,21 @@ function inProportion(part: number, whole: number, total: number): number {
   return whole === total ? part : whole === 0 ? 0 : (part * total) / whole
 }
 
-/** What one change is worth, in 24ths: over all orders, what it adds when its turn comes. */
-function shareOf(change: number, worth: Float64Array): number {
+/** What one change of so many is worth, over all orders together: what it adds when its turn comes. */
+function shareOf(bit: number, changes: number, worth: Float64Array): number {
+  const orders = ORDERS[changes] as readonly number[]
   let share = 0
-  for (let before = 0; before <= ALL; before += 1) {
-    if ((before & change) !== 0) continue
-    share += (ORDERS[sizeOf(before)] as number) * ((worth[before | change] as number) - (worth[before] as number))
+  for (let before = 0; before < 1 << changes; before += 1) {
+    if ((before & bit) !== 0) continue
+    share += (orders[sizeOf(before)] as number) * ((worth[before | bit] as number) - (worth[before] as number))
   }
   return share
 }
 
 function sizeOf(changes: number): number {
-  return (changes & 1) + ((changes >> 1) & 1) + ((changes >> 2) & 1) + (changes >> 3)
+  let size = 0
+  for (let left = changes; left > 0; left >>= 1) size += left & 1
+  return size
 }
 
 function count(pair: { -readonly [Key in keyof CostPair]: number }, run: NanoDollars, twin: NanoDollars): void {
@@ -281,7 +350,7 @@ function count(pair: { -readonly [Key in keyof CostPair]: number }, run: NanoDol
 }
 
 function splitOf(sums: Sums, where: Selector): CostSplit {
-  const { both, lost, offBook, steps, shares, unserved, newlyServed, withoutPartner } = sums
+  const { both, lost, offBook, steps, shares, fractions, unserved, newlyServed, withoutPartner } = sums
   const parts = partsOf(lost, steps, offBook)
   const all = Object.values(parts)
   const residual = both.run - both.twin - all.reduce((sum, part) => sum + part, 0)
@@ -291,7 +360,7 @@ function splitOf(sums: Sums, where: Selector): CostSplit {
     where,
     ...both,
     parts,
-    shapley: isLarge ? partsOf(lost, wholeShares(shares), offBook) : null,
+    shapley: isLarge ? partsOf(lost, wholeShares(shares, fractions), offBook) : null,
     unserved,
     newlyServed,
     withoutPartner,
@@ -300,7 +369,7 @@ function splitOf(sums: Sums, where: Selector): CostSplit {
 
 function partsOf(
   lost: number,
-  [price = 0, total = 0, split = 0, output = 0]: readonly number[],
+  [price = 0, total = 0, split = 0, output = 0, reasoning = 0, images = 0, audio = 0]: readonly number[],
   offBook: number,
 ): CostParts {
   return {
@@ -309,16 +378,18 @@ function partsOf(
     tokenizer: total,
     cacheLoss: split,
     outputExpansion: output,
+    reasoning,
+    images,
+    audio,
     offBook,
   }
 }
 
-/** From 24ths to whole nano-dollars with the same sum: the largest remainders are rounded up. */
-function wholeShares(shares: readonly number[]): number[] {
-  const floors = shares.map((share) => Math.floor(share / ORDERS_ALL))
-  const rests = shares.map((share, index) => share - (floors[index] as number) * ORDERS_ALL)
-  let left = rests.reduce((sum, rest) => sum + rest, 0) / ORDERS_ALL
-  const order = CHANGES.map((_, index) => index).sort((a, b) => (rests[b] as number) - (rests[a] as number) || a - b)
+/** Whole nano-dollars with the same sum: the largest fractions are rounded up. */
+function wholeShares(shares: readonly number[], fractions: readonly number[]): number[] {
+  const floors = [...shares]
+  let left = fractions.reduce((sum, fraction) => sum + fraction, 0) / ORDERS_ALL
+  const order = [...ALL].sort((a, b) => (fractions[b] as number) - (fractions[a] as number) || a - b)
   for (const index of order) {
     if (left <= 0) break
     floors[index] = (floors[index] as number) + 1

@@ -137,6 +137,12 @@ export interface CostParts {
   readonly cacheLoss: number
   /** A longer answer. */
   readonly outputExpansion: number
+  /** More of the answer thought, where that has a price of its own. */
+  readonly reasoning: number
+  /** More images of the prompt. */
+  readonly images: number
+  /** More of the prompt of audio. */
+  readonly audio: number
   /** Charged otherwise than the price book says. */
   readonly offBook: number
 }

@@ -21,7 +21,7 @@ import {
   type SortedFold,
   type Steps,
 } from '../ledger/index.ts'
-import { workflowOf, type RequestId } from '../protocol/index.ts'
+import { workflowOf, type Rarities, type RequestId } from '../protocol/index.ts'
 
 /** Closed requests with attempts that were not yet ended and charged, kept for charges that come late. */
 export const TAIL_MAX = 4096
@@ -80,6 +80,7 @@ export class Trace {
   readonly outputs: number[] = []
   readonly cached: number[] = []
   readonly written: number[] = []
+  readonly rarities: (Rarities | null)[] = []
   readonly starts: Millis[] = []
 
   reset(request: RequestId, arrivedAt: Millis): void {
@@ -282,6 +283,7 @@ function keepCharge(trace: Trace, slot: number, entry: FleetCharged): void {
   trace.outputs[slot] = entry.outputTokens
   trace.cached[slot] = entry.cachedInputTokens ?? 0
   trace.written[slot] = entry.writtenInputTokens ?? 0
+  trace.rarities[slot] = entry.rarities ?? null
 }
 
 /** Where an attempt's cost and end are kept. A request has few attempts: a scan from the newest is the fastest. */

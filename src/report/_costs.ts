@@ -10,6 +10,9 @@ export const COST_CAUSES: readonly (readonly [key: keyof CostParts, name: string
   ['tokenizer', 'tokenizer'],
   ['cacheLoss', 'cache'],
   ['outputExpansion', 'output'],
+  ['reasoning', 'reasoning'],
+  ['images', 'images'],
+  ['audio', 'audio'],
   ['offBook', 'off book'],
 ]
 
@@ -36,10 +39,12 @@ export function differenceOf(cost: number, whole: number): string {
   return cost > 0 ? `+${text}` : text
 }
 
-/** The causes that a table has columns for: what was not by the price book is rarely there. */
+const RARE: readonly (keyof CostParts)[] = ['reasoning', 'images', 'audio', 'offBook']
+
+/** The causes that a table has columns for: some are rarely there, and in reports of before not even as nothing. */
 export function causesOf(costs: readonly CostSplit[]): typeof COST_CAUSES {
-  const isOffBook = costs.some(({ parts }) => parts.offBook !== 0)
-  return COST_CAUSES.filter(([key]) => key !== 'offBook' || isOffBook)
+  const isThere = (key: keyof CostParts): boolean => costs.some(({ parts }) => (parts[key] ?? 0) !== 0)
+  return COST_CAUSES.filter(([key]) => !RARE.includes(key) || isThere(key))
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Rng } from '../../src/base/index.ts'
 import { CostSplitFold, Traces, type CostParts, type CostSplit } from '../../src/gates/index.ts'
 import { Log, type Entry } from '../../src/ledger/index.ts'
-import { costOf, priceBook, type PriceBook } from '../../src/protocol/index.ts'
+import { costOf, priceBook, type PriceBook, type Rarities } from '../../src/protocol/index.ts'
 import { arrived, charged, closed, directory, ended, id, started } from './lab.ts'
 
 export const EPOCH = 0
@@ -16,6 +16,7 @@ export interface Served {
   readonly cached?: number
   readonly written?: number
   readonly output: number
+  readonly rarities?: Rarities
   /** Of what the book says. */
   readonly factor?: number
   readonly isWinner?: boolean
@@ -30,15 +31,17 @@ export interface Told {
   readonly isLate?: boolean
 }
 
-const costOfServed = (books: readonly PriceBook[], { endpoint, input, cached, written, output, factor = 1 }: Served) =>
-  Math.round(costOf(books[endpoint]!, input, output, cached ?? 0, written ?? 0, EPOCH) * factor)
+const costOfServed = (books: readonly PriceBook[], served: Served): number => {
+  const { endpoint, input, cached = 0, written = 0, output, rarities = null, factor = 1 } = served
+  return Math.round(costOf(books[endpoint]!, input, output, cached, written, EPOCH, rarities) * factor)
+}
 
 function entriesOf(books: readonly PriceBook[], { ordinal, arrivedAt, attempts, isLate = false }: Told): Entry[] {
   const request = id(ordinal)
   const charges: Entry[] = []
   const others: Entry[] = [arrived(request, arrivedAt)]
   attempts.forEach((served, attempt) => {
-    const { endpoint, input, cached, written, output, isWinner = false } = served
+    const { endpoint, input, cached, written, output, rarities, isWinner = false } = served
     const at = arrivedAt + attempt
     others.push(started(request, at, endpoint, { attempt }))
     others.push(ended(request, at, endpoint, { attempt, committed: isWinner, outcome: isWinner ? 'ok' : 'failed' }))
@@ -49,6 +52,7 @@ function entriesOf(books: readonly PriceBook[], { ordinal, arrivedAt, attempts, 
       outputTokens: output,
       ...(cached !== undefined && { cachedInputTokens: cached }),
       ...(written !== undefined && { writtenInputTokens: written }),
+      ...(rarities !== undefined && { rarities }),
     }
     charges.push(charged(request, at, costOfServed(books, served), more))
   })
@@ -84,6 +88,9 @@ export function bookOf(dice: Rng): PriceBook {
     ...(dice.chance(0.6) && { cache_read: price(1) }),
     ...(dice.chance(0.4) && { cache_write: price(8) }),
     ...(dice.chance(0.3) && { request: price(1) / 1_000 }),
+    ...(dice.chance(0.3) && { internal_reasoning: price(60) }),
+    ...(dice.chance(0.3) && { image: price(3) / 1_000 }),
+    ...(dice.chance(0.3) && { audio: price(40) }),
     ...(dice.chance(0.2) && { discount: 0.37 }),
     ...(dice.chance(0.2) && { overrides: [{ min_prompt_tokens: 20_000, input: price(9), output: price(40) }] }),
   })
@@ -94,7 +101,15 @@ export function servedBy(dice: Rng, isWinner: boolean): Served {
   const cached = dice.chance(0.5) ? dice.below(input + 1) : 0
   const written = dice.chance(0.3) ? dice.below(input - cached + 1) : 0
   const factor = dice.chance(0.1) ? 1.7 : 1
-  return { endpoint: dice.below(2), input, cached, written, output: dice.below(4_000), factor, isWinner }
+  const output = dice.below(4_000)
+  const rarities = {
+    ...(dice.chance(0.3) && { reasoningTokens: dice.below(output + 1) }),
+    ...(dice.chance(0.3) && { images: 1 + dice.below(5) }),
+    ...(dice.chance(0.2) && { audioTokens: dice.below(input + 1) }),
+  }
+  const isPlain = Object.keys(rarities).length === 0
+  const served = { endpoint: dice.below(2), input, cached, written, output, factor, isWinner }
+  return isPlain ? served : { ...served, rarities }
 }
 
 export function ledgerOf(dice: Rng, count: number): Told[] {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
 import { WAITING_MAX, type CostParts } from '../../src/gates/index.ts'
-import { costOf, type PriceBook } from '../../src/protocol/index.ts'
+import { costOf, priceBook, type PriceBook, type Rarities } from '../../src/protocol/index.ts'
 import { bookOf, bothOk, EPOCH, ledgerOf, servedBy, split, sumOf, type Served, type Told } from './cost-lab.ts'
 import { A, B } from './lab.ts'
 
@@ -18,6 +18,9 @@ const NOTHING: CostParts = {
   tokenizer: 0,
   cacheLoss: 0,
   outputExpansion: 0,
+  reasoning: 0,
+  images: 0,
+  audio: 0,
   offBook: 0,
 }
 
@@ -50,6 +53,32 @@ describe('one request', () => {
       cacheLoss: 4_500_000 - 684_000,
       outputExpansion: 750_000,
     })
+  })
+  test('cost split: a thinking answer, images and audio, each has a name of its own', () => {
+    const price = { input: 1, output: 2, internal_reasoning: 5, image: 0.001, audio: 11 }
+    const books = [priceBook.parse(price), priceBook.parse({ ...price, internal_reasoning: 6 })]
+    const there: Served = {
+      endpoint: A,
+      input: 1_000,
+      output: 100,
+      rarities: { reasoningTokens: 40, images: 1, audioTokens: 100 },
+      isWinner: true,
+    }
+    const rarities = { reasoningTokens: 150, images: 3, audioTokens: 250 }
+    const [whole] = split([one([{ ...there, endpoint: B, output: 200, rarities }])], [one([there])], books)
+    expect(whole?.parts).toEqual({
+      ...NOTHING,
+      modelSubstitution: 40_000,
+      // A hundred tokens more, of which as many thought as before: 60 at 2, 40 at 6.
+      outputExpansion: 360_000,
+      reasoning: 70 * 4_000,
+      images: 2_000_000,
+      audio: 150 * 10_000,
+    })
+    const [alike] = split([one([there])], [one([there])], books)
+    expect(alike?.parts).toEqual(NOTHING)
+    const [mute] = split([one([{ ...there, rarities: {} }])], [one([there])], books)
+    expect(mute?.parts).toEqual({ ...NOTHING, reasoning: -40 * 3_000, images: -1_000_000, audio: -1_000_000 })
   })
   test('cost split: an invoice by another price than the book, is off the book and nothing else', () => {
     const [whole] = split([one([{ ...usual, factor: 2 }])], [one([usual])])
@@ -98,7 +127,7 @@ describe('random ledgers', () => {
   const LEDGERS = 1_000
 
   test(`cost split: ${LEDGERS} random ledgers, leave nothing over`, () => {
-    let [large, apart, offBook] = [0, 0, 0]
+    let [large, apart, offBook, rare] = [0, 0, 0, 0]
     for (let seed = 0; seed < LEDGERS; seed += 1) {
       const dice = Rng.fromSeed(seed)
       const books = [bookOf(dice), bookOf(dice)]
@@ -117,9 +146,13 @@ describe('random ledgers', () => {
       if (whole!.shapley !== null) large += 1
       if (whole!.unserved.requests > 0) apart += 1
       if (whole!.parts.offBook !== 0) offBook += 1
+      const isByTheBook = [...run, ...twin].every(({ attempts }) => attempts.every(({ factor }) => factor === 1))
+      if (isByTheBook) expect(whole!.parts.offBook, `seed ${seed}`).toBe(0)
+      const { reasoning, images, audio } = whole!.parts
+      if (reasoning !== 0 && (images !== 0 || audio !== 0)) rare += 1
     }
     // What is checked, happens.
-    expect(Math.min(large, apart, offBook)).toBeGreaterThan(LEDGERS / 20)
+    expect(Math.min(large, apart, offBook, rare)).toBeGreaterThan(LEDGERS / 20)
   })
 
   test('cost split: the mean over all orders, is that of the 24 orders told one by one', () => {
@@ -132,19 +165,16 @@ describe('random ledgers', () => {
       if (whole!.shapley === null) continue
       compared += 1
       const means = meansOverOrders(here!, there!, books)
-      const told = [
-        whole!.shapley.modelSubstitution,
-        whole!.shapley.tokenizer,
-        whole!.shapley.cacheLoss,
-        whole!.shapley.outputExpansion,
-      ]
+      expect(whole!.parts.offBook).toBe(0)
+      const { modelSubstitution, tokenizer, cacheLoss, outputExpansion, reasoning, images, audio } = whole!.shapley
+      const told = [modelSubstitution, tokenizer, cacheLoss, outputExpansion, reasoning, images, audio]
       means.forEach((mean, index) => expect(Math.abs(told[index]! - mean)).toBeLessThanOrEqual(1))
     }
     expect(compared).toBeGreaterThan(200)
   })
 })
 
-/** What each of the four changes adds when its turn comes, over all orders of the four. */
+/** What each of the changes adds when its turn comes, over all orders of those that there are. */
 function meansOverOrders(here: Served, there: Served, books: readonly PriceBook[]): number[] {
   const worth = (changed: readonly number[]): number => {
     const pick = (change: number) => (changed.includes(change) ? here : there)
@@ -153,10 +183,24 @@ function meansOverOrders(here: Served, there: Served, books: readonly PriceBook[
     const scale = split.input === 0 ? 0 : input / split.input
     const { output } = pick(3)
     const [cached, written] = [(split.cached ?? 0) * scale, (split.written ?? 0) * scale]
-    return input + output === 0 ? 0 : costOf(books[pick(0).endpoint]!, input, output, cached, written, EPOCH)
+    const [thought, heard] = [pick(4), pick(6)]
+    const { reasoningTokens = 0 } = thought.rarities ?? {}
+    const { images = 0 } = pick(5).rarities ?? {}
+    const { audioTokens = 0 } = heard.rarities ?? {}
+    const rarities = {
+      reasoningTokens: thought.output === 0 ? 0 : (reasoningTokens * output) / thought.output,
+      images,
+      audioTokens: heard.input === 0 ? 0 : (audioTokens * input) / heard.input,
+    }
+    if (input + output + images === 0) return 0
+    return costOf(books[pick(0).endpoint]!, input, output, cached, written, EPOCH, rarities)
   }
-  const orders = permutations([0, 1, 2, 3])
-  const sums = [0, 0, 0, 0]
+  const has = (name: keyof Rarities): boolean => (here.rarities?.[name] ?? 0) + (there.rarities?.[name] ?? 0) > 0
+  const rare = (['reasoningTokens', 'images', 'audioTokens'] as const).flatMap((name, index) =>
+    has(name) ? [4 + index] : [],
+  )
+  const orders = permutations([0, 1, 2, 3, ...rare])
+  const sums = [0, 0, 0, 0, 0, 0, 0]
   for (const order of orders) {
     order.forEach((change, place) => {
       sums[change]! += worth(order.slice(0, place + 1)) - worth(order.slice(0, place))

@@ -52,6 +52,9 @@ const parts = z
     tokenizer: nano,
     cacheLoss: nano,
     outputExpansion: nano,
+    reasoning: nano.optional(),
+    images: nano.optional(),
+    audio: nano.optional(),
     offBook: nano,
   })
   .meta({ description: 'Nano-dollars by what they were spent on; their sum is what the run cost more than its twin.' })
