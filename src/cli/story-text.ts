@@ -33,9 +33,10 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
   const title = calls === 1 ? 'At the gateway' : `Call ${call.number + 1} of ${calls} at the gateway`
   const width = Math.max(0, ...call.funnel.map(({ step }) => step.length))
   const names = Math.max(0, ...call.order.map(({ endpoint }) => endpoint.length))
-  const steps = call.funnel.map(({ step, left, removed, reason }) => {
+  const steps = call.funnel.map(({ step, left, removed, reason, misfits }) => {
     const why = reason === null ? '' : ` (${reason})`
-    const who = removed.length === 0 ? '' : `  removed ${removed.join(', ')}${why}`
+    const named = removed.map((name, index) => (misfits?.[index] ? `${name} (${misfits[index]})` : name))
+    const who = removed.length === 0 ? '' : `  removed ${named.join(', ')}${why}`
     return `    ${step.padEnd(width)}  ${String(left).padStart(3)} left${who}`
   })
   const order = call.order.map(({ endpoint, score, reason }, index) => {
@@ -50,7 +51,7 @@ function callLines(shell: Shell, call: CallStory, calls: number): string[] {
     `${title}${call.routedAt === null ? '' : `, ${clock(call.routedAt)}`}`,
     ...(call.rule === null ? [] : [`  rule ${call.rule + 1} of the policy matched, and chose the models`]),
     ...(call.changes.length === 0 ? [] : [heading('done to the prompt'), ...call.changes.map(changeLine)]),
-    ...(steps.length === 0 ? ['  it was never routed'] : [heading('who may serve it'), ...steps]),
+    ...(steps.length === 0 ? [`  ${unrouted(call)}`] : [heading('who may serve it'), ...steps]),
     ...(order.length === 0 ? [] : [heading('in this order'), ...order]),
     ...(skipped.length === 0 ? [] : [heading('passed over'), ...skipped]),
     ...(call.attempts.length === 0
@@ -91,6 +92,14 @@ function changeLine({
   return `    ${CHANGED_BY[by]}${who} at ${clock(at)}: ${facts.join(' · ')}`
 }
 
+/** Why the router never heard of it. */
+function unrouted({ outcome, errorClass, status }: CallStory): string {
+  if (outcome === 'ok') return 'it was never routed: the response cache had its answer'
+  return errorClass === null
+    ? 'it was never routed'
+    : `it was never routed: turned away (${errorClass}, HTTP ${status})`
+}
+
 const TOOL_OUTCOMES: Readonly<Record<EntryOf<'tool.called'>['outcome'], string>> = {
   done: 'it answered',
   failed: 'it refused',
@@ -116,7 +125,8 @@ const SKIPPED: Readonly<Record<SkipCause, string>> = {
   paced: 'its quota was used up for the moment',
   shed: 'the call was turned away for load',
   moderated: 'the prompt was flagged by the gateway’s moderation',
-  credits: 'the caller could not pay for it, or had asked free models too often',
+  credits: 'the caller could not pay for it',
+  free_limit: 'the caller had asked free models as often as he may',
 }
 
 const REASONS: Readonly<Record<AttemptReason, string>> = {

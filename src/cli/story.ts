@@ -45,6 +45,8 @@ export interface FunnelRow {
   readonly removed: readonly string[]
   /** Which rule of an account or a guardrail removed them; null where the step says it. */
   readonly reason: string | null
+  /** What of each of them does not fit; null where the step says it of all. */
+  readonly misfits: readonly string[] | null
 }
 
 export interface CallStory {
@@ -162,8 +164,8 @@ function callStory(directory: Directory, entries: readonly Entry[], call: number
         at,
         order: order.map(({ endpoint }) => name(endpoint)),
       })),
-    funnel: (routed?.funnel ?? []).map(({ step, left, removed, reason = null }) => {
-      return { step, left, removed: removed.map(name), reason }
+    funnel: (routed?.funnel ?? []).map(({ step, left, removed, reason = null, misfits = null }) => {
+      return { step, left, removed: removed.map(name), reason, misfits }
     }),
     order: (routed?.order ?? []).map(({ endpoint, score, reason }) => ({ endpoint: name(endpoint), score, reason })),
     skipped: of(entries, 'candidate.skipped')

@@ -180,8 +180,11 @@ export function freeSpent(kind: 'min' | 'day' | 'day-high', limit: number, reset
     'day-high': 'free-models-per-day-high-balance.',
   }[kind]
   return refusal('rate_limited', `Rate limit exceeded: ${named}`, {
-    limitSource: 'openrouter_free_tier_daily',
-    remedyHint: 'Wait until the limit begins anew, or use a paid model.',
+    // Of the limit of a minute no source was recorded: who is told of the daily one gives up for the day.
+    ...(kind !== 'min' && {
+      limitSource: 'openrouter_free_tier_daily',
+      remedyHint: 'Wait until the limit begins anew, or use a paid model.',
+    }),
     headers: {
       'X-RateLimit-Limit': String(limit),
       'X-RateLimit-Remaining': '0',

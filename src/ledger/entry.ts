@@ -53,6 +53,8 @@ export interface FunnelStep {
   readonly removed: readonly number[]
   /** Which rule of an account or a guardrail removed them. Absent: the name of the step says it. */
   readonly reason?: string
+  /** What of each of them does not fit, in their order; empty where the step says it. Absent: it says it of all. */
+  readonly misfits?: readonly string[]
 }
 
 /** One candidate in the order in which it will be tried. */
@@ -108,8 +110,9 @@ export const SKIP_CAUSES = [
   'full', //         no slot came free in time
   'paced', //        its quota is used up for now
   'shed', //         the call was turned away for load
-  'credits', //      the caller cannot pay for it, or has asked free models too often
+  'credits', //      the caller cannot pay for it
   'moderated', //    the gateway's moderation flagged the prompt
+  'free_limit', //   the caller has asked free models as often as he may
 ] as const
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 

@@ -220,7 +220,7 @@ export class Reception {
   write(call: Call, attempt: AttemptHandle | null, signals: readonly Signal[], isEnd: boolean): void {
     const visit = this.of(call)
     if (visit === null) return
-    visit.servedBy = attempt?.endpoint ?? -1
+    visit.servedBy = attempt?.endpoint ?? call.summary?.servedBy ?? -1
     if (attempt === null || !this.pass(visit, attempt, signals, isEnd)) {
       const isCounted = isEnd && visit.visitor.ask !== null
       this.render(visit, attempt, isCounted ? counted(call, signals) : signals)
@@ -302,7 +302,7 @@ export class Reception {
   }
 
   private headersOf({ call }: Visit, attempt: AttemptHandle | null): Record<string, string> {
-    const offer = this.options.offers[attempt?.endpoint ?? -1]
+    const offer = this.options.offers[attempt?.endpoint ?? call.summary?.servedBy ?? -1]
     const headers: Record<string, string> = {
       'x-squall-attempts': String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1),
       'x-squall-endpoint': offer?.id ?? '',

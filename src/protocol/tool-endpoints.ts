@@ -1,6 +1,7 @@
 /** The endpoints of what server tools ask: the last of a fleet, behind all that are offered. */
 import { endpointSchema, type EndpointSpec } from './catalogue.ts'
 import { FETCH_MODEL, type FetchSpec } from './contract/fetch.ts'
+import type { PluginId } from './contract/plugins.ts'
 import { SEARCH_MODEL, type SearchSpec } from './contract/search.ts'
 
 interface Backends {
@@ -22,6 +23,11 @@ export function toolEndpoints({ search, fetch }: Backends): readonly EndpointSpe
 /** The place of one of them in a fleet that offers so many. */
 export function toolEndpointOf(model: typeof SEARCH_MODEL | typeof FETCH_MODEL, offers: number, { search }: Backends) {
   return model === FETCH_MODEL && search !== undefined ? offers + 1 : offers
+}
+
+/** The plugin whose requests an endpoint is asked for; null: it is none of a server tool. */
+export function pluginAsking({ model }: Pick<EndpointSpec, 'model'>): PluginId | null {
+  return model === SEARCH_MODEL ? 'web' : model === FETCH_MODEL ? 'web-fetch' : null
 }
 
 function toolEndpoint(model: string, spec: SearchSpec | FetchSpec): EndpointSpec {

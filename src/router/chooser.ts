@@ -254,7 +254,7 @@ export class Chooser {
   }
 
   /** Why an attempt at an endpoint must not be: for its prompt, or whose money it would overdraw, whatever it comes to. */
-  private forbidden(endpoint: number, now: Millis): 'moderated' | 'budget' | 'credits' | null {
+  private forbidden(endpoint: number, now: Millis): SkipCause | null {
     const { moderation } = this.plan
     const flagged = moderation === null ? null : moderation.objection(this.life.call, at(this.desk.offers, endpoint))
     if (flagged === null) return this.unpaid(endpoint, now)
@@ -262,7 +262,7 @@ export class Chooser {
     return 'moderated'
   }
 
-  private unpaid(endpoint: number, now: Millis): 'budget' | 'credits' | null {
+  private unpaid(endpoint: number, now: Millis): SkipCause | null {
     const { spending, tab } = this.life
     if (spending === null && tab === null) return null
     const request = this.life.requestFor(endpoint)
@@ -273,7 +273,7 @@ export class Chooser {
     const why = tab === null ? null : tab.objection(request, endpoint, now)
     if (why === null) return null
     this.object(endpoint, why)
-    return 'credits'
+    return why.class === 'rate_limited' ? 'free_limit' : 'credits'
   }
 
   private object(endpoint: number, why: Failure): void {

@@ -73,6 +73,8 @@ interface Test {
   readonly reason?: string
   readonly isSoft?: boolean
   readonly keeps: (offer: Offer) => boolean
+  /** What of an endpoint that it removes does not fit. Absent: the name of its step says it. */
+  readonly misfit?: (offer: Offer) => string
 }
 
 /** `fp4` admits its two block-scaled kinds, `fp8` its one (openrouter.md §1). */
@@ -151,14 +153,16 @@ export class Funnel {
     const { compression, terms } = this
     const cause = 'context_length'
     const takesAll = ({ contextLength, maxOutput }: Offer): boolean => needed <= contextLength && output <= maxOutput
-    if (compression === null) return [{ cause, keeps: takesAll }]
+    const misfit = ({ contextLength, maxOutput }: Offer): string =>
+      output > maxOutput ? `answers with ${maxOutput} tokens at most` : `takes ${contextLength} tokens at most`
+    if (compression === null) return [{ cause, keeps: takesAll, misfit }]
     const takesEnough = (offer: Offer): boolean => takesAll(offer) || compression.reaches(offer, needed, output)
     // Where nobody does, whoever takes most is good enough.
     const longest = sieve.has(takesEnough) ? Infinity : sieve.longest((offer) => compression.leaves(offer, output))
     const keeps = (offer: Offer): boolean =>
       takesEnough(offer) || (offer.contextLength === longest && compression.leaves(offer, output))
     const isLastResort = terms.choices.compressed_endpoints === 'last_resort'
-    return [{ cause, keeps }, ...where(isLastResort, { cause, isSoft: true, keeps: takesAll })]
+    return [{ cause, keeps, misfit }, ...where(isLastResort, { cause, isSoft: true, keeps: takesAll, misfit })]
   }
 }
 
@@ -213,23 +217,30 @@ class Sieve {
     if (tests.length === 0 || this.left.length === 0) return
     const removed: number[] = []
     const reasons: string[] = []
+    const misfits = new Map<number, string>()
     for (const test of tests) {
       const failing = this.failing(test)
       if (failing.length === 0) continue
       this.left = this.left.filter((endpoint) => !failing.includes(endpoint))
-      const { cause, reason } = test
+      const { cause, reason, misfit } = test
       const endpoints = failing.filter(this.isShared)
       this.removals.push({ step, cause, reason: reason ?? null, endpoints })
       removed.push(...endpoints)
       if (reason !== undefined) reasons.push(reason)
+      if (misfit !== undefined) for (const one of endpoints) misfits.set(one, misfit(at(this.offers, one)))
     }
-    this.tell(step, removed.sort(ascending), reasons.join('; '))
+    this.tell(step, removed.sort(ascending), reasons.join('; '), misfits)
   }
 
   /** A row of the funnel. */
-  tell(step: string, removed: readonly number[], reason = ''): void {
-    const row = { step, left: this.left.filter(this.isShared).length, removed }
-    this.rows.push(reason === '' ? row : { ...row, reason })
+  tell(step: string, removed: readonly number[], reason = '', misfits?: ReadonlyMap<number, string>): void {
+    this.rows.push({
+      step,
+      left: this.left.filter(this.isShared).length,
+      removed,
+      ...(reason !== '' && { reason }),
+      ...(misfits && misfits.size > 0 && { misfits: removed.map((endpoint) => misfits.get(endpoint) ?? '') }),
+    })
   }
 
   /** Whether anybody left is so. */
@@ -286,8 +297,12 @@ function earlySteps(intent: Intent, terms: Terms): Sieve {
   }
   sieve.pass(
     'Filter by Data Policy',
-    ...where(provider.data_collection === 'deny', { cause: 'data_collection', keeps: isDiscreet }),
-    ...where(provider.zdr === true, { cause: 'zdr', keeps: ({ zdr }) => zdr }),
+    ...where(provider.data_collection === 'deny', {
+      cause: 'data_collection',
+      keeps: isDiscreet,
+      misfit: ({ trains }) => (trains ? 'trains on prompts' : 'collects prompts'),
+    }),
+    ...where(provider.zdr === true, { cause: 'zdr', keeps: ({ zdr }) => zdr, misfit: () => 'retains data' }),
   )
   sieve.pass('Filter by Guardrails', ...restraints.flatMap(guardrailTests))
   sieve.pass('Filter by Allowed Providers', ...providerTests(intent, terms))
@@ -295,13 +310,20 @@ function earlySteps(intent: Intent, terms: Terms): Sieve {
   if (sieve.has(({ tier }) => tier !== 'default')) {
     sieve.pass(
       'Filter by Tier Endpoint Rows',
-      { cause: 'tier', keeps: (offer) => isNamed(offer) || admitsTier(intent, offer) },
+      { cause: 'tier', keeps: (offer) => isNamed(offer) || admitsTier(intent, offer), misfit: tierOf },
       // Who asks for `flex` is never served at the standard rate where the model has endpoints of that tier.
-      ...where(intent.tier === 'flex', { cause: 'tier', isSoft: true, keeps: ({ tier }) => tier === 'flex' }),
+      ...where(intent.tier === 'flex', {
+        cause: 'tier',
+        isSoft: true,
+        keeps: ({ tier }) => tier === 'flex',
+        misfit: tierOf,
+      }),
     )
   }
   return sieve
 }
+
+const tierOf = ({ tier }: Offer): string => `tier ${tier}`
 
 function where(isAsked: boolean, test: Test): readonly Test[] {
   return isAsked ? [test] : []
@@ -359,19 +381,23 @@ function modelTests({ by, allowed_models: allowed, ignored_models: ignored = [] 
 
 /** Allowlists intersect, denylists add up. An empty list of a request restricts nothing, as if it were not there. */
 function providerTests({ provider: { only, ignore } }: Intent, { restraints, choices }: Terms): Test[] {
-  const allow = (cause: Cause, slugs: readonly string[]): Test => ({
+  const allow = (cause: Cause, slugs: readonly string[], misfit: string): Test => ({
     cause,
     keeps: (offer) => isAmong(slugs, offer, choices),
+    misfit: () => misfit,
   })
-  const deny = (slugs: readonly string[]): Test => ({
+  const deny = (slugs: readonly string[], misfit: string): Test => ({
     cause: 'ignore',
     keeps: (offer) => !isAmong(slugs, offer, choices),
+    misfit: () => misfit,
   })
   return [
-    ...(only && only.length > 0 ? [allow('only', only)] : []),
-    ...restraints.flatMap(({ allowed_providers: allowed }) => (allowed ? [allow('allowed_providers', allowed)] : [])),
-    ...(ignore && ignore.length > 0 ? [deny(ignore)] : []),
-    ...restraints.flatMap(({ ignored_providers: ignored }) => (ignored ? [deny(ignored)] : [])),
+    ...(only && only.length > 0 ? [allow('only', only, 'not in provider.only')] : []),
+    ...restraints.flatMap(({ allowed_providers: allowed, by }) =>
+      allowed ? [allow('allowed_providers', allowed, `not allowed by ${by}`)] : [],
+    ),
+    ...(ignore && ignore.length > 0 ? [deny(ignore, 'in provider.ignore')] : []),
+    ...restraints.flatMap(({ ignored_providers: ignored, by }) => (ignored ? [deny(ignored, `ignored by ${by}`)] : [])),
   ]
 }
 
@@ -393,10 +419,17 @@ function parameterTests({ provider }: Intent, { parameters, responseFormat }: Re
   const others = parameters.filter((name) => name !== 'response_format' && name !== 'structured_outputs')
   const needed = format === null ? others : [...others, format]
   if (provider.require_parameters === true) {
-    return [{ cause: 'parameters', keeps: (offer) => needed.every((name) => supports(name)(offer)) }]
+    const lacking = (offer: Offer): readonly string[] => needed.filter((name) => !supports(name)(offer))
+    const keeps = (offer: Offer): boolean => lacking(offer).length === 0
+    return [{ cause: 'parameters', keeps, misfit: (offer) => `lacks ${lacking(offer).join(', ')}` }]
   }
   const preferred = needed.filter((name) => PREFERRED.includes(name))
-  return preferred.map((name) => ({ cause: 'parameters', isSoft: true, keeps: supports(name) }))
+  return preferred.map((name) => ({
+    cause: 'parameters',
+    isSoft: true,
+    keeps: supports(name),
+    misfit: () => `lacks ${name}`,
+  }))
 }
 
 function takes(input: InputModality, { inputs, model }: Offer, { gateway }: Terms): boolean {
@@ -407,8 +440,13 @@ function toolTests({ tools, toolChoice }: RequestShape, { choices }: Terms): Tes
   if (tools.length === 0) return []
   const isSoft = choices.no_tools === 'drop'
   return [
-    { cause: 'tools', isSoft, keeps: supports('tools') },
-    { cause: 'tool_choice', isSoft, keeps: ({ toolChoices }) => toolChoices.has(toolChoice) },
+    { cause: 'tools', isSoft, keeps: supports('tools'), misfit: () => 'lacks tools' },
+    {
+      cause: 'tool_choice',
+      isSoft,
+      keeps: ({ toolChoices }) => toolChoices.has(toolChoice),
+      misfit: () => `lacks tool_choice ${toolChoice}`,
+    },
   ]
 }
 
@@ -417,18 +455,24 @@ function lateSteps(sieve: Sieve, { provider, order }: Intent, { choices, gateway
   if (cap) {
     const isWithin = (amount: number, most: number | null | undefined): boolean =>
       most == null || (choices.max_price === 'strict' ? amount < most : amount <= most)
-    const keeps = ({ price }: Offer): boolean =>
-      isWithin(price.input, cap.prompt) &&
-      isWithin(price.output, cap.completion) &&
-      isWithin(price.request, cap.request) &&
-      isWithin(price.image ?? 0, cap.image) &&
-      isWithin(price.audio ?? price.input, cap.audio)
-    sieve.pass('Filter by Max Price', { cause: 'max_price', keeps })
+    const tooDear = ({ price }: Offer): readonly string[] =>
+      (
+        [
+          ['prompt', price.input],
+          ['completion', price.output],
+          ['request', price.request],
+          ['image', price.image ?? 0],
+          ['audio', price.audio ?? price.input],
+        ] as const
+      ).flatMap(([part, amount]) => (isWithin(amount, cap[part]) ? [] : [`${part} at $${amount}`]))
+    const keeps = (offer: Offer): boolean => tooDear(offer).length === 0
+    const misfit = (offer: Offer): string => tooDear(offer).join(', ')
+    sieve.pass('Filter by Max Price', { cause: 'max_price', keeps, misfit })
   }
   if (quantizations && quantizations.length > 0) {
     const allowed = new Set(quantizations.flatMap((name) => QUANTIZATION_FAMILIES[name] ?? [name]))
     const keeps = ({ quantization }: Offer): boolean => allowed.has(quantization)
-    sieve.pass('Filter by Quantization', { cause: 'quantization', keeps })
+    sieve.pass('Filter by Quantization', { cause: 'quantization', keeps, misfit: ({ quantization }) => quantization })
   }
   if (mustDistil === true) {
     const keeps = ({ model }: Offer): boolean => gateway.models[model]?.distillable === true

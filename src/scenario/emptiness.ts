@@ -6,9 +6,16 @@
 import { at, formatDuration, type Millis } from '../base/index.ts'
 import { countOf, metricOf, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
-import { endpointId, readModelName, type EndpointSpec, type GatewaySpec } from '../protocol/index.ts'
+import {
+  endpointId,
+  pluginAsking,
+  pluginUse,
+  readModelName,
+  type EndpointSpec,
+  type GatewaySpec,
+} from '../protocol/index.ts'
 import type { ScheduledFault } from '../provider/index.ts'
-import type { Policy } from '../router/index.ts'
+import { pluginsOf, type Policy } from '../router/index.ts'
 import type { Foresight } from './foresight.ts'
 import { reachable, violation } from './legality.ts'
 import type { WarningRule } from './diagnostics.ts'
@@ -62,9 +69,19 @@ function ruled(rule: WarningRule, misfits: readonly Misfit[]): Misfit[] {
 /** For each workflow, which endpoints its requests may reach. */
 function reachOf({ scenario, endpoints, gateway, policies, workflowPolicies }: Whole): boolean[][] {
   return scenario.workload.map(({ client }, index) => {
-    const reached = reachable(at(policies, at(workflowPolicies, index)), endpoints, gateway)
-    return endpoints.map((spec, place) => at(reached, place) || endpointId(spec) === client.emergency)
+    const policy = at(policies, at(workflowPolicies, index))
+    const reached = reachable(policy, endpoints, gateway)
+    return endpoints.map(
+      (spec, place) =>
+        at(reached, place) || endpointId(spec) === client.emergency || isAskedByTool(spec, policy, gateway),
+    )
   })
+}
+
+/** Whether a server tool of the policy's requests asks it. */
+function isAskedByTool(spec: EndpointSpec, policy: Policy, { plugins }: GatewaySpec): boolean {
+  const plugin = pluginAsking(spec)
+  return plugin !== null && pluginUse(plugin, pluginsOf(policy), plugins) !== null
 }
 
 /** What does not get worse when requests fail. */

@@ -37,10 +37,12 @@ test('generation: who asked, and which router chose', () =>
 
 test('generation: an answer that was given again says whose it was', () =>
   onWire({}, async (wire) => {
-    const ask = () => wire.chat({ messages: HELLO }, { 'x-openrouter-cache': 'true' })
+    const ask = () => wire.chat({ model: 'openrouter/auto', messages: HELLO }, { 'x-openrouter-cache': 'true' })
     const first = await ask()
     const again = await ask()
     expect(again.headers['x-openrouter-cache-status']).toBe('HIT')
+    expect(again.headers['x-squall-endpoint']).toBe(first.headers['x-squall-endpoint'])
+    expect(again.json()).toMatchObject({ provider: first.json().provider, model: MODEL, usage: { cost: 0 } })
     expect(await told(wire, first)).toMatchObject({ response_cache_source_id: null })
     expect(await told(wire, again)).toMatchObject({
       response_cache_source_id: first.json().id,

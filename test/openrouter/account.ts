@@ -135,6 +135,8 @@ describe('account', () => {
         retryAfterMs: null,
         detail: { headers: { 'X-RateLimit-Limit': '20', 'X-RateLimit-Reset': String(EPOCH + MINUTE) } },
       })
+      expect(failureOf(hasty, late).failure.detail).not.toHaveProperty('limitSource')
+      expect(hasty.of('candidate.skipped')).toMatchObject([{ cause: 'free_limit' }])
       expect(hasty.end(hasty.at(MINUTE).ask())).toBeNull()
       for (const [credits, perDay] of [
         ['$0', 50],

@@ -149,6 +149,7 @@ describe('eligibility: who is named', () => {
       step: 'Filter by Tier Endpoint Rows',
       left: 1,
       removed: [1, 2],
+      misfits: ['tier flex', 'tier priority'],
     })
   })
 })
@@ -440,6 +441,45 @@ describe('eligibility: the funnel', () => {
       ],
       failed_routing_step: 'Filter by Max Price',
     })
+  })
+
+  test('funnel: of everybody whom a step removes it is known what does not fit, and callers are not told', () => {
+    const of = fleet(
+      offers(
+        'fits',
+        { provider: 'other' },
+        { provider: 'barred' },
+        { provider: 'keeps', data_collection: 'allow', training: false },
+        { provider: 'short', context_length: 500 },
+        { provider: 'curt', max_output: 50 },
+        priced('dear', { input: 9, output: 9 }),
+        { provider: 'coarse', quantization: 'int4' },
+        without('bare', 'tools'),
+      ),
+      { account: { ignored_providers: ['barred'] } },
+    )
+    const half = {
+      ignore: ['other'], data_collection: 'deny', max_price: { prompt: 2, completion: 10 }, quantizations: ['unknown'],
+    } // prettier-ignore
+    const it = new Lab(of, policy({ provider: half }))
+    it.ask({ inputTokens: 500, maxTokens: 100, shape: TOOLS })
+    const misfits = it
+      .of('call.routed')[0]!
+      .funnel.flatMap(({ removed, misfits: said = [] }) =>
+        removed.map((endpoint, index) => [it.offers[endpoint]!.provider, said[index]]),
+      )
+    expect(misfits).toEqual([
+      ['keeps', 'collects prompts'],
+      ['other', 'in provider.ignore'],
+      ['barred', 'ignored by account settings'],
+      ['short', 'takes 500 tokens at most'],
+      ['curt', 'answers with 50 tokens at most'],
+      ['bare', 'lacks tools'],
+      ['dear', 'prompt at $9'],
+      ['coarse', 'int4'],
+    ])
+    const told = refusal(of, { provider: { only: ['nobody'] } })
+    expect(JSON.stringify(told)).not.toContain('misfit')
   })
 
   behaviour(35, 'its counts never increase, count endpoints and not tags, and end at 0 for the failing step', () => {
