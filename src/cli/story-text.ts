@@ -66,7 +66,10 @@ const CHANGED_BY: Readonly<Record<PromptChange, string>> = {
   web_search: 'searched the web',
   web_fetch: 'fetched a page',
   context_compression: 'cut out its middle',
+  file_parser: 'read its files',
 }
+
+const FOUND: Readonly<Partial<Record<PromptChange, string>>> = { web_search: 'result', file_parser: 'page' }
 
 /** What was done, by or for whom, when, what of it the model reads, and what it cost. */
 function changeLine({
@@ -83,8 +86,8 @@ function changeLine({
   const who = endpoint === null ? '' : ` ${isCut ? 'for' : 'at'} ${endpoint}`
   const lost = tokensBefore - tokensAfter
   const facts = [
-    ...(hasFailed ? ['it failed, and the model was told'] : []),
-    ...(by === 'web_search' && !hasFailed ? [`${found} ${found === 1 ? 'result' : 'results'}`] : []),
+    ...(hasFailed ? [by === 'file_parser' ? 'it failed' : 'it failed, and the model was told'] : []),
+    ...(by in FOUND && !hasFailed ? [`${found} ${FOUND[by]}${found === 1 ? '' : 's'}`] : []),
     `${tokensBefore} → ${tokensAfter} tokens in`,
     ...(isCut ? [`${lost} of them lost (${Math.round((lost / tokensBefore) * 100)} %)`] : []),
     cost === 0 ? 'for nothing' : `for ${formatUsd(cost)}`,

@@ -14,6 +14,7 @@
  * With `choices.overshoot: slight` nothing is held but the estimate.
  */
 import type { Millis, Rng } from '../base/index.ts'
+import type { Out } from '../ledger/index.ts'
 import {
   boughtBy,
   costOf,
@@ -21,6 +22,7 @@ import {
   intervalOf,
   isFree,
   isFreeModel,
+  toolsOf,
   worstCost,
   type AccountSpec,
   type Call,
@@ -53,6 +55,7 @@ import { AccountTab } from './tab.ts'
 const ADMISSION_STREAM = 0x6372
 /** Below this, part of a nano-dollar is an error of the arithmetic. */
 const ROUNDING = 1e-3
+const NO_ANSWER: ListCosts = { all: 0, own: 0 }
 const NOTHING: Hold = { paid: 0, own: 0, fee: 0 }
 
 /** What an attempt holds. */
@@ -169,6 +172,11 @@ export class Accounts implements Billing {
     return new AccountTab(this, call)
   }
 
+  /** A call that has never reached the router is over. Returns what is paid all the same. */
+  closeUnrouted(call: Call, now: Millis, out: Out<unknown>): NanoDollars {
+    return call.parseCost === undefined ? 0 : this.tabOf(call).close(null, NO_ANSWER, false, now, out)
+  }
+
   // ── before an attempt ─────────────────────────────────────────────────────────────────────────────────────────────
 
   /** `tools`: what server tools of the call have cost, which is held apart. */
@@ -206,15 +214,15 @@ export class Accounts implements Billing {
   }
 
   /** Why a use of a server tool cannot be paid for; null: it can. */
-  toolObjection(call: Call, tool: string, price: NanoDollars, now: Millis): Refusal | null {
+  toolObjection(call: Call, what: string, price: NanoDollars, now: Millis): Refusal | null {
     if (price === 0) return null
     const payer = this.payerOf(call)
     const unixMs = this.epoch + now
     const amount = this.markedUp(price)
-    const owed = this.markedUp(call.toolCost ?? 0)
+    const owed = this.markedUp(toolsOf(call))
     const balance = this.hasCredits ? this.balance(now) : Infinity
-    if (amount + owed > balance) return toolTooDear('credits', tool, amount)
-    if (payer.purse.shortOf(amount + owed, unixMs) !== null) return toolTooDear('key', tool, amount)
+    if (amount + owed > balance) return toolTooDear('credits', what, amount)
+    if (payer.purse.shortOf(amount + owed, unixMs) !== null) return toolTooDear('key', what, amount)
     return this.full(payer, { paid: amount, own: 0, fee: 0 }, balance, unixMs)
   }
 

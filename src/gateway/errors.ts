@@ -163,6 +163,7 @@ function metadataOf(failure: CallFailure, telling: Telling): Fields {
       model_slug: flagging?.model ?? '',
     }),
     ...previousOf(detail, telling),
+    ...(detail.fileAnnotations && { file_annotations: detail.fileAnnotations }),
     ...(status === 500 ? {} : detail.metadata),
   }
 }

@@ -17,6 +17,7 @@ import {
   type CallSummary,
   type ErrorClass,
   type GatewaySpec,
+  type NanoDollars,
 } from '../protocol/index.ts'
 import { Router, type RouterCommand, type RouterEvent, type RouterOptions } from '../router/index.ts'
 import type { Accounts } from './accounts.ts'
@@ -159,9 +160,10 @@ export class Gateway implements GatewayMachine {
   /** The caller has left, or the gateway went down under it, while it waited. */
   private leave(call: Call, errorClass: ErrorClass, passed: number, now: Millis): void {
     call.slot = -1
-    call.summary = { ...NOTHING_DONE, asked: call.request }
+    const billed = this.paidAlone(call, now)
+    call.summary = { ...NOTHING_DONE, billed, asked: call.request }
     const failure = { class: errorClass, status: STATUS_OF[errorClass] }
-    this.outer.record(closedEntry(call, 'cancelled', failure, -1, now))
+    this.outer.record(closedEntry(call, 'cancelled', failure, -1, billed, now))
     this.relay({ type: 'client.left', call }, passed, now)
     this.settle(call, passed, now)
   }
@@ -199,14 +201,20 @@ export class Gateway implements GatewayMachine {
     for (let index = passed - 1; index >= 0; index -= 1) this.stages[index]?.settle?.(call, now)
   }
 
+  /** What a call that the router never saw costs all the same. */
+  private paidAlone(call: Call, now: Millis): NanoDollars {
+    return this.accounts?.closeUnrouted(call, now, this.outer) ?? 0
+  }
+
   /** A call that a stage has stopped is over. */
   private close(call: Call, halt: Ending, passed: number, now: Millis): void {
     const isAnswered = halt.do === 'answer'
     const servedBy = isAnswered ? halt.servedBy : -1
     const delivery = isAnswered ? 'answer' : 'none'
-    call.summary = { ...NOTHING_DONE, servedBy, asked: call.request, delivery }
+    const billed = this.paidAlone(call, now)
+    call.summary = { ...NOTHING_DONE, servedBy, billed, asked: call.request, delivery }
     const { failure, outcome } = isAnswered ? ANSWERED : { failure: halt.failure, outcome: 'failed' as const }
-    this.outer.record(closedEntry(call, outcome, failure, servedBy, now))
+    this.outer.record(closedEntry(call, outcome, failure, servedBy, billed, now))
     const command: CallerCommand = isAnswered
       ? { type: 'client.end', call, attempt: null, signals: halt.signals }
       : { type: 'client.fail', call, failure: halt.failure, committed: false }
@@ -232,6 +240,7 @@ function closedEntry(
   outcome: CallOutcome,
   failure: Pick<CallFailure, 'class' | 'status'> | null,
   servedBy: number,
+  billed: NanoDollars,
   now: Millis,
 ): CallClosed {
   return {
@@ -245,7 +254,7 @@ function closedEntry(
     attempts: 0,
     firstChoice: -1,
     servedBy,
-    billed: 0,
+    billed,
     rung: 0,
   }
 }

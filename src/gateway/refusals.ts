@@ -60,14 +60,14 @@ export function tooDear(whose: Short, wanted: number, affordable: number) {
   )
 }
 
-/** Not enough for a server tool (our words: none were recorded). */
-export function toolTooDear(whose: Short, tool: string, price: NanoDollars) {
+/** Not enough for a server tool, or to read a file (our words: none were recorded). `what`: as requests name it. */
+export function toolTooDear(whose: Short, what: string, price: NanoDollars) {
   return refusal(
     'payment_required',
-    `This request requires more credits: openrouter:${tool} costs $${price / 1e9}. To increase, visit ${whose === 'key' ? KEYS_URL : CREDITS_URL}`,
+    `This request requires more credits: ${what} costs $${price / 1e9}. To increase, visit ${whose === 'key' ? KEYS_URL : CREDITS_URL}`,
     {
       limitSource: whose === 'key' ? 'openrouter_key_limit' : 'openrouter_credits',
-      remedyHint: 'Leave the server tool out, or add credits.',
+      remedyHint: 'Leave it out, or add credits.',
     },
   )
 }

@@ -8,6 +8,7 @@ import {
   cacheDiscount,
   isFreeModel,
   raritiesOf,
+  toolsOf,
   type Call,
   type ChatRequest,
   type NanoDollars,
@@ -32,7 +33,7 @@ export class AccountTab implements Tab {
 
   objection(request: ChatRequest, endpoint: number, now: Millis): Failure | null {
     const { accounts, payer, call, freeAt } = this
-    return accounts.objection(payer, freeAt !== null, request, endpoint, call.toolCost ?? 0, now)
+    return accounts.objection(payer, freeAt !== null, request, endpoint, toolsOf(call), now)
   }
 
   hold(request: ChatRequest, endpoint: number, now: Millis): void {
@@ -60,10 +61,10 @@ export class AccountTab implements Tab {
     for (const hold of this.holds) accounts.hold(payer, hold, -1)
     this.holds = []
     if (freeAt !== null && !isOk && !accounts.countsFailures) accounts.uncountFree(freeAt, now)
-    if (served === null) return 0
+    if (served === null) return this.closeUnserved(now, out)
     const { endpoint, usage, request, startedAt } = served
     const offer = accounts.offers[endpoint] as Offer
-    const { toolCost = 0 } = call
+    const toolCost = toolsOf(call)
     const paid = accounts.charge(payer, costs, toolCost, now)
     const isByok = offer.byok !== null
     const tokens = usage ?? seenOf(served)
@@ -96,6 +97,28 @@ export class AccountTab implements Tab {
           accounts.epoch + startedAt,
         ),
       }),
+    })
+    return paid
+  }
+  /** No answer is paid for, but the files have been read. */
+  private closeUnserved(now: Millis, out: Out<unknown>): NanoDollars {
+    const { accounts, payer, call } = this
+    const { parseCost = 0, request, number } = call
+    if (parseCost === 0) return 0
+    const paid = accounts.charge(payer, { all: 0, own: 0 }, parseCost, now)
+    out.record({
+      kind: 'call.billed',
+      at: now,
+      request: request.id,
+      call: number,
+      key: payer.key,
+      endpoint: -1,
+      cost: paid,
+      listCost: 0,
+      toolCost: parseCost,
+      inputTokens: 0,
+      outputTokens: 0,
+      isByok: false,
     })
     return paid
   }

@@ -117,7 +117,7 @@ export const SKIP_CAUSES = [
 export type SkipCause = (typeof SKIP_CAUSES)[number]
 
 /** What changes a prompt before it is asked. */
-export const PROMPT_CHANGES = ['datetime', 'web_search', 'web_fetch', 'context_compression'] as const
+export const PROMPT_CHANGES = ['datetime', 'web_search', 'web_fetch', 'context_compression', 'file_parser'] as const
 export type PromptChange = (typeof PROMPT_CHANGES)[number]
 
 /** A tool of the gateway has added to a prompt what it found, or its middle was cut out for an endpoint. */
@@ -224,7 +224,7 @@ export interface CallBilled {
   readonly call: number
   /** Index of the API key it was made with; -1 for none. */
   readonly key: number
-  /** The endpoint that served. */
+  /** The endpoint that served; -1 where nobody did, and only the reading of files is paid. */
   readonly endpoint: number
   /** What the caller pays: `billed` of the call. */
   readonly cost: NanoDollars
@@ -232,7 +232,7 @@ export interface CallBilled {
   readonly listCost: NanoDollars
   /** Of that, what was answered with keys of one's own. Absent: all of it where `isByok`, otherwise nothing. */
   readonly ownCost?: NanoDollars
-  /** What server tools have cost beside it. Absent: nothing. */
+  /** What server tools and the reading of files have cost beside it. Absent: nothing. */
   readonly toolCost?: NanoDollars
   readonly isByok: boolean
   readonly inputTokens: number

@@ -12,6 +12,7 @@ import {
   type ChatRequest,
   type Findings,
   type ModelFacts,
+  type PromptFile,
   type RequestHalf,
   type RequestShape,
   type RequestTraits,
@@ -34,7 +35,7 @@ const ANSWER_TOKENS_SPREAD = 180
 
 /** Spell a request out. The words come from the request's own stream, and are exactly as long as it says. */
 export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: string, rng: Rng): WireRequest {
-  const { shape, inputTokens, maxTokens, stream, session, images = 0 } = request
+  const { shape, inputTokens, maxTokens, stream, session, images = 0, files = [] } = request
   const kind: PromptKind = PROMPT_KINDS.find((candidate) => candidate === mixKind) ?? 'short-chat'
   // A talk has one text, and every turn shows more of it: the prompts begin alike, as they do in earnest.
   const content = promptText(rng.fork(TEXT_STREAM, session?.key ?? request.weather), inputTokens, kind)
@@ -44,7 +45,13 @@ export function wireRequestOf(request: ChatRequest, half: RequestHalf, mixKind: 
     stream,
     maxTokens,
     messages: [
-      { role: 'user', content: images === 0 ? content : [{ type: 'text', text: content }, ...imageParts(images)] },
+      {
+        role: 'user',
+        content:
+          images + files.length === 0
+            ? content
+            : [{ type: 'text', text: content }, ...imageParts(images), ...files.map(filePart)],
+      },
     ],
     tools: shape.tools,
     toolChoice: wireChoice(shape),
@@ -61,6 +68,30 @@ function imageParts(count: number): object[] {
   return Array.from({ length: count }, () => ({ type: 'image_url', image_url: { url: IMAGE } }))
 }
 
+function filePart({ pages }: PromptFile): object {
+  const data = Buffer.from(blankPdf(pages)).toString('base64')
+  return { type: 'file', file: { filename: 'document.pdf', file_data: `data:application/pdf;base64,${data}` } }
+}
+
+/** A PDF of so many empty pages (ISO 32000-1 §7.5). */
+export function blankPdf(pages: number): string {
+  const kids = Array.from({ length: pages }, (_, index) => `${index + 3} 0 R`).join(' ')
+  const objects = [
+    '<< /Type /Catalog /Pages 2 0 R >>',
+    `<< /Type /Pages /Kids [${kids}] /Count ${pages} >>`,
+    ...Array.from({ length: pages }, () => '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] >>'),
+  ]
+  let text = '%PDF-1.4\n'
+  const places = objects.map((object, index) => {
+    const place = text.length
+    text += `${index + 1} 0 obj\n${object}\nendobj\n`
+    return `${String(place).padStart(10, '0')} 00000 n \n`
+  })
+  const count = objects.length + 1
+  const head = `xref\n0 ${count}\n0000000000 65535 f \n`
+  return `${text}${head}${places.join('')}trailer\n<< /Size ${count} /Root 1 0 R >>\nstartxref\n${text.length}\n%%EOF\n`
+}
+
 /** One transparent pixel. */
 const IMAGE = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'
 
@@ -74,8 +105,9 @@ function wireChoice({ toolChoice, tools }: RequestShape): WireRequest['toolChoic
  * for an endpoint that it is too long for.
  */
 export function degraded(wire: WireRequest, request: ChatRequest): WireRequest {
-  const { shape, inputTokens, maxTokens, cut, found } = request
-  const { messages: all, promptBytes: bytes } = found === undefined ? wire : withFound(wire, found)
+  const { shape, inputTokens, maxTokens, cut, found, areFilesRead } = request
+  const asked = areFilesRead ? withoutFiles(wire) : wire
+  const { messages: all, promptBytes: bytes } = found === undefined ? asked : withFound(asked, found)
   const toolChoice = shape.tools.length === wire.tools.length ? wire.toolChoice : wireChoice(shape)
   const excess = bytes - promptBytes(inputTokens)
   const kept = Math.min(bytes, promptBytes(inputTokens))
@@ -86,11 +118,27 @@ export function degraded(wire: WireRequest, request: ChatRequest): WireRequest {
 /** A request with what tools have found: as many bytes as it has tokens, in filler where no text is known. */
 function withFound(wire: WireRequest, { tokens, texts }: Findings): Pick<WireRequest, 'messages' | 'promptBytes'> {
   const bytes = promptBytes(tokens)
-  const content = texts.join('\n').padEnd(bytes, FILLER).slice(0, bytes)
+  const text = texts.join('\n')
+  const content = text + FILLER.repeat(Math.ceil(bytes / FILLER.length)).slice(0, bytes - Buffer.byteLength(text))
   return {
     messages: [...wire.messages, { role: 'system', content }],
     promptBytes: wire.promptBytes + bytes,
   }
+}
+
+/** A request whose files are read already, without them: they are nobody's any more, nor what was said of them. */
+function withoutFiles(wire: WireRequest): WireRequest {
+  const messages = wire.messages.map((message) => {
+    const { content, extra } = message
+    if (extra?.['annotations'] === undefined && !Array.isArray(content)) return message
+    const { annotations: _, ...others } = extra ?? {}
+    return { ...message, content: Array.isArray(content) ? content.filter(isNoFile) : content, extra: others }
+  })
+  return { ...wire, messages }
+}
+
+function isNoFile(part: unknown): boolean {
+  return (part as { readonly type?: unknown } | null)?.type !== 'file'
 }
 
 const FILLER = ' What was found on the web reads like this.'

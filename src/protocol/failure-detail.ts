@@ -114,4 +114,6 @@ export interface FailureDetail {
   readonly partial?: readonly Signal[]
   /** Further keys of `metadata`, as they are written on the wire. */
   readonly metadata?: Readonly<Record<string, unknown>>
+  /** What was read of the files of the prompt, as annotations: told even on 500, for it is paid. */
+  readonly fileAnnotations?: readonly object[]
 }

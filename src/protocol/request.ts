@@ -12,7 +12,7 @@ import type { Usage } from './signal.ts'
 import type { ToolSpec } from './tool-call.ts'
 
 /** What besides text a prompt can hold that endpoints may not take. */
-export type InputModality = Exclude<Modality, 'text' | 'file'>
+export type InputModality = Exclude<Modality, 'text'>
 
 /** What a request asks for beyond its text. Shared by all requests of one mix, so it can be compared by reference. */
 export interface RequestShape {
@@ -90,6 +90,26 @@ export interface Findings {
   readonly texts: readonly string[]
 }
 
+/** A PDF of a prompt. */
+export interface PromptFile {
+  readonly pages: number
+  /** Whether its text came along, in the annotations of an earlier answer. */
+  readonly isKnown: boolean
+  /** What was found in it. Absent: a workload has declared it, and nobody has seen it. */
+  readonly seen?: {
+    readonly hash: string
+    readonly name: string
+    readonly text: string
+    /** What a prompt grows by with it, as `spelledFile` has it. */
+    readonly tokens: number
+  }
+}
+
+/** The text of a file as a model reads it. */
+export function spelledFile(name: string, text: string): string {
+  return `<file name="${name}">\n${text}\n</file>`
+}
+
 /** How the middle of a prompt was cut out: so many messages are left at most, null for all, and then `inputTokens`. */
 export interface MiddleCut {
   readonly messagesMax: number | null
@@ -120,6 +140,10 @@ export interface ChatRequest {
   readonly question?: number
   /** Images of the prompt. Absent: none. */
   readonly images?: number
+  /** PDFs of the prompt. Absent: none, or none that the gateway would read. */
+  readonly files?: readonly PromptFile[]
+  /** Whether what was found stands for its files, which go to nobody then. Absent: they go where the prompt goes. */
+  readonly areFilesRead?: true
   /** How much it may think, where endpoints mind. Absent: as they do by themselves. */
   readonly thinking?: Thinking
   /** What tools have found, which is part of the prompt. Absent: nothing. */
@@ -227,6 +251,8 @@ export interface Call {
   }
   /** What server tools have cost, which is paid with the answer, even where that is free. Absent: nothing. */
   toolCost?: NanoDollars
+  /** What reading its files has cost, which is paid whatever comes of it. Absent: nothing. */
+  parseCost?: NanoDollars
   /** The router model that chose its models, and what its choice is called. Absent: nobody did. */
   chosenBy?: { readonly name: string; readonly strategy: 'auto' | 'free' | 'pareto' | 'latest' }
   /** Filled in by the router. */
@@ -235,6 +261,11 @@ export interface Call {
   slot: number
   /** The bookmark of whoever answers it over the wire: where he keeps it until it is answered. Absent: nowhere. */
   visit?: number
+}
+
+/** What server tools and the reading of files have cost a call so far. */
+export function toolsOf({ toolCost = 0, parseCost = 0 }: Call): NanoDollars {
+  return toolCost + parseCost
 }
 
 /** A page that an answer cites (`annotations` of type `url_citation`). */

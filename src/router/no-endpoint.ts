@@ -160,6 +160,7 @@ function messageOf(cause: Cause | null, plan: EmptyPlan, terms: Terms): string {
     case 'image':
     case 'audio':
     case 'video':
+    case 'file':
       return `No endpoints found that support ${cause} input`
     case 'max_price':
       return 'No endpoints found that satisfy the max price for this request'

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import {
   EFFORTS,
   MODELS_MAX,
+  pluginUseSchema,
   QUANTIZATIONS,
   RESPONSE_CACHE_TTL_MAX,
   SERVICE_TIERS,
@@ -141,7 +142,7 @@ export const wishFields = {
     .nullish()
     .meta({ description: 'Slug of a preset, whose fields these override.', examples: ['support'] }),
   plugins: z
-    .array(z.looseObject({ id: z.string().min(1).max(64), enabled: z.boolean().nullish() }))
+    .array(pluginUseSchema(z.string().min(1).max(64)))
     .max(PLUGINS_MAX)
     .nullish()
     .meta({ description: 'Plugins, with their settings.', examples: [[{ id: 'response-healing' }]] }),

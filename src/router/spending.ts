@@ -1,6 +1,14 @@
 /** What the attempts of one call have cost or may still cost, where its policy has a budget (policies/budget.ts). */
 import { at, type Millis } from '../base/index.ts'
-import type { Call, ChatRequest, ErrorClass, NanoDollars, Offer, Usage } from '../protocol/index.ts'
+import {
+  toolsOf,
+  type Call,
+  type ChatRequest,
+  type ErrorClass,
+  type NanoDollars,
+  type Offer,
+  type Usage,
+} from '../protocol/index.ts'
 import type { Attempt } from './attempt.ts'
 import type { Failure } from './failures.ts'
 import type { BudgetBook, Reservation } from './policies/budget.ts'
@@ -14,20 +22,25 @@ export class Spending {
   private readonly book: BudgetBook
   private readonly offers: readonly Offer[]
 
-  /** What its server tools have cost; null: nothing. */
+  /** What its server tools and the reading of its files have cost; null: nothing. */
   private readonly tools: Reservation | null
+  /** Of that, what is paid whatever comes of the call. */
+  private readonly parseCost: NanoDollars
 
-  constructor(book: BudgetBook, offers: readonly Offer[], { request, toolCost = 0 }: Call, now: Millis) {
+  constructor(book: BudgetBook, offers: readonly Offer[], call: Call, now: Millis) {
+    const { request, parseCost = 0 } = call
+    const cost = toolsOf(call)
     this.book = book
     this.offers = offers
-    this.tools = toolCost === 0 ? null : book.reserveAmount(request, toolCost, now)
-    this.committed = toolCost
+    this.tools = cost === 0 ? null : book.reserveAmount(request, cost, now)
+    this.parseCost = parseCost
+    this.committed = cost
   }
 
-  /** The call is over: tools are paid with an answer, and only then. */
+  /** The call is over: tools are paid with an answer, and only then; what was read is paid anyhow. */
   closeTools(isServed: boolean): void {
-    const { tools, book } = this
-    if (tools !== null) book.settle(tools, isServed ? tools.amount : 0, 0)
+    const { tools, book, parseCost } = this
+    if (tools !== null) book.settle(tools, isServed ? tools.amount : parseCost, 0)
   }
 
   /** Whether one more attempt can be paid for, whatever it comes to. */

@@ -8,7 +8,10 @@ import { countOf, metricOf, type GateSpec } from '../gates/index.ts'
 import type { WindowName } from '../ledger/index.ts'
 import {
   endpointId,
+  engineAsked,
+  FILE_MODEL,
   pluginAsking,
+  pluginSaid,
   pluginUse,
   readModelName,
   type EndpointSpec,
@@ -68,12 +71,15 @@ function ruled(rule: WarningRule, misfits: readonly Misfit[]): Misfit[] {
 
 /** For each workflow, which endpoints its requests may reach. */
 function reachOf({ scenario, endpoints, gateway, policies, workflowPolicies }: Whole): boolean[][] {
-  return scenario.workload.map(({ client }, index) => {
+  return scenario.workload.map(({ client, pdf }, index) => {
     const policy = at(policies, at(workflowPolicies, index))
     const reached = reachable(policy, endpoints, gateway)
     return endpoints.map(
       (spec, place) =>
-        at(reached, place) || endpointId(spec) === client.emergency || isAskedByTool(spec, policy, gateway),
+        at(reached, place) ||
+        endpointId(spec) === client.emergency ||
+        isAskedByTool(spec, policy, gateway) ||
+        (pdf !== undefined && readsFiles(spec, policy, gateway)),
     )
   })
 }
@@ -82,6 +88,12 @@ function reachOf({ scenario, endpoints, gateway, policies, workflowPolicies }: W
 function isAskedByTool(spec: EndpointSpec, policy: Policy, { plugins }: GatewaySpec): boolean {
   const plugin = pluginAsking(spec)
   return plugin !== null && pluginUse(plugin, pluginsOf(policy), plugins) !== null
+}
+
+/** Whether it is the engine that reads the files of the policy's requests, where nobody reads them himself. */
+function readsFiles({ model, provider }: EndpointSpec, policy: Policy, { plugins, file_parser: parser }: GatewaySpec) {
+  const engine = engineAsked(pluginSaid('file-parser', pluginsOf(policy), plugins)) ?? parser?.engine
+  return model === FILE_MODEL && provider === engine
 }
 
 /** What does not get worse when requests fail. */

@@ -21,6 +21,7 @@ import {
   ARRIVALS,
   clientSchema,
   MIXES,
+  pdfSchema,
   repeatsSchema,
   sessionSchema,
   streamShare,
@@ -192,6 +193,10 @@ export const workflowSchema = z.strictObject({
   images: count({ min: 1, max: 100 })
     .optional()
     .meta({ description: 'Images in each prompt, beside its text. Absent: none.', examples: [1] }),
+  pdf: pdfSchema.optional().meta({
+    description: 'A PDF in each prompt, beside its text; the fleet needs `gateway.file_parser`. Absent: none.',
+    examples: [{ pages: 12 }],
+  }),
   repeats: repeatsSchema.optional().meta({
     description:
       'Some requests ask what others ask too, word for word: what a response cache answers. Absent: none do.',

@@ -29,7 +29,7 @@ export interface WorkflowDraft {
 export function workflowDrafts(
   scenario: Scenario,
   policyNames: readonly string[],
-  { endpoints, gateway: { keys } }: Pick<FleetSpec, 'endpoints' | 'gateway'>,
+  { endpoints, gateway: { keys, file_parser: parser } }: Pick<FleetSpec, 'endpoints' | 'gateway'>,
   arrivalFiles: readonly unknown[],
   misfits: Misfit[],
 ): WorkflowDraft[] {
@@ -68,6 +68,14 @@ export function workflowDrafts(
     if (requests !== null) {
       misfits.push(...misfitsOf(requests, scenario.duration, [...path, 'arrivals']))
     }
+    if (line.pdf !== undefined && parser === undefined) {
+      misfits.push({
+        path: [...path, 'pdf'],
+        needs: 'fleet',
+        message: 'nothing in the fleet reads PDFs',
+        fix: 'remove it, or add `gateway: { file_parser: {} }` to the fleet',
+      })
+    }
     const about = { ...mix?.traits, ...line.traits }
     const traits = new TraitsSource(about, line.workflow)
     const caller = callerOf(line.key, tenantsOf(about), keys, path, misfits)
@@ -81,6 +89,7 @@ export function workflowDrafts(
         arrivals: arrivalKind.begin(line.arrivals, rng.named(line.workflow), scenario.duration, data),
         mix: line.images === undefined ? (mix as Mix) : illustrated(mix as Mix),
         ...(line.images !== undefined && { images: line.images }),
+        ...(line.pdf !== undefined && { pdf: line.pdf }),
         traits,
         streamShare: line.stream,
         client: line.client,

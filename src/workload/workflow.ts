@@ -3,7 +3,7 @@
  */
 import { z } from 'zod'
 import { count, duration, hashName, ratio, Rng } from '../base/index.ts'
-import { requestId, weatherOf, type Caller, type ChatRequest } from '../protocol/index.ts'
+import { PAGES_MAX, requestId, weatherOf, type Caller, type ChatRequest } from '../protocol/index.ts'
 import type { Arrivals } from './arrival.ts'
 import type { Mix } from './mix.ts'
 import { turnOf, type Talk } from './talk.ts'
@@ -46,6 +46,16 @@ export const repeatsSchema = z.strictObject({
 
 export type Repeats = z.infer<typeof repeatsSchema>
 
+export const pdfSchema = z.strictObject({
+  pages: count({ min: 1, max: PAGES_MAX }).meta({ description: 'How many pages it has.', examples: [12] }),
+  keeps_annotations: z.boolean().default(true).meta({
+    description:
+      'Whether later turns of a conversation bring along what was read of it, so that it is not read, and paid, again.',
+  }),
+})
+
+export type PdfOfPrompts = z.infer<typeof pdfSchema>
+
 /** A workflow, ready to run. */
 export interface Workflow {
   readonly index: number
@@ -60,6 +70,8 @@ export interface Workflow {
   readonly emergencyEndpoint: number
   /** Images of each request. Absent: none. */
   readonly images?: number
+  /** The PDF of each request. Absent: none. */
+  readonly pdf?: PdfOfPrompts
   /** null: every request is a question of its own. */
   readonly talk: Talk | null
   /** null: nobody asks the same again. */
@@ -81,7 +93,7 @@ const NOWHERE: readonly number[] = []
 
 /** The n-th request of a workflow: the same under every policy, in both clocks, wherever it is asked for. */
 export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRequest {
-  if (workflow.talk !== null) return withImages(turnOf(workflow, workflow.talk, ordinal, rng), workflow)
+  if (workflow.talk !== null) return withParts(turnOf(workflow, workflow.talk, ordinal, rng), workflow)
   const weather = weatherOf(workflow.name, ordinal)
   const repeated = workflow.repeats === null ? null : repeatedQuestion(workflow.repeats, workflow.name, ordinal, rng)
   rng.forkInto(dice, QUESTION_STREAM, hashName(workflow.name), repeated === null ? ordinal : -1 - repeated)
@@ -104,11 +116,15 @@ export function requestOf(workflow: Workflow, ordinal: number, rng: Rng): ChatRe
     session: null,
     visited: NOWHERE,
   }
-  return withImages(repeated === null ? request : { ...request, question: repeated }, workflow)
+  return withParts(repeated === null ? request : { ...request, question: repeated }, workflow)
 }
 
-function withImages(request: ChatRequest, { images }: Workflow): ChatRequest {
-  return images === undefined ? request : { ...request, images }
+/** What a prompt holds beside its text. */
+function withParts(request: ChatRequest, { images, pdf }: Workflow): ChatRequest {
+  const illustrated = images === undefined ? request : { ...request, images }
+  if (pdf === undefined) return illustrated
+  const isKnown = pdf.keeps_annotations && (request.session?.turn ?? 0) > 0
+  return { ...illustrated, files: [{ pages: pdf.pages, isKnown }] }
 }
 
 const REPEATS_STREAM = 0x7270

@@ -1,7 +1,7 @@
 /**
- * Races of server tools for little money: many calls at once search the web, fetch pages, fail, are left, and are
- * answered as dearly as they can be. Their prices are held from the first use to the end: nothing is ever spent that was
- * not there, not by a nano-dollar, and when all is over nothing is held any more.
+ * Races of server tools and of the file parser for little money: many calls at once search the web, fetch pages, have
+ * files read, fail, are left, and are answered as dearly as they can be. Their prices are held from the first use to the
+ * end: nothing is ever spent that was not there, not by a nano-dollar, and when all is over nothing is held any more.
  */
 import { expect, test } from 'vitest'
 import { Rng } from '../../src/base/index.ts'
@@ -16,7 +16,7 @@ const CREDITS = 60_000_000
 const LIMIT = 25_000_000
 
 test(`${INTERLEAVINGS} interleavings of calls with tools: no overspend, and nothing is left held`, () => {
-  const seen = { paid: 0, refused: 0, failed: 0, left: 0, tools: 0 }
+  const seen = { paid: 0, refused: 0, failed: 0, left: 0, tools: 0, files: 0, unserved: 0 }
   for (let seed = 1; seed <= INTERLEAVINGS; seed += 1) {
     const rng = Rng.fromSeed(seed)
     const bench = labOf(seed % 2 === 0 ? 0.055 : 0)
@@ -25,9 +25,9 @@ test(`${INTERLEAVINGS} interleavings of calls with tools: no overspend, and noth
     for (let step = 0; step < STEPS; step += 1) {
       bench.at(bench.now + rng.below(400))
       if (open.length < 6 && rng.chance(0.45)) {
-        open.push(
-          bench.ask({ policy: rng.below(3), key: rng.below(2), inputTokens: 1 + rng.below(2_000), maxTokens: OUTPUT }),
-        )
+        const files = rng.chance(0.3) ? { files: [{ pages: 1 + rng.below(4), isKnown: rng.chance(0.2) }] } : {}
+        const asked = { policy: rng.below(3), key: rng.below(2), inputTokens: 1 + rng.below(2_000) }
+        open.push(bench.ask({ ...asked, maxTokens: OUTPUT, ...files }))
       } else play(bench, open, rng)
       for (const call of open.splice(0)) if (bench.end(call) === null) open.push(call)
       expect(accounts.balance(bench.now), `seed ${seed}`).toBeGreaterThanOrEqual(0)
@@ -44,6 +44,8 @@ test(`${INTERLEAVINGS} interleavings of calls with tools: no overspend, and noth
       seen.failed += outcome === 'failed' && status >= 500 ? 1 : 0
       seen.left += outcome === 'cancelled' ? 1 : 0
     }
+    seen.files += bench.of('prompt.changed').filter(({ by, cost }) => by === 'file_parser' && cost > 0).length
+    seen.unserved += bench.of('call.billed').filter(({ endpoint }) => endpoint < 0).length
     seen.tools += bench.of('call.billed').filter(({ toolCost = 0 }) => toolCost > 0).length
   }
   // It was a race: money ran out, providers and engines failed, callers left.
@@ -58,6 +60,7 @@ function labOf(markup: number): Lab {
     choices: { in_flight_below: '$0' },
     search: { timeout: '1s' },
     fetch: { timeout: '1s', price: '$0.0037' },
+    file_parser: { timeout: '1s', price: '$1.7' },
   }
   const resilience = { max_attempts: 2, timeouts: { total: '1h' } }
   return new Lab(

@@ -70,6 +70,8 @@ export interface Asked {
   readonly workflow?: number
   /** Images of its prompt. */
   readonly images?: number
+  /** PDFs of its prompt. */
+  readonly files?: ChatRequest['files']
   /** Number of a question that is asked more than once. */
   readonly question?: number
   /** Index of the key it calls with; null for none. Default: none. */
@@ -89,6 +91,7 @@ export function request({
   conversation,
   question,
   images,
+  files,
 }: Asked = {}) {
   ordinals += 1
   return {
@@ -106,6 +109,7 @@ export function request({
     ...(conversation !== undefined && { conversation }),
     ...(question !== undefined && { question }),
     ...(images !== undefined && { images }),
+    ...(files !== undefined && { files }),
     visited: [],
   } satisfies ChatRequest
 }

@@ -2,7 +2,15 @@
  * What the fields of a request at `/api/v1` may be (openrouter.md §4.1). Checked by hand and not by a schema: every
  * request comes through here, and most have three fields. Null counts as absent; names that are not here may be anything.
  */
-import { EFFORTS, SERVICE_TIERS, SESSION_ID_MAX, STOP_CONDITIONS, TOOL_STEPS_MAX } from '../../protocol/index.ts'
+import {
+  EFFORTS,
+  pdfProblem,
+  SERVICE_TIERS,
+  SESSION_ID_MAX,
+  STOP_CONDITIONS,
+  TOOL_STEPS_MAX,
+  type PluginUse,
+} from '../../protocol/index.ts'
 
 /** What a value should have been; null where it is. */
 export type Check = (value: unknown) => string | null
@@ -103,8 +111,10 @@ const logitBias: Check = (value) => {
 }
 
 const plugin: Check = (value) => {
-  const id = fieldsOf(value)?.['id']
-  return typeof id === 'string' && id !== '' ? null : 'expected an object with an `id`'
+  const plugin = fieldsOf(value)
+  if (typeof plugin?.['id'] !== 'string' || plugin['id'] === '') return 'expected an object with an `id`'
+  const problem = pdfProblem(plugin as PluginUse)
+  return problem === null ? null : `of \`${problem.path.join('.')}\`: ${problem.message}`
 }
 
 const responseFormat: Check = (value) => {

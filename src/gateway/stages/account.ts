@@ -6,7 +6,8 @@ import type { Stage, StageOptions } from '../stage.ts'
 export function account({ gateway, offers, rng }: StageOptions): Stage | null {
   const { account: spec, keys, byok, guardrails = [] } = gateway
   const hasBudgets = guardrails.some(({ limit_usd: limit }) => limit !== undefined)
-  if (spec === undefined && keys === undefined && byok.length === 0 && !hasBudgets) return null
+  const isNeeded = hasBudgets || gateway.file_parser !== undefined // Reading is paid whatever comes of a call.
+  if (spec === undefined && keys === undefined && byok.length === 0 && !isNeeded) return null
   const accounts = new Accounts(gateway, spec ?? accountSchema.parse({}), offers, rng)
   return {
     accounts,

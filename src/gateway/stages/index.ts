@@ -2,6 +2,7 @@
 import type { StageMaker } from '../stage.ts'
 import { account } from './account.ts'
 import { conversations } from './conversations.ts'
+import { fileParser } from './file-parser.ts'
 import { guardrails } from './guardrails.ts'
 import { keys } from './keys.ts'
 import { responseCache } from './response-cache.ts'
@@ -18,6 +19,7 @@ export const STAGES: readonly StageMaker[] = [
   account,
   routerModels,
   thinking,
+  fileParser,
   serverTools,
   responseHealing,
 ]

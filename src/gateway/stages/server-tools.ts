@@ -7,24 +7,20 @@ import { at, type Millis } from '../../base/index.ts'
 import {
   changed,
   DEFAULT_WORKSPACE,
-  PLAIN_CHAT,
   TOOL_STEPS_MAX,
   type Call,
   type CallFailure,
-  type ChatRequest,
   type NanoDollars,
   type PluginUse,
   type RequestWishes,
-  type Signal,
 } from '../../protocol/index.ts'
 import type { PromptChanged } from '../../ledger/index.ts'
+import { fetching } from '../fetching.ts'
 import type { Halt, Stage, StageOptions } from '../stage.ts'
 import { SERVER_TOOLS } from '../tools/index.ts'
 import type { Fetching, Found, ServerTool } from '../tools/server-tool.ts'
 import { PluginUses } from '../uses.ts'
 
-/** What a tool is asked is short: the last message, or what a model makes of it (our choice). */
-const QUERY_TOKENS = 30
 const NANO = 1e9
 
 /** A tool that a call uses, and how. */
@@ -70,7 +66,7 @@ export function serverTools(options: StageOptions): Stage | null {
         record(take(call, tool, done, null, now))
         continue
       }
-      const failure = accounts?.toolObjection(call, tool.name, done.price, now) ?? null
+      const failure = accounts?.toolObjection(call, `openrouter:${tool.name}`, done.price, now) ?? null
       if (failure !== null) return { do: 'refuse', failure }
       hold(call, done.price)
       return fetching(call, done, (tokens, later) => {
@@ -145,29 +141,6 @@ function numberOf(value: unknown): number {
 }
 
 // ── one use ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function fetching(
-  { request }: Call,
-  { endpoint, tokensMax, timeoutMs }: Fetching,
-  onDone: (tokens: number | null, now: number) => Halt | null,
-): Halt {
-  const query: ChatRequest = {
-    ...changed(request, { inputTokens: QUERY_TOKENS, outputTokens: tokensMax, maxTokens: null, shape: PLAIN_CHAT }),
-    stream: false,
-    callsTool: false,
-    session: null,
-    visited: [],
-  }
-  const read = (signals: readonly Signal[] | null): number | null => (signals === null ? null : tokensOf(signals))
-  return {
-    do: 'fetch',
-    errand: { request: query, endpoint, timeoutMs, onDone: (signals, now) => onDone(read(signals), now) },
-  }
-}
-
-function tokensOf(signals: readonly Signal[]): number {
-  return signals.reduce((sum, signal) => (signal.type === 'content' ? sum + signal.tokens : sum), 0)
-}
 
 /** What was found is read by the model, told and counted. `asked`: whom, and for how much; null: nobody. */
 function take(

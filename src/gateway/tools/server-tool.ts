@@ -4,11 +4,12 @@
  */
 import type { Millis } from '../../base/index.ts'
 import type { PromptChange } from '../../ledger/index.ts'
-import type { Call, Citation, GatewaySpec, NanoDollars, PluginId, PluginUse } from '../../protocol/index.ts'
+import type { Call, Citation, GatewaySpec, PluginId, PluginUse } from '../../protocol/index.ts'
+import type { Fetched } from '../fetching.ts'
 
 export interface ServerTool {
   /** Its type without `openrouter:`. */
-  readonly name: Exclude<PromptChange, 'context_compression'>
+  readonly name: Exclude<PromptChange, 'context_compression' | 'file_parser'>
   /** The plugin by which a request, or its policy, asks for it. */
   readonly plugin: PluginId
   /** Whether the fleet has what it takes. */
@@ -37,13 +38,7 @@ export interface Found {
 }
 
 /** What has to be fetched first. */
-export interface Fetching {
-  readonly endpoint: number
-  /** The most that is read of it. */
-  readonly tokensMax: number
-  readonly timeoutMs: Millis
-  /** What it costs if it comes. */
-  readonly price: NanoDollars
+export interface Fetching extends Fetched {
   /** `tokens`: what came; null: nothing, or too late. */
   found(tokens: number | null): Found
 }

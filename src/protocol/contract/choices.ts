@@ -96,6 +96,11 @@ export const choicesSchema = z.strictObject({
     '§7.1',
     'Whether endpoints for which the middle of a prompt has to be cut out are asked although another of the model takes all of it: half of the length is enough to be considered, says the documentation, and not when.',
   ),
+  unread_files: choice(
+    z.enum(['refuse', 'drop']).default('refuse'),
+    '§7.1',
+    'What becomes of a request whose PDF the engine could not read: a 502, or the request without its file. An answer about a document that nobody has read would be wrong, and be paid for.',
+  ),
   too_long: choice(
     z.enum(['announced', 'recorded']).default('announced'),
     '§3.8',

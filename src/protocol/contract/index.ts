@@ -8,6 +8,7 @@ import { byokSchema } from './byok.ts'
 import { choicesSchema } from './choices.ts'
 import { utcInstant } from './calendar.ts'
 import { fetchSchema } from './fetch.ts'
+import { fileParserSchema } from './file-parser.ts'
 import { guardrailsSchema } from './guardrails.ts'
 import { keysSchema } from './keys.ts'
 import { modelsSchema } from './models.ts'
@@ -24,6 +25,7 @@ export * from './choices.ts'
 export * from './constants.ts'
 export * from './credits.ts'
 export * from './fetch.ts'
+export * from './file-parser.ts'
 export * from './guardrails.ts'
 export * from './keys.ts'
 export * from './model-facts.ts'
@@ -76,6 +78,10 @@ export const gatewaySchema = z.strictObject({
   fetch: fetchSchema.optional().meta({
     description: 'What reads pages for `openrouter:web_fetch`. Absent: nothing, and who asks for it is refused.',
     examples: [{ engine: 'exa', price: '$0.001' }],
+  }),
+  file_parser: fileParserSchema.optional().meta({
+    description: 'What reads PDFs for models that do not. Absent: nothing; files go to providers as they came.',
+    examples: [{ engine: 'cloudflare-ai' }],
   }),
   presets: presetsSchema.optional().meta({
     description: 'Requests that are kept under a name. Absent: none.',

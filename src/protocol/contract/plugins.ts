@@ -1,6 +1,7 @@
 /** `gateway.plugins`: the plugins that an account has switched on for every request (openrouter.md §7.1). */
 import { z } from 'zod'
 import type { PluginUse } from '../request.ts'
+import { pdfProblem } from './file-parser.ts'
 
 /** Stands for the server tool that is no plugin, where requests and policies name what they use. */
 export const DATETIME = 'openrouter:datetime'
@@ -12,9 +13,17 @@ export const PLUGIN_IDS = [
 ] as const // prettier-ignore
 export type PluginId = (typeof PLUGIN_IDS)[number]
 
+/** A plugin and how it is used, by whatever ids it may have. */
+export function pluginUseSchema<Id extends z.ZodType<string>>(id: Id) {
+  return z.looseObject({ id, enabled: z.boolean().nullish() }).superRefine((plugin, context) => {
+    const problem = pdfProblem(plugin as PluginUse)
+    if (problem !== null) context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message })
+  })
+}
+
 export const pluginsSchema = z.strictObject({
   defaults: z
-    .array(z.looseObject({ id: z.enum(PLUGIN_IDS), enabled: z.boolean().nullish() }))
+    .array(pluginUseSchema(z.enum(PLUGIN_IDS)))
     .max(32)
     .default([])
     .meta({
