@@ -117,7 +117,7 @@ export class KeyBook {
     const { data } = asked
     const { gateway, accounts, newSecret, hashOf } = this.options
     const { workspace_id: workspace = DEFAULT_WORKSPACE, limit: usd, expires_at: expiresAt } = data
-    if (workspace !== DEFAULT_WORKSPACE && gateway.account?.workspaces[workspace] === undefined) {
+    if (workspace !== DEFAULT_WORKSPACE && !Object.hasOwn(gateway.account?.workspaces ?? {}, workspace)) {
       return { status: 400, message: `workspace_id: there is no workspace "${workspace}"` }
     }
     if (usd == null && data.limit_reset != null) return NOTHING_TO_RESET

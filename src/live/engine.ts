@@ -116,6 +116,7 @@ export class Engine {
   private isBroken = false
   private closing: Promise<void> | null = null
   private areDoorsClosed = false
+  private saysClosed = false
   /** Requests that came after the doors were closed; they are in no ledger. */
   cameTooLate = 0
 
@@ -304,9 +305,10 @@ export class Engine {
     this.loop.enter((now) => this.weather.handle({ type: 'fault.healed', fault }, now, this.fromWeather))
   }
 
-  /** From now on nobody new is let in; who is inside is served. */
-  closeDoors(): void {
+  /** From now on nobody new is let in; who is inside is served. `says`: who comes is told so, and not left waiting. */
+  closeDoors({ says }: { readonly says: boolean }): void {
     this.areDoorsClosed = true
+    this.saysClosed = says
   }
 
   /** Resolves when no outside client is in flight any more, or after `wallMsMax`; at once when nothing plays any more. */
@@ -429,7 +431,9 @@ export class Engine {
 
   private receive(visitor: Visitor): void {
     if (this.areDoorsClosed) {
-      this.cameTooLate += 1 // Left waiting: whoever asks after closing time is about to hang up.
+      this.cameTooLate += 1
+      // Whom a load generator sends is left waiting: it is about to hang up.
+      if (this.saysClosed) visitor.refuse(CLOSED)
       return
     }
     const isOurs = this.application.hasMade(visitor.mark)
@@ -602,6 +606,13 @@ const GATEWAY_DOWN: CallFailure = {
   status: 502,
   retryAfterMs: null,
   message: 'the gateway went down',
+}
+
+const CLOSED: CallFailure = {
+  class: 'overloaded',
+  status: 503,
+  retryAfterMs: null,
+  message: 'Service temporarily unavailable',
 }
 
 function tooFast(speed: number): CallFailure {

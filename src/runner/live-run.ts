@@ -119,7 +119,7 @@ export class LiveRun {
 
   /** Let nobody new in, and wait until everybody inside has been served, for at most the scenario's drain time. */
   async closeDoors(): Promise<void> {
-    this.engine.closeDoors()
+    this.engine.closeDoors({ says: false })
     await this.engine.whenQuiet(this.scenario.drainMs / this.speed)
   }
 

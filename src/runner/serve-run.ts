@@ -108,7 +108,7 @@ export class ServeRun implements Control {
 
   /** Serve those who are inside, close, and judge. */
   async finish(): Promise<RunResult> {
-    this.engine.closeDoors()
+    this.engine.closeDoors({ says: true })
     await this.engine.whenQuiet(LEAVING_MS_MAX)
     const endedAt = this.engine.now
     this.engine.stop()

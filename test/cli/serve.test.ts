@@ -96,6 +96,24 @@ test('serve: providers are broken and healed by hand, also from the keyboard', a
   expect(err).toContain('"braek" is none of: play, status')
 })
 
+test('serve: when it ends, who is inside is served, and who comes is told', async () => {
+  const slow = FLEET.replace(QUICK, 'latency: { ttft_p50: 700ms, ttft_p95: 700ms, tokens_per_second: 20000 }')
+  const { child, said } = spawnSquall(folderWith({ 'fleet.yaml': slow }), ['serve', 'fleet.yaml', '--no-report'])
+  const gateway = await gatewayOf(child)
+  const inside = ask(gateway)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  child.kill('SIGTERM')
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const late = await ask(gateway)
+  expect([late.status, await late.json()]).toEqual([
+    503,
+    { error: expect.objectContaining({ message: 'Service temporarily unavailable' }) as unknown },
+  ])
+  expect((await inside).status).toBe(200)
+  const { code, out } = await said
+  expect([code, out]).toEqual([0, expect.stringContaining('1 request, 1 ok')])
+})
+
 test('serve: what cannot be served is said before a door opens', async () => {
   const real = FLEET.replace('price:', 'base_url: "http://203.0.113.7/v1", price:')
   const keyed = FLEET.replace('price:', 'base_url: "http://127.0.0.1:9/v1", api_key_env: NO_SUCH_KEY, price:')

@@ -129,6 +129,7 @@ describe('key management', () => {
         [{ name: 'x', limit_reset: 'daily' }, 'limit_reset'],
         [{ name: 'x', expires_at: '2030-01-01T00:00Z' }, 'expires_at'],
         [{ name: 'x', workspace_id: 'nowhere' }, 'workspace_id'],
+        ['{"name":"x","workspace_id":"__proto__"}', 'workspace_id'],
         ['not json', 'body'],
         [`{"name":"x","__proto__":${'['.repeat(1_000)}${']'.repeat(1_000)}}`, 'body'],
       ] as const) {
