@@ -63,7 +63,7 @@ const NO_DETAIL: FailureDetail = {}
 /** The answer of a call that failed before anything of it was shown. */
 export function errorAnswer(failure: CallFailure, telling: Telling): ErrorAnswer {
   const { status, detail = NO_DETAIL } = failure
-  const { userId, routing } = telling
+  const { userId } = telling
   return {
     status,
     headers: headersOf(failure, detail),
@@ -73,7 +73,7 @@ export function errorAnswer(failure: CallFailure, telling: Telling): ErrorAnswer
         metadata: metadataOf(failure, telling),
         ...availabilityOf(failure, telling),
       },
-      ...(routing && status !== 500 && { openrouter_metadata: routing }),
+      ...routingOfFailure(failure, telling),
       ...(userId !== undefined && { user_id: userId }),
     },
   }
@@ -92,6 +92,19 @@ export function errorPart(failure: CallFailure, telling: Telling): ErrorBody {
     },
     ...availabilityOf(failure, telling),
   }
+}
+
+/** The error inside a stream, with how its call was routed where somebody asked for that. */
+export function errorInStream(
+  failure: CallFailure,
+  telling: Telling,
+): Pick<ErrorAnswer['body'], 'error' | 'openrouter_metadata'> {
+  return { error: errorPart(failure, telling), ...routingOfFailure(failure, telling) }
+}
+
+/** Absent on a 500 (§3.3). */
+function routingOfFailure({ status }: CallFailure, { routing }: Telling): { openrouter_metadata?: object } {
+  return routing && status !== 500 ? { openrouter_metadata: routing } : {}
 }
 
 /** The typed code of a failure (§3.3): what every surface tells in its own place. */

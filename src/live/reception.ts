@@ -239,7 +239,7 @@ export class Reception {
     const { class: errorClass, status, retryAfterMs, message, detail } = failure
     const attempts = call.summary?.attempts ?? 0
     const partial = visit.visitor.takesPartial ? detail?.partial : undefined
-    if (partial) visit.servedBy = detail?.attempts?.[detail.told ?? -1]?.endpoint ?? -1
+    if (!committed) visit.servedBy = detail?.attempts?.[detail.told ?? -1]?.endpoint ?? -1
     const isInside = committed || partial !== undefined
     const failed: Failed = {
       type: 'failed',

@@ -3,7 +3,7 @@
  * how it was routed and what failed on the way.
  */
 import type { Millis } from '../base/index.ts'
-import { errorAnswer, errorPart, typeOf, type Telling } from '../gateway/index.ts'
+import { errorAnswer, errorInStream, typeOf, type Telling } from '../gateway/index.ts'
 import {
   promptTokens,
   STATUS_OF,
@@ -128,7 +128,7 @@ function told(
   { choices }: VoiceOptions,
 ): ToldError {
   const { error, ...beside } =
-    failed.where === 'stream' ? { error: errorPart(failure, telling) } : errorAnswer(failure, telling).body
+    failed.where === 'stream' ? errorInStream(failure, telling) : errorAnswer(failure, telling).body
   const { code, message, metadata, ...more } = error
   return {
     code,

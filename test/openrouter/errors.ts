@@ -1,5 +1,5 @@
 /** Behaviours 80–82, 86, 88, 89, 95, 100, 101: errors on the wire. */
-import { describe, expect } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ERROR_CLASSES, ERROR_TYPES, errorTypeOf, STATUS_OF, type Failed } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
 import { failed, fleet, Lab, offers, policy } from './lab.ts'
@@ -163,6 +163,37 @@ describe('errors on the wire', () => {
         expect(wire.of('attempt.started')).toHaveLength(1)
       })
     }
+  })
+
+  test('errors in streams say who failed, and with the header how the call was routed, once', async () => {
+    const on = { 'x-openrouter-metadata': 'enabled' }
+    await onWire(BREAKS, async (wire) => {
+      const chunks = (await wire.chat({ stream: true }, on)).chunks()
+      expect(chunks.filter((chunk) => 'openrouter_metadata' in chunk)).toEqual([chunks.at(-1)])
+      expect(chunks.at(-1)).toMatchObject({ provider: 'alpha', openrouter_metadata: { requested: MODEL } })
+      expect((await wire.chat({ stream: true })).text).not.toContain('openrouter_metadata')
+    })
+    await onWire(BREAKS, async (wire) => {
+      const body = { model: MODEL, max_tokens: 4_000, messages: HELLO, stream: true }
+      expect((await wire.post('/api/v1/messages', body, on)).text).toMatch(/event: error\n.*"openrouter_metadata"/)
+    })
+    // The head is out with a sign of life before anybody has said a word.
+    const silent = { fault: 'latency', mode: 'first_token_silence', add: '20s' }
+    const policy = { resilience: { timeouts: { first_token: '400ms' } } }
+    const gateway = { choices: { keep_alive: '100ms' } }
+    await onWire({ endpoints: ['alpha'], faults: { alpha: silent }, gateway, policy }, async (wire) => {
+      for (const [path, asked] of [
+        [CHAT, { messages: HELLO }],
+        ['/api/v1/completions', { prompt: 'Where?' }],
+      ] as const) {
+        const answer = await wire.post(path, { model: MODEL, stream: true, ...asked }, on)
+        expect([answer.status, answer.text.startsWith(': OPENROUTER PROCESSING')]).toEqual([200, true])
+        const [only, ...others] = answer.chunks()
+        expect(others).toEqual([])
+        expect(only).toMatchObject({ provider: 'Alpha', choices: [], error: { code: 504 } })
+        expect(only.openrouter_metadata).toMatchObject({ attempts: [{ provider: 'Alpha', status: 504 }] })
+      }
+    })
   })
 
   behaviour(101, 'an error as the first event, with empty choices, is a failure', async () => {

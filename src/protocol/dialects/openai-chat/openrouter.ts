@@ -92,6 +92,10 @@ class OpenRouterRenderer extends ChatRenderer {
     if (this.context.doneAfterError === true) this.write(DONE)
   }
 
+  protected override errorField(failed: Failed): string {
+    return super.errorField(failed) + (this.hasEnded ? '' : fields(this.told(failed)?.beside ?? {}))
+  }
+
   protected override streamUsage(): void {
     if (this.usage !== null && !this.hasEnded) this.write(`${this.opening},"choices":[]${this.wholeEnd()}}\n\n`)
   }
