@@ -1,10 +1,37 @@
 /** The JSON of a request's body, or the reason why there is none: bytes from anybody. */
 import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
 
 /** Objects in objects beyond this many would end in a stack that is too small, here or at whoever reads it next. */
 export const DEPTH_MAX = 200
 
 export type Parsed = { readonly value: unknown } | { readonly wrong: 'not_json' | 'too_deep' }
+
+/**
+ * Collects the bytes of a body. `done` hears of it once: null means that there are more than `bytesMax`, and that the rest
+ * is not read. Nobody hears of a caller who leaves before the end.
+ */
+export function collectBody(request: IncomingMessage, bytesMax: number, done: (body: Buffer | null) => void): void {
+  let body: Buffer | null = null
+  let pieces: Buffer[] | null = null
+  let length = 0
+  if (Number(request.headers['content-length']) > bytesMax) {
+    done(null)
+    return
+  }
+  request.on('data', (piece: Buffer) => {
+    length += piece.length
+    if (length > bytesMax) {
+      request.removeAllListeners('data').removeAllListeners('end')
+      done(null)
+    } else if (body === null) body = piece
+    else if (pieces === null) pieces = [body, piece]
+    else pieces.push(piece)
+  })
+  request.on('end', () => done(pieces === null ? (body ?? NOTHING) : Buffer.concat(pieces, length)))
+}
+
+const NOTHING = Buffer.alloc(0)
 
 export function parseBody(bytes: unknown): Parsed {
   if (!Buffer.isBuffer(bytes) || !isUtf8(bytes)) return NOT_JSON

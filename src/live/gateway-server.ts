@@ -19,6 +19,7 @@ import { SKINS, type Echo, type HeaderBag, type Renderer, type WireRequest } fro
 import { AllowedModels } from '../router/index.ts'
 import { CALL_MARK } from './application.ts'
 import { addAccount } from './account-routes.ts'
+import { collectBody } from './body.ts'
 import { addCatalogue } from './catalogue-routes.ts'
 import { addControl, type Control } from './control.ts'
 import { enter, isTurnedAway, SURFACES, type Door, type Entry } from './door.ts'
@@ -137,13 +138,18 @@ export class GatewayServer {
     })
     // Any page may have a browser send these: whatever they hold, it is no JSON.
     this.server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, done) => done(null, null))
-    for (const { prefix, surface } of SURFACES) {
-      for (const skin of SKINS) {
-        const door: Door = { skin, surface }
-        const config = { door }
-        this.server.post(`${prefix}${skin.path}`, { config }, (request, reply) => this.receive(door, request, reply))
+    void this.server.register((doors, _options, done) => {
+      doors.removeAllContentTypeParsers()
+      doors.addContentTypeParser('*', (_request, _payload, isReady) => isReady(null)) // Doors read for themselves.
+      for (const { prefix, surface } of SURFACES) {
+        for (const skin of SKINS) {
+          const door: Door = { skin, surface }
+          const config = { door }
+          doors.post(`${prefix}${skin.path}`, { config }, (request, reply) => this.read(door, request, reply))
+        }
       }
-    }
+      done()
+    })
     this.server.get('/v1/models', () => this.models())
     this.server.get<{ Params: { '*': string } }>('/v1/models/*', ({ params }, reply) => this.model(params['*'], reply))
     const { catalogue, now, pages, keyBook, gateway } = options
@@ -155,12 +161,11 @@ export class GatewayServer {
       const { statusCode: status = 500, message } = error
       const { door } = request.routeOptions.config
       if (door && status === 415) {
-        this.receive(door, request, reply) // A body of no type that anybody knows is none, as far as the door can tell.
+        this.receive(door, null, reply) // A body of no type that anybody knows is none, as far as the door can tell.
         return
       }
       if (door) {
-        const told = door.surface === 'openrouter' && status === 413 ? 'Request payload too large' : message
-        this.refuse(door, { class: classOfStatus(status), status, retryAfterMs: null, message: told }, reply)
+        this.refuse(door, { class: classOfStatus(status), status, retryAfterMs: null, message }, reply)
         return
       }
       void reply.status(status).send(elsewhere(request, status, message, null))
@@ -182,15 +187,23 @@ export class GatewayServer {
     await this.server.close()
   }
 
-  private receive(door: Door, request: FastifyRequest, reply: FastifyReply): void {
-    const { headers, body, url } = request
-    const entered = enter(door, body, headers, url, this.options.gateway)
-    if (isTurnedAway(entered)) {
-      this.refuse(door, entered, reply)
-      return
-    }
+  private read(door: Door, request: FastifyRequest, reply: FastifyReply): void {
     reply.hijack()
-    this.options.onVisitor(new Visitor(door, entered, reply, this))
+    collectBody(request.raw, BODY_BYTES_MAX, (body) => {
+      try {
+        if (body === null) this.refuse(door, tooLarge(door), reply)
+        else this.receive(door, isJson(request) ? body : null, reply)
+      } catch (error) {
+        this.refuse(door, broken(error), reply)
+      }
+    })
+  }
+
+  private receive(door: Door, body: Buffer | null, reply: FastifyReply): void {
+    const { headers, url } = reply.request
+    const entered = enter(door, body, headers, url, this.options.gateway)
+    if (isTurnedAway(entered)) this.refuse(door, entered, reply)
+    else this.options.onVisitor(new Visitor(door, entered, reply, this))
   }
 
   nextId({ skin, surface }: Door): string {
@@ -238,6 +251,24 @@ export class GatewayServer {
     const created = Math.floor(this.options.epochMs / 1_000)
     return { id, object: 'model', created, owned_by: id.split('/')[0] ?? id }
   }
+}
+
+/** Any page may have a browser send something else: whatever is in it, it is no JSON. */
+function isJson({ headers }: FastifyRequest): boolean {
+  const type = headers['content-type']
+  return type === 'application/json' || JSON_TYPE.test(type ?? '')
+}
+
+const JSON_TYPE = /^application\/json *(?:;|$)/i
+
+function tooLarge({ surface }: Door): CallFailure {
+  const message = surface === 'openrouter' ? 'Request payload too large' : 'Request body is too large'
+  return { class: classOfStatus(413), status: 413, retryAfterMs: null, message }
+}
+
+function broken(error: unknown): CallFailure {
+  const message = error instanceof Error ? error.message : String(error)
+  return { class: 'server_error', status: 500, retryAfterMs: null, message }
 }
 
 /** An error where there is no skin, in the way of the surface. */
