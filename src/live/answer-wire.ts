@@ -33,7 +33,10 @@ export class NodeWire implements AnswerWire {
   }
 
   head({ status, headers }: ResponseHead, length: number | null): void {
-    this.response.writeHead(status, length === null ? headers : { ...headers, 'content-length': String(length) })
+    const lines: string[] = []
+    for (const name in headers) lines.push(name, headers[name] as string)
+    if (length !== null) lines.push('content-length', String(length))
+    this.response.writeHead(status, lines)
   }
 
   flush(): void {

@@ -1,11 +1,12 @@
 /** The JSON of a request's body, or the reason why there is none: bytes from anybody. */
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 
 /** Objects in objects beyond this many would end in a stack that is too small, here or at whoever reads it next. */
 export const DEPTH_MAX = 200
 
-export type Parsed = { readonly value: unknown } | { readonly wrong: 'not_json' | 'too_deep' }
+/** `text`: the JSON as it was written. */
+export type Parsed = { readonly value: unknown; readonly text: string } | { readonly wrong: 'not_json' | 'too_deep' }
 
 /**
  * Collects the bytes of a body. `done` hears of it once: null means that there are more than `bytesMax`, and that the rest
@@ -36,8 +37,9 @@ const NOTHING = Buffer.alloc(0)
 export function parseBody(bytes: unknown): Parsed {
   if (!Buffer.isBuffer(bytes) || !isUtf8(bytes)) return NOT_JSON
   try {
-    const value: unknown = JSON.parse(bytes.toString())
-    return isDeeper(value, DEPTH_MAX) ? TOO_DEEP : { value }
+    const text = isAscii(bytes) ? bytes.toString('latin1') : bytes.toString() // The first is four times as fast.
+    const value: unknown = JSON.parse(text)
+    return isDeeper(value, DEPTH_MAX) ? TOO_DEEP : { value, text }
   } catch {
     return NOT_JSON
   }

@@ -69,7 +69,7 @@ export function enter(
     const wire = skin.decodeRequest(value, headers, url)
     if (isRequestProblem(wire)) return refusal(wire.problem)
     const isUntouched = skin.path === CHAT && value === given
-    const spelling = isUntouched ? spellingOf(body as Buffer, given as object, wire) : null
+    const spelling = isUntouched && 'text' in parsed ? spellingOf(body as Buffer, parsed, wire) : null
     return { wire, ask: null, echo: skin.echo?.(wire) ?? null, spelling }
   }
   const problem =

@@ -28,7 +28,7 @@ import type {
   Offer,
   Signal,
 } from '../protocol/index.ts'
-import { isFreeModel, promptTokens } from '../protocol/index.ts'
+import { CONNECTED, isFreeModel, promptTokens } from '../protocol/index.ts'
 import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
 import { validates, type Policy, type RouterCommand, type RouterEvent } from '../router/index.ts'
@@ -236,6 +236,7 @@ export class Engine {
         { wakeAt: () => this.nextEnd(), wake: () => {} },
       ],
       deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter), this.reception.keepAlive],
+      onDeadlines: (at) => this.tellConnections(at),
       onTurn: (at) => this.lookForTheEnd(at),
       onLag: (lagMs, at) => record({ kind: 'loop.lagged', at, lagMs }),
       onBroken: (error) => this.break(error),
@@ -567,9 +568,18 @@ export class Engine {
       }
       // The fleet has finished by itself, unless the connection broke on the way to it.
       else if (isOver) this.fleet.handle({ type: 'attempt.cancelled', attempt }, now, this.fromFleet)
-      if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
-      else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
+      this.signalled(attempt, signals, now)
     })
+  }
+
+  /** Before anybody gives up an attempt for want of a connection. */
+  private tellConnections(now: Millis): void {
+    for (const attempt of this.upstream.connected()) this.signalled(attempt, ONLY_CONNECTED, now)
+  }
+
+  private signalled(attempt: AttemptHandle, signals: readonly Signal[], now: Millis): void {
+    if (attempt.call < 0) this.client.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromClient)
+    else this.router.handle({ type: 'attempt.signalled', attempt, signals }, now, this.fromRouter)
   }
 
   private strikeFlight(fault: number): void {
@@ -600,6 +610,7 @@ export class Engine {
 }
 
 const NOTHING: readonly Signal[] = []
+const ONLY_CONNECTED: readonly Signal[] = [CONNECTED]
 
 const GATEWAY_DOWN: CallFailure = {
   class: 'gateway_down',

@@ -12,6 +12,8 @@ export type SentRequest = Omit<EncodedRequest, 'body'> & { readonly body: string
 
 export interface ExchangeEvents {
   onSignals(signals: readonly Signal[]): void
+  /** There is a connection. Default: told as a Signal. */
+  onConnected?(): void
 }
 
 const NONE: Signal[] = []
@@ -40,7 +42,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.events = events
   }
 
-  send(dispatcher: Dispatcher, request: SentRequest, headers: Readonly<Record<string, string>>): void {
+  send(dispatcher: Dispatcher, request: SentRequest, headers?: Readonly<Record<string, string>>): void {
     const options: Dispatcher.DispatchOptions = {
       path: request.path,
       method: 'POST',
@@ -75,7 +77,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return
     }
     this.controller = controller
-    this.events.onSignals(ONLY_CONNECTED)
+    const { events } = this
+    if (events.onConnected === undefined) events.onSignals(ONLY_CONNECTED)
+    else events.onConnected()
   }
 
   onResponseStart(

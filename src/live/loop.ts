@@ -17,6 +17,8 @@ export interface LoopOptions {
   /** In order of precedence at one instant. */
   readonly producers: readonly Part[]
   readonly deadlines: readonly Part[]
+  /** Called before deadlines are met: whatever was kept back as long as nobody minded is to be said now. */
+  onDeadlines(now: Millis): void
   /** Called after every turn in which something happened, for whoever waits for the end. */
   onTurn(now: Millis): void
   /** The loop woke later than it wanted to, by so many scenario ms. */
@@ -118,6 +120,7 @@ export class Loop {
     if (this.isStopped) return
     this.play((now) => {
       this.produce(now)
+      this.options.onDeadlines(now)
       for (const part of this.options.deadlines) if (part.wakeAt() <= now) part.wake(now)
     })
   }

@@ -171,7 +171,6 @@ export class Visit implements AnswerEvents, Speaker, Untouched {
 const ONLY_PING: readonly Signal[] = [PING]
 const FIRST_PING: readonly Signal[] = [ACCEPTED, PING]
 const NO_HEADERS = {}
-const NO_CACHE = { 'cache-control': 'no-cache' }
 
 export class Reception {
   /** A part of the loop. */
@@ -287,27 +286,28 @@ export class Reception {
     const verbatim = visit.keptFor(attempt)
     const bytes = verbatim?.take(signals)
     if (!verbatim || !bytes) return false
-    const headers = visit.hasBegun
-      ? NO_HEADERS
-      : {
-          'content-type': verbatim.contentType,
-          ...(attempt.request.stream && NO_CACHE),
-          'x-request-id': visit.visitor.requestId,
-          ...this.headersOf(visit, attempt),
-        }
-    visit.answer.pass(bytes, headers, isEnd)
+    visit.answer.pass(bytes, visit.hasBegun ? NO_HEADERS : this.headOf(visit, verbatim, attempt), isEnd)
     visit.hasBegun = true
     visit.isOpen = true // Whatever may have to be rendered after all has no head.
     return true
   }
 
-  private headersOf({ call }: Visit, attempt: AttemptHandle | null): Record<string, string> {
+  /** Of bytes that go through as they came. */
+  private headOf(visit: Visit, { contentType }: Verbatim, attempt: AttemptHandle): Record<string, string> {
+    const headers: Record<string, string> = { 'content-type': contentType, 'x-request-id': visit.visitor.requestId }
+    if (attempt.request.stream) headers['cache-control'] = 'no-cache'
+    return this.headersOf(visit, attempt, headers)
+  }
+
+  private headersOf(
+    { call }: Visit,
+    attempt: AttemptHandle | null,
+    headers: Record<string, string> = {},
+  ): Record<string, string> {
     const offer = this.options.offers[attempt?.endpoint ?? call.summary?.servedBy ?? -1]
-    const headers: Record<string, string> = {
-      'x-squall-attempts': String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1),
-      'x-squall-endpoint': offer?.id ?? '',
-      'x-squall-call': String(call.number),
-    }
+    headers['x-squall-attempts'] = String(attempt === null ? (call.summary?.attempts ?? 0) : attempt.number + 1)
+    headers['x-squall-endpoint'] = offer?.id ?? ''
+    headers['x-squall-call'] = String(call.number)
     return call.cached === undefined ? headers : { ...headers, ...cacheHeadersOf(call.cached) }
   }
 }

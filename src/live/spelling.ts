@@ -6,21 +6,17 @@ import type { WireRequest } from '../protocol/dialects/index.ts'
 
 /** What a provider is not to see, or would see twice. */
 const OURS = ['models', 'provider', 'usage'] as const
-const KEY = Buffer.from('"model"')
+const KEY = '"model"'
 /** The letters of the key can be written as escapes, all of which begin like this. */
-const ESCAPED_LETTER = Buffer.from('\\u006')
+const ESCAPED_LETTER = '\\u006'
 const COUNTS = Buffer.from('"stream_options":{"include_usage":true},')
 const QUOTE = 0x22
-const COLON = 0x3a
 const BLANKS: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 export class Spelling {
   private readonly bytes: Buffer
   private readonly model: string
   private readonly needsCounts: boolean
-  /** Where the key begins, and where the name after it ends; -1: not looked for yet, or not to be told for sure. */
-  private start = -1
-  private end = -1
 
   constructor(bytes: Buffer, model: string, needsCounts: boolean) {
     this.bytes = bytes
@@ -28,29 +24,16 @@ export class Spelling {
     this.needsCounts = needsCounts
   }
 
-  /** The bytes with another model's name; null: they must be written anew. */
-  naming(model: string): Buffer | null {
-    if (this.end < 0 && !this.find()) return null
-    const { bytes, start, end, needsCounts } = this
+  /** The bytes with another model's name. */
+  naming(model: string): Buffer {
+    const { bytes, needsCounts } = this
     if (model === this.model && !needsCounts) return bytes
+    const start = bytes.indexOf(KEY)
+    const name = this.past(this.past(start + KEY.length) + 1)
+    const end = bytes.indexOf(QUOTE, name + 1) + 1
     const named = Buffer.from(`"model":${JSON.stringify(model)}`)
     const head = bytes.subarray(0, start)
     return Buffer.concat(needsCounts ? [head, COUNTS, named, bytes.subarray(end)] : [head, named, bytes.subarray(end)])
-  }
-
-  /** A key that comes only once is the one that was read, with what was read. */
-  private find(): boolean {
-    const { bytes } = this
-    const start = bytes.indexOf(KEY)
-    if (start < 0 || bytes.indexOf(KEY, start + 1) >= 0 || bytes.includes(ESCAPED_LETTER)) return false
-    const colon = this.past(start + KEY.length)
-    const from = this.past(colon + 1)
-    if (bytes[colon] !== COLON || bytes[from] !== QUOTE) return false
-    const end = bytes.indexOf(QUOTE, from + 1) + 1
-    if (bytes.toString('utf8', from + 1, end - 1) !== this.model) return false
-    this.start = start
-    this.end = end
-    return true
   }
 
   /** The first place from here on that is not blank. */
@@ -64,12 +47,22 @@ export class Spelling {
 /** The spelling of a body that was read as this; null where more of it would have to be changed. */
 export function spellingOf(
   bytes: Buffer,
-  fields: object,
+  { text, value }: { readonly text: string; readonly value: unknown },
   { models, stream, streamOptionsIncludeUsage }: WireRequest,
 ): Spelling | null {
   const [model] = models
+  const fields = value as object
   if (model === undefined || models.length > 1 || OURS.some((name) => name in fields)) return null
+  if (!isPlain(text, model)) return null
   const needsCounts = stream && !streamOptionsIncludeUsage
   if (needsCounts && 'stream_options' in fields) return null
   return new Spelling(bytes, model, needsCounts)
+}
+
+/** A key that comes only once is the one that was read; so is the name after it, where nothing in it is an escape. */
+function isPlain(text: string, model: string): boolean {
+  const start = text.indexOf(KEY)
+  return (
+    text.indexOf(KEY, start + 1) < 0 && !text.includes(ESCAPED_LETTER) && !model.includes('"') && !model.includes('\\')
+  )
 }

@@ -8,7 +8,7 @@ import type { Pool } from 'undici'
 import { at, Slots } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, ModelsSpec, Offer, Signal } from '../protocol/index.ts'
 import { CHAT_PATH, dialectOf, requestHeaders, type Parser, type WireRequest } from '../protocol/dialects/index.ts'
-import { Exchange, type SentRequest } from './exchange.ts'
+import { Exchange, type ExchangeEvents, type SentRequest } from './exchange.ts'
 import { addressed, ExternalBook, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
 import type { Spelling } from './spelling.ts'
@@ -37,13 +37,36 @@ export interface Untouched {
   keep(attempt: AttemptHandle, parser: Parser): Parser
 }
 
-/** An attempt that is on its way. */
-interface Way {
+/** An attempt that is on its way, and what its exchange tells. */
+class Way implements ExchangeEvents {
+  readonly attempt: AttemptHandle
   readonly exchange: Exchange
   /** Mark of its request at a mock provider; null at a real one. */
-  readonly mark: string | null
+  mark: string | null = null
+  /** There is a connection, and nobody has been told yet. */
+  isQuiet = false
   /** What a real endpoint charges; null for a mock one. */
   readonly book: ExternalBook | null
+  private readonly upstream: Upstream
+
+  constructor(attempt: AttemptHandle, parser: Parser, book: ExternalBook | null, upstream: Upstream) {
+    this.attempt = attempt
+    this.exchange = new Exchange(parser, this)
+    this.book = book
+    this.upstream = upstream
+  }
+
+  /** Whoever answers is connected: it is said where a time for it would have run out, and otherwise never. */
+  onConnected(): void {
+    this.isQuiet = true
+  }
+
+  onSignals(signals: readonly Signal[]): void {
+    const { attempt, book, upstream } = this
+    this.isQuiet = false
+    if (endsExchange(signals)) upstream.settle(attempt)
+    upstream.options.onSignals(attempt, signals, book)
+  }
 }
 
 /** A name that no resolver may know (RFC 6761 §6.4). */
@@ -53,7 +76,7 @@ const NO_NAME = 'http://provider.invalid'
 export const DEAD_END = `http://${HOST}:1`
 
 export class Upstream {
-  private readonly options: UpstreamOptions
+  readonly options: UpstreamOptions
   private readonly pools: Pool[] = []
   private readonly deadEnd = pool(DEAD_END)
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
@@ -83,22 +106,16 @@ export class Upstream {
     const spec = at(endpoints, attempt.endpoint)
     const parser = dialectOf(spec.dialect).parser({ stream: attempt.request.stream })
     const book = isExternal(spec) ? new ExternalBook(at(offers, attempt.endpoint)) : null
-    const exchange = new Exchange(untouched === null ? parser : untouched.keep(attempt, parser), {
-      onSignals: (signals) => {
-        if (endsExchange(signals)) this.settle(attempt)
-        this.options.onSignals(attempt, signals, book)
-      },
-    })
+    const way = new Way(attempt, untouched === null ? parser : untouched.keep(attempt, parser), book, this)
     const request = this.requestOf(spec, attempt, wire, untouched)
+    attempt.way = this.ways.add(way)
     if (isExternal(spec)) {
-      attempt.way = this.ways.add({ exchange, mark: null, book })
-      exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings), {})
+      way.exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings))
       return request.body
     }
-    const mark = this.options.servers.announce(attempt)
-    attempt.way = this.ways.add({ exchange, mark, book: null })
+    way.mark = this.options.servers.announce(attempt)
     this.options.arrive(attempt)
-    exchange.send(this.wayTo(attempt), request, { [ATTEMPT_MARK]: mark })
+    way.exchange.send(this.wayTo(attempt), request, { [ATTEMPT_MARK]: way.mark })
     return request.body
   }
 
@@ -132,6 +149,13 @@ export class Upstream {
     return refused.class === 'dns_failure' ? this.nameless : this.deadEnd
   }
 
+  /** Attempts that have had a connection for a while, of which nobody has been told. */
+  connected(): AttemptHandle[] {
+    const quiet = this.ways.all().filter(({ isQuiet }) => isQuiet)
+    for (const way of quiet) way.isQuiet = false
+    return quiet.map(({ attempt }) => attempt)
+  }
+
   /** Give it up. Returns what a real endpoint charges; null for a mock one. */
   cancel(attempt: AttemptHandle): ExternalBook | null {
     const way = this.wayOf(attempt)
@@ -152,7 +176,7 @@ export class Upstream {
     return this.ways.at(way)
   }
 
-  private settle(attempt: AttemptHandle): void {
+  settle(attempt: AttemptHandle): void {
     const way = this.wayOf(attempt)
     if (way === null) return
     this.ways.remove(attempt.way as number)

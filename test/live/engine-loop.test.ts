@@ -8,7 +8,15 @@ function lab(producers: readonly Part[] = []) {
   const clock = new LiveClock(1)
   const told: string[] = []
   const broken = vi.fn()
-  const loop = new Loop({ clock, producers, deadlines: [], onTurn: () => {}, onLag: () => {}, onBroken: broken })
+  const loop = new Loop({
+    clock,
+    producers,
+    deadlines: [],
+    onDeadlines: () => {},
+    onTurn: () => {},
+    onLag: () => {},
+    onBroken: broken,
+  })
   return { clock, loop, told, broken }
 }
 

@@ -12,8 +12,17 @@ interface Heard {
   readonly body: { model: string; messages: unknown; stream?: boolean }
 }
 
+const ANSWER = JSON.stringify({
+  id: 'real-1',
+  object: 'chat.completion',
+  created: 1,
+  model: 'their-name',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Guten Tag ☂' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 11, completion_tokens: 4, total_tokens: 15 },
+})
+
 /** A server that answers as OpenAI does, and remembers what it was asked. */
-async function realServer(status = 200): Promise<{ base: string; heard: Heard[] }> {
+async function realServer(status = 200, afterMs = 0): Promise<{ base: string; heard: Heard[] }> {
   const heard: Heard[] = []
   const server = createServer((request, response) => {
     let text = ''
@@ -21,16 +30,7 @@ async function realServer(status = 200): Promise<{ base: string; heard: Heard[] 
     request.on('end', () => {
       heard.push({ path: request.url ?? '', headers: request.headers, body: JSON.parse(text) as Heard['body'] })
       response.writeHead(status, { 'content-type': 'application/json' })
-      response.end(
-        JSON.stringify({
-          id: 'real-1',
-          object: 'chat.completion',
-          created: 1,
-          model: 'their-name',
-          choices: [{ index: 0, message: { role: 'assistant', content: 'Guten Tag ☂' }, finish_reason: 'stop' }],
-          usage: { prompt_tokens: 11, completion_tokens: 4, total_tokens: 15 },
-        }),
-      )
+      setTimeout(() => response.end(ANSWER), afterMs)
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -165,6 +165,22 @@ test('real endpoint: its failures are failures like any other', async () => {
   expect(house.entries.filter((entry) => entry.kind === 'attempt.ended')).toMatchObject([
     { endpoint: 0, outcome: 'failed' },
     { endpoint: 1, outcome: 'failed', status: 503 },
+  ])
+})
+
+test('real endpoint: whoever thinks for longer than a connection may take was connected, and is waited for', async () => {
+  const { base, heard } = await realServer(200, 300)
+  const impatient = behind(base).replace(
+    'order: [mock, real] }',
+    'order: [mock, real] }, resilience: { timeouts: { connect: 40ms } }',
+  )
+  const house = await openScenario(impatient)
+  expect((await ask(house.baseURL)).status).toBe(200)
+  await house.close()
+  expect(heard).toHaveLength(1)
+  expect(house.entries.filter((entry) => entry.kind === 'attempt.ended')).toMatchObject([
+    { endpoint: 0, outcome: 'failed' },
+    { endpoint: 1, outcome: 'ok' },
   ])
 })
 

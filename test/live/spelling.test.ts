@@ -12,7 +12,7 @@ function respelled(text: string, model: string): string | null {
   const wire = openaiChat.decodeRequest(fields, {}, '')
   if (isRequestProblem(wire)) throw new Error(wire.problem)
   return (
-    spellingOf(bytes, fields, wire as WireRequest)
+    spellingOf(bytes, { text, value: fields }, wire as WireRequest)
       ?.naming(model)
       ?.toString() ?? null
   )
@@ -46,10 +46,11 @@ describe('spelling', () => {
     expect(respelled(JSON.stringify(body), 'c')).toBeNull()
   })
 
-  test('spelling: a key or a name with escapes, is written anew', () => {
+  test('spelling: a key with escapes, or a name with quotes, is written anew', () => {
     const said = JSON.stringify(SAID).slice(1)
     expect(respelled(`{"model":"a","mod\\u0065l":"b",${said}`, 'c')).toBeNull()
-    expect(respelled(`{"model":"a\\/b",${said}`, 'c')).toBeNull()
+    expect(respelled(`{"model":"a\\u0022",${said}`, 'c')).toBeNull()
+    expect(respelled(`{"model":"a\\/b",${said}`, 'c')).toBe(`{"model":"c",${said}`)
     expect(respelled(`{"model":"a\\"",${said}`, 'c')).toBeNull()
   })
 

@@ -11,6 +11,7 @@ import { endsExchange, Upstream } from '../../src/live/upstream.ts'
 import { wireRequestOf } from '../../src/live/wire.ts'
 import type { Entry, Out } from '../../src/ledger/index.ts'
 import {
+  CONNECTED,
   nextVisit,
   type AttemptHandle,
   type ChatRequest,
@@ -111,6 +112,7 @@ export class WireLab {
         { wakeAt: () => this.fleet.wakeAt(), wake: (now) => this.fleet.handle({ type: 'wake' }, now, fromFleet) },
       ],
       deadlines: [],
+      onDeadlines: () => {},
       onTurn: () => {},
       onLag: () => {},
       onBroken: (error) => {
@@ -169,6 +171,7 @@ export class WireLab {
     const timer = setTimeout(heard.over, patienceMs)
     await isOver
     clearTimeout(timer)
+    for (const quiet of this.upstream.connected()) this.hear(quiet, [CONNECTED])
     await new Promise((resolve) => setTimeout(resolve, lingerMs))
     this.loop.enter((now) => {
       this.upstream.cancel(attempt)
