@@ -13,8 +13,7 @@ export type Parsed = { readonly value: unknown; readonly text: string } | { read
  * is not read. Nobody hears of a caller who leaves before the end.
  */
 export function collectBody(request: IncomingMessage, bytesMax: number, done: (body: Buffer | null) => void): void {
-  let body: Buffer | null = null
-  let pieces: Buffer[] | null = null
+  let pieces: Buffer[] = []
   let length = 0
   if (Number(request.headers['content-length']) > bytesMax) {
     done(null)
@@ -25,14 +24,14 @@ export function collectBody(request: IncomingMessage, bytesMax: number, done: (b
     if (length > bytesMax) {
       request.removeAllListeners('data').removeAllListeners('end')
       done(null)
-    } else if (body === null) body = piece
-    else if (pieces === null) pieces = [body, piece]
-    else pieces.push(piece)
+    } else pieces.push(piece)
   })
-  request.on('end', () => done(pieces === null ? (body ?? NOTHING) : Buffer.concat(pieces, length)))
+  request.on('end', () => {
+    const body = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length)
+    pieces = [] // The request lives until it is answered.
+    done(body)
+  })
 }
-
-const NOTHING = Buffer.alloc(0)
 
 export function parseBody(bytes: unknown): Parsed {
   if (!Buffer.isBuffer(bytes) || !isUtf8(bytes)) return NOT_JSON
