@@ -25,6 +25,21 @@ export interface AnswerWire {
 
 const SHORT_BYTES = 16_384
 
+/** Answers that are whole, and on their way out. */
+const outbox: (() => void)[] = []
+
+/**
+ * Short answers go out together, as soon as everything has been read that could be: to wake whoever waits for one costs
+ * as much as to write it, and whoever is awake already reads the next for nothing.
+ */
+function endLater(response: ServerResponse, body: string, encoding: BufferEncoding): void {
+  if (outbox.push(() => response.end(body, encoding)) === 1) setImmediate(empty)
+}
+
+function empty(): void {
+  for (const send of outbox.splice(0)) send()
+}
+
 export class NodeWire implements AnswerWire {
   private readonly response: ServerResponse
 
@@ -49,8 +64,9 @@ export class NodeWire implements AnswerWire {
 
   /** Node writes a head and a string at once, but a head and a buffer as two pieces: a short body goes as characters. */
   end(body: string | Buffer): void {
-    if (typeof body === 'string' || body.length > SHORT_BYTES) this.response.end(body)
-    else this.response.end(body.toString('latin1'), 'latin1')
+    if (body.length > SHORT_BYTES) this.response.end(body)
+    else if (typeof body === 'string') endLater(this.response, body, 'utf8')
+    else endLater(this.response, body.toString('latin1'), 'latin1')
   }
 
   /** Before the head that is a reset at once; after it, what was written goes out first. */

@@ -112,6 +112,8 @@ export class Engine {
   /** Calls that a gateway fault turns away, with what they are to be answered. */
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
   private readonly notesSeen = new Set<string>()
+  /** When somebody must look whether it is over: at the end of what is played, and of the time to come to an end. */
+  private readonly ends: Millis[]
   private isStopped = false
   private isBroken = false
   private closing: Promise<void> | null = null
@@ -131,6 +133,7 @@ export class Engine {
     this.spec = spec
     this.options = options
     this.clock = new LiveClock(options.speed)
+    this.ends = [spec.durationMs, spec.durationMs + spec.drainMs]
     this.done = new Promise((resolve, reject) => {
       this.finish = resolve
       this.giveUp = reject
@@ -233,7 +236,7 @@ export class Engine {
         part(this.fleet, this.fromFleet),
         ...(this.workload ? [part(this.workload, this.fromWorkload)] : []),
         // Nobody may have anything left to do when the run is over; somebody must look.
-        { wakeAt: () => this.nextEnd(), wake: () => {} },
+        { wakeAt: () => this.ends[0] ?? NEVER, wake: () => void this.ends.shift() },
       ],
       deadlines: [part(this.client, this.fromClient), part(this.router, this.fromRouter), this.reception.keepAlive],
       onDeadlines: (at) => this.tellConnections(at),
@@ -358,12 +361,6 @@ export class Engine {
     const wasStopped = now < this.spec.durationMs + this.spec.drainMs
     this.client.handle({ type: 'run.ended', wasStopped }, now, this.fromClient)
     this.outside.endAll(wasStopped ? 'cancelled' : 'unfinished', now)
-  }
-
-  private nextEnd(): Millis {
-    const { durationMs, drainMs } = this.spec
-    if (this.isStopped) return NEVER
-    return this.loop.now < durationMs ? durationMs : durationMs + drainMs
   }
 
   private lookForTheEnd(now: Millis): void {

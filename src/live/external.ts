@@ -52,32 +52,18 @@ export function externalPool(spec: ExternalSpec, { allowedHosts }: Surroundings)
   return pool(new URL(spec.base_url).origin, guarded(new Set(allowedHosts)))
 }
 
-/** The request as the real server wants it: under its own path, with its key. */
-export function addressed(spec: ExternalSpec, request: SentRequest, { keys }: Surroundings): SentRequest {
-  const { base, version } = placeOf(spec.base_url)
+/** Makes a request one that the real server wants: under its own path, with its key. */
+export function addressing(spec: ExternalSpec, { keys }: Surroundings): (request: SentRequest) => SentRequest {
+  const base = new URL(spec.base_url).pathname.replace(/\/+$/, '')
   // `http://host/v1` and `/v1/chat/completions` both name the version.
-  const path =
-    version !== '' && request.path.startsWith(`${version}/`) ? request.path.slice(version.length) : request.path
+  const version = /\/v\d\w*$/.exec(base)?.[0]
   const key = spec.api_key_env === undefined ? undefined : keys[spec.api_key_env]
-  return { ...request, path: base + path, headers: { ...request.headers, ...(key && KEY_HEADERS[spec.dialect](key)) } }
-}
-
-interface ServerPlace {
-  readonly base: string
-  /** The version of the API that its address ends with, such as `/v1`; empty for none. */
-  readonly version: string
-}
-
-const places = new Map<string, ServerPlace>()
-
-function placeOf(baseUrl: string): ServerPlace {
-  let place = places.get(baseUrl)
-  if (place === undefined) {
-    const base = new URL(baseUrl).pathname.replace(/\/+$/, '')
-    place = { base, version: /\/v\d\w*$/.exec(base)?.[0] ?? '' }
-    places.set(baseUrl, place)
-  }
-  return place
+  const more = key ? KEY_HEADERS[spec.dialect](key) : null
+  return ({ path, headers, body }) => ({
+    path: base + (version !== undefined && path.startsWith(`${version}/`) ? path.slice(version.length) : path),
+    headers: more === null ? headers : { ...headers, ...more },
+    body,
+  })
 }
 
 const KEY_HEADERS: Readonly<Record<DialectId, (key: string) => Readonly<Record<string, string>>>> = {

@@ -192,13 +192,13 @@ export class Outside {
 
   /** Headers `x-squall-task`, `-complexity`, `-data-class`, `-tenant` and `-priority` say what a request is about. */
   private traitsOf(headers: HeaderBag): RequestTraits | CallFailure {
+    if (TRAIT_HEADERS.every(([name]) => headers[name] === undefined)) return PLAIN_TRAITS
     const said = TRAIT_HEADERS.flatMap(([name, key]) => {
       const text = headerOf(headers, name)
       return text === undefined
         ? []
         : [[key, key === 'complexity' || key === 'priority' ? Number(text) : text] as const]
     })
-    if (said.length === 0) return PLAIN_TRAITS
     const parsed = traitsSchema.safeParse(Object.fromEntries(said))
     if (parsed.success) return new TraitsSource(parsed.data, 'outside').draw(0, this.options.rng)
     const [issue] = parsed.error.issues

@@ -9,7 +9,7 @@ import { at, Slots } from '../base/index.ts'
 import type { AttemptHandle, EndpointSpec, ModelsSpec, Offer, Signal } from '../protocol/index.ts'
 import { CHAT_PATH, dialectOf, requestHeaders, type Parser, type WireRequest } from '../protocol/dialects/index.ts'
 import { Exchange, type ExchangeEvents, type SentRequest } from './exchange.ts'
-import { addressed, ExternalBook, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
+import { addressing, ExternalBook, externalPool, isExternal, NO_SURROUNDINGS, type Surroundings } from './external.ts'
 import { ATTEMPT_MARK, HOST, type FleetServers } from './fleet-servers.ts'
 import type { Spelling } from './spelling.ts'
 import { pool } from './upstream-pool.ts'
@@ -78,6 +78,8 @@ export const DEAD_END = `http://${HOST}:1`
 export class Upstream {
   readonly options: UpstreamOptions
   private readonly pools: Pool[] = []
+  /** What makes a request one for the real server of an endpoint; null for a mock one. */
+  private readonly addressings: (((request: SentRequest) => SentRequest) | null)[] = []
   private readonly deadEnd = pool(DEAD_END)
   private readonly nameless = pool(NO_NAME, { lookup: findNothing })
   /** Parameters that each endpoint supports. */
@@ -93,6 +95,7 @@ export class Upstream {
     const { servers, endpoints, surroundings = NO_SURROUNDINGS } = this.options
     for (const [index, spec] of endpoints.entries()) {
       this.pools.push(isExternal(spec) ? externalPool(spec, surroundings) : pool(at(servers.origins, index)))
+      this.addressings.push(isExternal(spec) ? addressing(spec, surroundings) : null)
     }
   }
 
@@ -102,15 +105,16 @@ export class Upstream {
 
   /** Send an attempt on its way. `untouched`: null where everything is spelled anew. Returns the body that went out. */
   dispatch(attempt: AttemptHandle, wire: WireRequest, untouched: Untouched | null = null): string | Buffer {
-    const { endpoints, offers, surroundings = NO_SURROUNDINGS } = this.options
+    const { endpoints, offers } = this.options
     const spec = at(endpoints, attempt.endpoint)
     const parser = dialectOf(spec.dialect).parser({ stream: attempt.request.stream })
     const book = isExternal(spec) ? new ExternalBook(at(offers, attempt.endpoint)) : null
     const way = new Way(attempt, untouched === null ? parser : untouched.keep(attempt, parser), book, this)
     const request = this.requestOf(spec, attempt, wire, untouched)
     attempt.way = this.ways.add(way)
-    if (isExternal(spec)) {
-      way.exchange.send(at(this.pools, attempt.endpoint), addressed(spec, request, surroundings))
+    const addressed = at(this.addressings, attempt.endpoint)
+    if (addressed !== null) {
+      way.exchange.send(at(this.pools, attempt.endpoint), addressed(request))
       return request.body
     }
     way.mark = this.options.servers.announce(attempt)

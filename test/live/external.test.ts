@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { obstacleTo, addressed, type ExternalSpec } from '../../src/live/external.ts'
+import { addressing, obstacleTo, type ExternalSpec } from '../../src/live/external.ts'
 import { endpointSchema, promptTokens } from '../../src/protocol/index.ts'
 import { openScenario } from './lab.ts'
 
@@ -221,8 +221,8 @@ test('real endpoint: its address may name the version of its API, or not', () =>
       dialect,
     }) as ExternalSpec
   const none = { keys: {}, allowedHosts: [] }
-  expect(addressed(at('http://localhost:1'), request, none).path).toBe('/v1/chat/completions')
-  expect(addressed(at('http://localhost:1/v1/'), request, none).path).toBe('/v1/chat/completions')
-  expect(addressed(at('http://localhost:1/openai/v1'), request, none).path).toBe('/openai/v1/chat/completions')
-  expect(addressed(at('http://localhost:1/proxy'), request, none).path).toBe('/proxy/v1/chat/completions')
+  expect(addressing(at('http://localhost:1'), none)(request).path).toBe('/v1/chat/completions')
+  expect(addressing(at('http://localhost:1/v1/'), none)(request).path).toBe('/v1/chat/completions')
+  expect(addressing(at('http://localhost:1/openai/v1'), none)(request).path).toBe('/openai/v1/chat/completions')
+  expect(addressing(at('http://localhost:1/proxy'), none)(request).path).toBe('/proxy/v1/chat/completions')
 })

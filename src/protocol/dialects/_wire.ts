@@ -200,12 +200,17 @@ export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
+function isPlain(counts: Fields): boolean {
+  for (const name in counts) if (typeof counts[name] === 'string' || typeof counts[name] === 'object') return false
+  return true
+}
+
 const DIGITS = /^\d{1,15}$/
 
 /** Counts of tokens, where some hosts write numbers as strings of digits. */
 export function countsOf(usage: unknown): Fields | null {
   const fields = recordOf(usage)
-  if (!fields || !Object.values(fields).some((value) => typeof value === 'string' || recordOf(value))) return fields
+  if (!fields || isPlain(fields)) return fields
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [
       key,

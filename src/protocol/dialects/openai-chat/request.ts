@@ -123,6 +123,7 @@ export function readModels(model: unknown, models: unknown): string[] {
     return [...new Set(list)]
   }
   if (!isName(model)) throw wrongType('model', 'a model id', model)
+  if (list.length === 0) return [model]
   return [...new Set([model, ...list])]
 }
 
