@@ -27,13 +27,16 @@ const SHORT_BYTES = 16_384
 
 /** Answers that are whole, and on their way out. */
 const outbox: (() => void)[] = []
+const OUTBOX_MAX = 8
 
 /**
- * Short answers go out together, as soon as everything has been read that could be: to wake whoever waits for one costs
- * as much as to write it, and whoever is awake already reads the next for nothing.
+ * Short answers go out together: when there are enough of them, or everything has been read that could be. To wake
+ * whoever waits for one costs as much as to write it, and whoever is awake already reads the next for nothing.
  */
 function endLater(response: ServerResponse, body: string, encoding: BufferEncoding): void {
-  if (outbox.push(() => response.end(body, encoding)) === 1) setImmediate(empty)
+  const waiting = outbox.push(() => response.end(body, encoding))
+  if (waiting === 1) setImmediate(empty)
+  else if (waiting === OUTBOX_MAX) empty()
 }
 
 function empty(): void {
