@@ -161,7 +161,7 @@ describe('a caller who asks nonsense', () => {
       400,
     ],
     ['plain text', 'POST', '/chat/completions', whole, { 'content-type': 'text/plain' }, 400],
-    ['a form', 'POST', '/chat/completions', whole, { 'content-type': 'application/x-www-form-urlencoded' }, 415],
+    ['a form', 'POST', '/chat/completions', whole, { 'content-type': 'application/x-www-form-urlencoded' }, 400],
     ['65 MB', 'POST', '/chat/completions', 'x'.repeat(65 * 1024 * 1024), {}, 413],
     ['GET', 'GET', '/chat/completions', '', {}, 404],
     ['an unknown route', 'POST', '/embeddings', whole, {}, 404],
