@@ -26,9 +26,10 @@ import type {
   EndpointSpec,
   GatewaySpec,
   Offer,
+  PromptFile,
   Signal,
 } from '../protocol/index.ts'
-import { CONNECTED, isFreeModel, promptTokens } from '../protocol/index.ts'
+import { CONNECTED, isFreeModel, promptTokens, UNKNOWN_KEY } from '../protocol/index.ts'
 import type { WireRequest } from '../protocol/dialects/index.ts'
 import { Fleet, Weather, type FleetCommand, type ScheduledFault, type WeatherCommand } from '../provider/index.ts'
 import { validates, type Policy, type RouterCommand, type RouterEvent } from '../router/index.ts'
@@ -43,7 +44,9 @@ import {
 import { Application } from './application.ts'
 import { LiveClock } from './clock.ts'
 import type { Control } from './control.ts'
-import { isExternal, type ExternalBook, type Surroundings } from './external.ts'
+import { isExternal, NO_SURROUNDINGS, type ExternalBook, type Surroundings } from './external.ts'
+import { hasPdf } from './file-parts.ts'
+import { FileReader } from './file-reader.ts'
 import { FleetServers } from './fleet-servers.ts'
 import { GatewayServer, type Visitor } from './gateway-server.ts'
 import { keyBookOf } from './key-secrets.ts'
@@ -111,6 +114,8 @@ export class Engine {
   private readonly guardrails: Guardrails
   /** Calls that a gateway fault turns away, with what they are to be answered. */
   private readonly turnedAway = new WeakMap<Call, readonly Signal[]>()
+  /** null: files go to providers as they came. */
+  private readonly files: FileReader | null
   private readonly notesSeen = new Set<string>()
   /** When somebody must look whether it is over: at the end of what is played, and of the time to come to an end. */
   private readonly ends: Millis[]
@@ -151,6 +156,8 @@ export class Engine {
       epoch: spec.gateway.epoch,
     })
     this.guardrails = new Guardrails(spec.gateway)
+    const { surroundings = NO_SURROUNDINGS } = options
+    this.files = spec.gateway.file_parser === undefined ? null : new FileReader(surroundings)
     this.router = gatewayOf({
       gateway: spec.gateway,
       offers: spec.offers,
@@ -318,7 +325,8 @@ export class Engine {
   /** Resolves when no outside client is in flight any more, or after `wallMsMax`; at once when nothing plays any more. */
   async whenQuiet(wallMsMax: number): Promise<void> {
     const until = performance.now() + wallMsMax
-    while (!this.isStopped && this.outside.inFlight > 0 && performance.now() < until) {
+    const underWay = (): number => this.outside.inFlight + (this.files?.reading ?? 0)
+    while (!this.isStopped && underWay() > 0 && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, QUIET_POLL_MS))
     }
   }
@@ -440,10 +448,28 @@ export class Engine {
       visitor.reply.raw.destroy() // The application hung up before it was heard.
       return
     }
+    if (!known && this.files !== null && this.hasFilesToRead(visitor)) {
+      this.readFiles(this.files, visitor).catch((error: unknown) => this.break(error))
+      return
+    }
     this.loop.enter((now) => {
       if (known) this.admitOwn(known, visitor, now)
       else this.admitStranger(visitor, now)
     })
+  }
+
+  /** At OpenRouter's surface alone, and for nobody who may not call at all. */
+  private hasFilesToRead({ ask, headers, wire }: Visitor): boolean {
+    if (ask === null || !hasPdf(wire)) return false
+    return this.spec.gateway.keys === undefined || (this.outside.callerOf(headers)?.key ?? UNKNOWN_KEY) !== UNKNOWN_KEY
+  }
+
+  /** What a stranger brings along is read before he is let in. */
+  private async readFiles(reader: FileReader, visitor: Visitor): Promise<void> {
+    const files = await reader.read(visitor.wire)
+    if (this.isStopped || visitor.reply.raw.destroyed) return
+    if ('status' in files) visitor.refuse(files)
+    else this.loop.enter((now) => this.admitStranger(visitor, now, files))
   }
 
   /** A call of the workload comes in as it was sent. */
@@ -455,11 +481,11 @@ export class Engine {
     this.admit({ call, visitor, wire, guest: null, mayPass }, this.turnedAway.get(call) ?? null, now)
   }
 
-  private admitStranger(visitor: Visitor, now: Millis): void {
+  private admitStranger(visitor: Visitor, now: Millis, read?: readonly PromptFile[]): void {
     const { speed } = this.clock
     const { ask, headers } = visitor
-    const { wire, labels } = this.screened(visitor)
-    const guest = speed === 1 ? this.outside.receive(wire, ask, headers, now) : tooFast(speed)
+    const { wire, files, labels } = this.screened(visitor, read)
+    const guest = speed === 1 ? this.outside.receive(wire, ask, headers, now, files) : tooFast(speed)
     if (!('call' in guest)) {
       visitor.refuse(guest)
       return
@@ -477,9 +503,9 @@ export class Engine {
   }
 
   /** What of a stranger's text its guardrails let through. */
-  private screened({ wire, headers }: Visitor): ScreenedRequest {
+  private screened({ wire, headers }: Visitor, files?: readonly PromptFile[]): ScreenedRequest {
     const filters = this.guardrails.lookingFor(this.outside.callerOf(headers))
-    return filters.length === 0 ? { wire, labels: [] } : screenRequest(wire, filters)
+    return filters.length === 0 ? { wire, files, labels: [] } : screenRequest(wire, files, filters)
   }
 
   /** `refusal`: what a fault of the gateway has it answered; null for none. */

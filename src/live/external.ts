@@ -52,6 +52,11 @@ export function externalPool(spec: ExternalSpec, { allowedHosts }: Surroundings)
   return pool(new URL(spec.base_url).origin, guarded(new Set(allowedHosts)))
 }
 
+/** To wherever a request refers to, with the same bounds: closed by whoever asked for it. */
+export function poolElsewhere({ origin }: URL, { allowedHosts }: Surroundings): Pool {
+  return pool(origin, guarded(new Set(allowedHosts)))
+}
+
 /** Makes a request one that the real server wants: under its own path, with its key. */
 export function addressing(spec: ExternalSpec, { keys }: Surroundings): (request: SentRequest) => SentRequest {
   const base = new URL(spec.base_url).pathname.replace(/\/+$/, '')

@@ -25,6 +25,7 @@ import {
   type FinishReason,
   type GatewaySpec,
   type Offer,
+  type PromptFile,
   type RequestHalf,
   type RequestTraits,
   type Signal,
@@ -56,6 +57,8 @@ interface About {
   readonly thinkingMax: number | null
   readonly cache: CacheWish | null | undefined
   readonly note: GenerationNote | null
+  /** What is in its PDFs, where they have been read. */
+  readonly files: readonly PromptFile[] | undefined
 }
 
 /** The books that are kept for a stranger's call. */
@@ -108,7 +111,13 @@ export class Outside {
    * A stranger's call. Its body is the request half; header `x-squall-policy` names a policy (default: the first), and
    * `x-squall-workflow` the workflow that it says it belongs to (otherwise `outside`).
    */
-  receive(wire: WireRequest, ask: Ask | null, headers: HeaderBag, now: Millis): Guest | CallFailure {
+  receive(
+    wire: WireRequest,
+    ask: Ask | null,
+    headers: HeaderBag,
+    now: Millis,
+    files?: readonly PromptFile[],
+  ): Guest | CallFailure {
     const { policyNames, policies, workflows } = this.options
     const policyName = headerOf(headers, 'x-squall-policy') ?? policyNames[0] ?? ''
     const named = workflows.find(({ name }) => name === headerOf(headers, 'x-squall-workflow'))
@@ -134,6 +143,7 @@ export class Outside {
         thinkingMax: ask?.thinkingMax ?? null,
         cache: ask?.cache,
         note: ask === null ? null : this.noteOf(ask, headers),
+        files,
       },
       now,
     )
@@ -220,7 +230,7 @@ export class Outside {
     half: RequestHalf | null,
     policy: number,
     named: Workflow | undefined,
-    { traits, caller, conversation, effort, thinkingMax, cache, note }: About,
+    { traits, caller, conversation, effort, thinkingMax, cache, note, files }: About,
     now: Millis,
   ): Guest {
     const { workflows, record, rng } = this.options
@@ -228,7 +238,7 @@ export class Outside {
     const ordinal = this.arrived
     this.arrived += 1
     const id = requestId(workflow, named ? STRANGERS_FROM + ordinal : ordinal)
-    const asked = requestFromOutside(wire, traits, workflow, id, ordinal, rng)
+    const asked = requestFromOutside(wire, traits, workflow, id, ordinal, rng, files)
     const request = conversation === null ? asked : { ...asked, conversation }
     const call: Call = { request, number: 0, policy, caller, half, summary: null, slot: -1 }
     if (effort !== null) call.effort = effort

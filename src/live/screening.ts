@@ -1,14 +1,21 @@
-/** A request's text as content filters look at it: every message, and what is taken out of them. */
+/** A request's text as content filters look at it: every message and file, and what is taken out of them. */
 import { screen, type ContentFilter } from '../gateway/index.ts'
+import type { PromptFile } from '../protocol/index.ts'
 import type { WireMessage, WireRequest } from '../protocol/dialects/index.ts'
+import { seenOf } from './file-parts.ts'
 
 export interface ScreenedRequest {
   readonly wire: WireRequest
+  readonly files: readonly PromptFile[] | undefined
   /** What the filters have found. */
   readonly labels: readonly string[]
 }
 
-export function screenRequest(wire: WireRequest, filters: readonly ContentFilter[]): ScreenedRequest {
+export function screenRequest(
+  wire: WireRequest,
+  files: readonly PromptFile[] | undefined,
+  filters: readonly ContentFilter[],
+): ScreenedRequest {
   const labels = new Set<string>()
   let shorterBy = 0
   const clean = (text: string): string => {
@@ -18,9 +25,14 @@ export function screenRequest(wire: WireRequest, filters: readonly ContentFilter
     return screened.text
   }
   const messages = wire.messages.map((message) => cleaned(message, clean))
+  const promptBytes = Math.max(1, wire.promptBytes - shorterBy)
+  const read = files?.map((file) => {
+    const { seen } = file
+    return seen === undefined ? file : { ...file, seen: seenOf(seen.name, seen.hash, clean(seen.text)) }
+  })
   return labels.size === 0
-    ? { wire, labels: [] }
-    : { wire: { ...wire, messages, promptBytes: Math.max(1, wire.promptBytes - shorterBy) }, labels: [...labels] }
+    ? { wire, files, labels: [] }
+    : { wire: { ...wire, messages, promptBytes }, files: read, labels: [...labels] }
 }
 
 function cleaned(message: WireMessage, clean: (text: string) => string): WireMessage {

@@ -26,6 +26,7 @@ import {
   textOf,
   type WireRequest,
 } from '../protocol/dialects/index.ts'
+import { pdfIn } from './file-parts.ts'
 import { endsOf, withoutMiddle } from './middle-out.ts'
 import { PROMPT_KINDS, promptText, type PromptKind } from '../workload/text.ts'
 
@@ -132,13 +133,13 @@ function withoutFiles(wire: WireRequest): WireRequest {
     const { content, extra } = message
     if (extra?.['annotations'] === undefined && !Array.isArray(content)) return message
     const { annotations: _, ...others } = extra ?? {}
-    return { ...message, content: Array.isArray(content) ? content.filter(isNoFile) : content, extra: others }
+    return {
+      ...message,
+      content: Array.isArray(content) ? content.filter((part) => pdfIn(part) === null) : content,
+      extra: others,
+    }
   })
   return { ...wire, messages }
-}
-
-function isNoFile(part: unknown): boolean {
-  return (part as { readonly type?: unknown } | null)?.type !== 'file'
 }
 
 const FILLER = ' What was found on the web reads like this.'
@@ -196,6 +197,7 @@ export function requestFromOutside(
   id: number,
   ordinal: number,
   rng: Rng,
+  files: readonly PromptFile[] = [],
 ): ChatRequest {
   const weather = weatherOf('outside', ordinal)
   const shape: RequestShape = shapeOf(wire)
@@ -212,6 +214,7 @@ export function requestFromOutside(
     traits,
     session: new Conversation(wire.messages),
     ...(shape.inputs?.includes('image') === true && { images: imagesIn(wire) }),
+    ...(files.length > 0 && { files }),
     visited: [],
   }
 }

@@ -88,7 +88,7 @@ const PURE_PACKAGES = [
 ]
 
 const PACKAGES_OF: Readonly<Record<string, readonly string[]>> = {
-  live: ['fastify', 'undici', 'autocannon'],
+  live: ['fastify', 'undici', 'autocannon', 'unpdf'],
   tui: ['ink', 'react'],
 }
 

@@ -183,6 +183,8 @@ export type Part =
   | { readonly type: 'text'; readonly text: string }
   | { readonly type: 'data'; readonly mime: string; readonly data: string }
   | { readonly type: 'url'; readonly url: string }
+  /** A document: `url` is `data:` or elsewhere. */
+  | { readonly type: 'file'; readonly name: string; readonly url: string }
 
 /** The parts of a message, as far as more than one dialect knows them; text that is empty is left out. */
 export function partsOfMessage({ content }: WireMessage): Part[] {
@@ -191,11 +193,31 @@ export function partsOfMessage({ content }: WireMessage): Part[] {
     const fields = recordOf(part)
     const text = asString(fields?.['text'])
     if (text !== null) return text === '' ? [] : [{ type: 'text', text }]
+    const file = recordOf(fields?.['file'])
+    const document = asString(file?.['file_data'])
+    if (document !== null) {
+      const url = /^(?:data|https?):/i.test(document) ? document : `data:${PDF};base64,${document}`
+      return [{ type: 'file', name: asString(file?.['filename']) ?? UNNAMED, url }]
+    }
     const url = asString(recordOf(fields?.['image_url'])?.['url'])
     if (url === null) return []
-    const [, mime, data] = DATA_URL.exec(url) ?? []
+    const [, mime, data] = dataOf(url)
     return mime !== undefined && data !== undefined ? [{ type: 'data', mime, data }] : [{ type: 'url', url }]
   })
+}
+
+/** What a document is called that has no name. */
+export const UNNAMED = 'document.pdf'
+export const PDF = 'application/pdf'
+
+/** A data URL with its type and its bytes in base64; empty for another URL. */
+export function dataOf(url: string): readonly (string | undefined)[] {
+  return DATA_URL.exec(url) ?? []
+}
+
+/** A document that came as bytes of its own. */
+export function documentOf(name: unknown, mime: string, data: string): Part {
+  return { type: 'file', name: asString(name) ?? UNNAMED, url: `data:${mime};base64,${data}` }
 }
 
 /** Parts as OpenAI has them: one string where there is nothing but one text. */
@@ -203,14 +225,14 @@ export function contentOf(parts: readonly Part[]): string | object[] {
   const [first] = parts
   if (parts.length === 0) return ''
   if (parts.length === 1 && first?.type === 'text') return first.text
-  return parts.map((part) =>
-    part.type === 'text'
-      ? part
-      : {
-          type: 'image_url',
-          image_url: { url: part.type === 'url' ? part.url : `data:${part.mime};base64,${part.data}` },
-        },
-  )
+  return parts.map((part) => {
+    if (part.type === 'text') return part
+    if (part.type === 'file') return { type: 'file', file: { filename: part.name, file_data: part.url } }
+    return {
+      type: 'image_url',
+      image_url: { url: part.type === 'url' ? part.url : `data:${part.mime};base64,${part.data}` },
+    }
+  })
 }
 
 /** A user's blocks as messages: results of tools are messages of their own, in their place. */

@@ -23,7 +23,10 @@ import {
   MESSAGES_MAX,
   Mistake,
   type Part,
+  dataOf,
+  documentOf,
   partsOfMessage,
+  UNNAMED,
   type PastCall,
   promptBytesOf,
   reading,
@@ -93,7 +96,9 @@ function conversation(messages: readonly WireMessage[]): object {
 }
 
 /** A block of content, as it is written. */
-type Block = { readonly type: 'text'; readonly text: string } | { readonly type: 'image' | 'tool_use' | 'tool_result' }
+type Block =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image' | 'document' | 'tool_use' | 'tool_result' }
 
 function turnOf(message: WireMessage): { role: string; parts: Block[] } {
   if (message.role === 'tool') {
@@ -112,6 +117,11 @@ function turnOf(message: WireMessage): { role: string; parts: Block[] } {
 
 function blockOf(part: Part): Block {
   if (part.type === 'text') return part
+  if (part.type === 'file') {
+    const [, mime, data] = dataOf(part.url)
+    const source = mime === undefined ? { type: 'url', url: part.url } : { type: 'base64', media_type: mime, data }
+    return { type: 'document', title: part.name, source } as Block
+  }
   const source =
     part.type === 'url' ? { type: 'url', url: part.url } : { type: 'base64', media_type: part.mime, data: part.data }
   return { type: 'image', source } as Block
@@ -288,6 +298,11 @@ function partsOf(block: Fields): Part[] {
   if (text !== null) return [{ type: 'text', text }]
   const source = recordOf(block['source']) ?? {}
   const { url, media_type: mime, data } = source
+  if (block['type'] === 'document') {
+    if (source['type'] === 'text' && typeof data === 'string') return [{ type: 'text', text: data }]
+    if (typeof url === 'string') return [{ type: 'file', name: asString(block['title']) ?? UNNAMED, url }]
+    if (typeof mime === 'string' && typeof data === 'string') return [documentOf(block['title'], mime, data)]
+  }
   if (typeof url === 'string') return [{ type: 'url', url }]
   return typeof mime === 'string' && typeof data === 'string' ? [{ type: 'data', mime, data }] : []
 }

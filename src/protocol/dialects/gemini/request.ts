@@ -18,7 +18,11 @@ import {
   MESSAGES_MAX,
   Mistake,
   type Part,
+  dataOf,
+  documentOf,
   partsOfMessage,
+  PDF,
+  UNNAMED,
   type PastCall,
   promptBytesOf,
   reading,
@@ -122,6 +126,11 @@ function turnOf(message: WireMessage, names: ReadonlyMap<unknown, string>): { ro
 
 function partBody(part: Part): object {
   if (part.type === 'text') return { text: part.text }
+  if (part.type === 'file') {
+    const [, mimeType, data] = dataOf(part.url)
+    if (mimeType === undefined) return { fileData: { mimeType: PDF, fileUri: part.url } }
+    return { inlineData: { mimeType, data } }
+  }
   if (part.type === 'url') return { fileData: { fileUri: part.url } }
   return { inlineData: { mimeType: part.mime, data: part.data } }
 }
@@ -275,9 +284,12 @@ function partsOf(part: Fields): Part[] {
   const text = asString(part['text'])
   if (text !== null) return [{ type: 'text', text }]
   const { mimeType: mime, data } = recordOf(part['inlineData']) ?? {}
-  if (typeof mime === 'string' && typeof data === 'string') return [{ type: 'data', mime, data }]
-  const url = recordOf(part['fileData'])?.['fileUri']
-  return typeof url === 'string' ? [{ type: 'url', url }] : []
+  if (typeof mime === 'string' && typeof data === 'string') {
+    return [mime === PDF ? documentOf(null, mime, data) : { type: 'data', mime, data }]
+  }
+  const { fileUri: url, mimeType: type } = recordOf(part['fileData']) ?? {}
+  if (typeof url !== 'string') return []
+  return [type === PDF ? { type: 'file', name: UNNAMED, url } : { type: 'url', url }]
 }
 
 function readTools(tools: unknown): WireRequest['tools'] {

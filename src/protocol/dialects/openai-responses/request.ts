@@ -22,7 +22,9 @@ import {
   OPENAI_COMPLAINTS,
   type Part,
   type PastCall,
+  dataOf,
   partsOfMessage,
+  UNNAMED,
   promptBytesOf,
   reading,
   readMarks,
@@ -128,6 +130,10 @@ function itemsOf(message: WireMessage): object[] {
 
 function partBody(part: Part, isOwn: boolean): object {
   if (part.type === 'text') return { type: isOwn ? 'output_text' : 'input_text', text: part.text }
+  if (part.type === 'file') {
+    const { name: filename, url } = part
+    return { type: 'input_file', ...(dataOf(url).length > 0 ? { filename, file_data: url } : { file_url: url }) }
+  }
   return { type: 'input_image', image_url: part.type === 'url' ? part.url : `data:${part.mime};base64,${part.data}` }
 }
 
@@ -287,6 +293,8 @@ function readParts(content: unknown, param: string): Part[] {
     const part = required(given, `${param}[${index}]`, 'an object', recordOf)
     const text = asString(part['text'] ?? part['refusal'])
     if (text !== null) return [{ type: 'text', text }]
+    const file = asString(part['file_data'] ?? part['file_url'])
+    if (file !== null) return [{ type: 'file', name: asString(part['filename']) ?? UNNAMED, url: file }]
     const url = asString(part['image_url'])
     return url === null ? [] : [{ type: 'url', url }]
   })
