@@ -74,6 +74,8 @@ export class OwnKeys {
     let result: readonly Candidate[] = shared
     for (const models of groups.toReversed()) result = this.insert(result, sorted, models)
 
+    // Nobody was left by a step before, which is the one that failed.
+    if (result.length === 0 && eligible.length === 0) return { order: result, funnel }
     const left = new Set(result.map(({ endpoint }) => at(this.offers, endpoint).byok?.of ?? endpoint))
     const removed = eligible.filter((endpoint) => !left.has(endpoint))
     const step = { step: 'Add BYOK Endpoints', left: eligible.length - removed.length, removed }

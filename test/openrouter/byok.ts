@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Call, Offer } from '../../src/protocol/index.ts'
 import { behaviour } from './card.ts'
 import { DONE, failed, keyed, Lab, OPEN, policy, tokens } from './lab.ts'
+import { toldOf } from './telling.ts'
 
 const nameOf = ({ tag, byok, model }: Offer): string =>
   `${tag}${byok === null ? '' : `#${byok.name}`}${model === 'm' ? '' : `:${model}`}`
@@ -54,6 +55,37 @@ describe('keys of one’s own', () => {
       expect(planOf(one, one.ask())).toEqual(['vertex#k', 'bedrock', 'vertex'])
     },
   )
+
+  it('that are there change nothing of what is told where nobody may serve a request', () => {
+    const bare = keyed(['a', 'b'], [])
+    const rich = keyed(
+      ['a', 'b'],
+      [
+        { name: 'mine', provider: 'a' },
+        { name: 'only', provider: 'b', is_byok_only: true },
+      ],
+    )
+    for (const provider of [
+      { only: ['nobody'] },
+      { zdr: true },
+      { max_price: { prompt: 0 } },
+      { quantizations: ['int4'] },
+    ]) {
+      const [without, having] = [bare, rich].map((fleet) => {
+        const lab = new Lab(fleet, policy({ provider }))
+        return toldOf(lab, lab.ask())
+      })
+      expect(having).toEqual(without)
+    }
+    // Those that may be asked with a key alone are the step's own affair.
+    const locked = new Lab(
+      keyed(['a'], [{ name: 'only', provider: 'a', is_byok_only: true, allowed_models: ['other'] }]),
+      policy(),
+    )
+    expect(toldOf(locked, locked.ask()).body.error.metadata).toMatchObject({
+      failed_routing_step: 'Add BYOK Endpoints',
+    })
+  })
 
   behaviour(117, 'BYOK filters must all match; a required key removes shared endpoints of that provider', () => {
     const keys = [
