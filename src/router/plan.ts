@@ -169,7 +169,8 @@ export class Planner {
     const groups = this.spilled(course.groups(known.eligible), context)
     const ranked = groups.flatMap((group) => this.ranked(course, group, request, context))
     const stuck = this.stuckFirst(ranked, groups[0]?.endpoints ?? [], request, belief, now)
-    const { order, listed } = this.listedFirst(this.preferredFirst(stuck, belief, now))
+    const { order: named, listed } = this.listedFirst(stuck)
+    const order = this.preferredFirst(named, listed, belief, now)
     const keyed = this.ownKeys === null ? { order, funnel: known.funnel } : this.ownKeys.addTo(order, known, caller)
     const plan = this.withoutFallbacks(keyed.order, listed, keyed.funnel)
     const nobody = plan.order.length > 0 ? null : this.nobody(known, plan.funnel, request)
@@ -267,29 +268,50 @@ export class Planner {
     return [...others, ...waiting.map((candidate) => ({ ...candidate, reason: 'slow start' }))]
   }
 
-  /** Endpoints that miss a preferred threshold go to the end; they stay usable. No samples: not held against them. */
-  private preferredFirst(order: Candidate[], belief: Belief, now: Millis): Candidate[] {
+  /**
+   * Endpoints that miss a preferred threshold go to the end, but for those that `order` names; they stay usable. No
+   * samples: not held against them.
+   */
+  private preferredFirst(
+    order: readonly Candidate[],
+    listed: ReadonlySet<number> | null,
+    belief: Belief,
+    now: Millis,
+  ): readonly Candidate[] {
     const { preferred_max_latency: latency, preferred_min_throughput: throughput } = this.intent.provider
     if (latency == null && throughput == null) return order
     const meets = ({ endpoint }: Candidate): boolean =>
-      cutoffs(latency).every(([q, seconds]) => (belief.ttftMs(endpoint, q, now) ?? 0) <= seconds * 1_000) &&
-      cutoffs(throughput).every(([q, speed]) => (belief.throughput(endpoint, q, now) ?? Infinity) >= speed)
+      listed?.has(endpoint) === true ||
+      (cutoffs(latency).every(([q, seconds]) => (belief.ttftMs(endpoint, q, now) ?? 0) <= seconds * 1_000) &&
+        cutoffs(throughput).every(([q, speed]) => (belief.throughput(endpoint, q, now) ?? Infinity) >= speed))
     const missed = order
       .filter((candidate) => !meets(candidate))
       .map((candidate) => ({ ...candidate, reason: 'misses a preferred threshold' }))
     return [...order.filter(meets), ...missed]
   }
 
-  /** Those that `order` names come first, in its order; which those are, null without one. */
-  private listedFirst(order: Candidate[]): { order: Candidate[]; listed: ReadonlySet<number> | null } {
-    const { places } = this
+  /**
+   * Those that `order` names come first, in its order, model by model unless all are in one list; which those are, null
+   * without one.
+   */
+  private listedFirst(order: readonly Candidate[]): {
+    order: readonly Candidate[]
+    listed: ReadonlySet<number> | null
+  } {
+    const { places, intent } = this
     if (places.length === 0) return { order, listed: null }
     const placeOf = ({ endpoint }: Candidate): number => at(places, endpoint)
-    const front = order.filter((candidate) => placeOf(candidate) < Infinity)
-    front.sort((left, right) => placeOf(left) - placeOf(right))
-    const rest = order.filter((candidate) => placeOf(candidate) === Infinity)
-    const listed = new Set(front.map(({ endpoint }) => endpoint))
-    return { order: [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest], listed }
+    const listed = new Set<number>()
+    const modelOf = ({ endpoint }: Candidate): string => at(this.offers, endpoint).model
+    const lists = intent.partition === 'none' ? [order] : [...Map.groupBy(order, modelOf).values()]
+    const sorted = lists.flatMap((list) => {
+      const front = list.filter((candidate) => placeOf(candidate) < Infinity)
+      front.sort((left, right) => placeOf(left) - placeOf(right))
+      for (const { endpoint } of front) listed.add(endpoint)
+      const rest = list.filter((candidate) => placeOf(candidate) === Infinity)
+      return [...front.map((candidate) => ({ ...candidate, reason: 'provider.order' })), ...rest]
+    })
+    return { order: sorted, listed }
   }
 
   /** `allow_fallbacks: false` leaves those that `order` names, each with its copies; without an order, the first. */

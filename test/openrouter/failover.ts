@@ -154,6 +154,33 @@ describe('failover', () => {
     const call = it.ask()
     it.hear(call, failed('overloaded')).hear(call, failed('overloaded'))
     expect(it.went(call)).toEqual(['alpha', 'beta', 'gamma'])
+
+    // Whatever is said of providers: `order` is of those of each model, unless all are in one list.
+    const planned = (provider: object): string[] => {
+      const lab = new Lab(
+        offers(
+          { provider: 'alpha', model: 'big' },
+          { provider: 'beta', model: 'big' },
+          { provider: 'beta', model: 'small' },
+          { provider: 'gamma', model: 'small' },
+        ),
+        policy({ models: ['big', 'small'], provider }),
+      )
+      lab.ask()
+      return (lab.of('call.routed')[0]?.order ?? []).map(({ endpoint }) => lab.offers[endpoint]?.id ?? '')
+    }
+    expect(planned({ order: ['gamma', 'beta'] })).toEqual(['beta:big', 'alpha:big', 'gamma:small', 'beta:small'])
+    expect(planned({ order: ['gamma', 'beta'], allow_fallbacks: false })).toEqual([
+      'beta:big',
+      'gamma:small',
+      'beta:small',
+    ])
+    expect(planned({ order: ['gamma', 'beta'], sort: { partition: 'none' } })).toEqual([
+      'gamma:small',
+      'beta:big',
+      'beta:small',
+      'alpha:big',
+    ])
   })
 
   behaviour(70, 'too long a prompt, a moderation, a rate limit and downtime lead to the next model', () => {
