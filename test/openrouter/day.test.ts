@@ -1,7 +1,7 @@
 /**
  * A day of traffic, to the nano-dollar: twenty endpoints of four models, conversations, keys with limits, workspaces with
  * budgets, a key of one's own, prices by the clock and by length, prompt caches, images, reasoning with a price of its own,
- * web searches, an outage and answers that break off.
+ * web searches, files that are read, an outage and answers that break off.
  * What the ledger says was billed, what the generations say, and what has gone from the credits is one number.
  */
 import { expect, test } from 'vitest'
@@ -46,6 +46,7 @@ const ENDPOINTS = MODELS.flatMap((model, family) =>
 
 const GATEWAY = {
   search: { price: '$0.0001' },
+  file_parser: { price: '$0.03', latency_p50: '300ms' },
   account: {
     credits: '$17',
     used: '$1.5',
@@ -65,7 +66,7 @@ const GATEWAY = {
 
 test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () => {
   const offered = withByok(ENDPOINTS, worldSpec({ endpoints: ENDPOINTS, gateway: GATEWAY }).gateway.byok)
-  const endpoints = [...offered, ...toolEndpoints({ search: gatewaySchema.parse(GATEWAY).search })]
+  const endpoints = [...offered, ...toolEndpoints(gatewaySchema.parse(GATEWAY))]
   const spec = worldSpec({
     seed: 20_261_120,
     durationMs: DAY,
@@ -83,6 +84,7 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
         key: 0,
         arrivals: { kind: 'poisson', rate: '0.15/s' },
         session: { turns: { from: 2, to: 6 }, think: '20s' },
+        pdf: { pages: 1 },
       },
       { name: 'coding', policy: 1, key: 1, arrivals: { kind: 'poisson', rate: '0.08/s' }, stream: 0.8, images: 2 },
       {
@@ -92,6 +94,7 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
         arrivals: { kind: 'poisson', rate: '0.05/s' },
         stream: 1,
         client: { timeout: '9s' },
+        pdf: { pages: 2 },
       },
     ],
     timeline: [
@@ -106,15 +109,18 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
   const generations = new Generations({ epoch: gateway.epoch, max: 1_000_000, free: new Set(free) })
   const closed: Pick<EntryOf<'call.closed'>, 'request' | 'call' | 'billed' | 'outcome' | 'attempts'>[] = []
   let upstream = 0
-  const seen = { searches: 0, images: 0, reasoning: 0 }
+  const seen = { searches: 0, files: 0, inVain: 0, images: 0, reasoning: 0 }
   log.attach(generations)
   log.attach({
     steps: {
       'call.closed': ({ request, call, billed, outcome, attempts }) =>
         void closed.push({ request, call, billed, outcome, attempts }),
+      'prompt.changed': ({ by, cost }) => {
+        if (cost > 0) seen[by === 'web_search' ? 'searches' : 'files'] += 1
+      },
       'fleet.charged': ({ cost }) => void (upstream += cost),
-      'call.billed': ({ toolCost = 0, rarities: { images = 0, reasoningTokens = 0 } = {} }) => {
-        seen.searches += toolCost > 0 ? 1 : 0
+      'call.billed': ({ endpoint, rarities: { images = 0, reasoningTokens = 0 } = {} }) => {
+        seen.inVain += endpoint < 0 ? 1 : 0
         seen.images += images
         seen.reasoning += reasoningTokens
       },
@@ -132,7 +138,7 @@ test('a day: Σ ledger = Σ generations = Δ credits, to the nano-dollar', () =>
 
   const inLedger = closed.reduce((sum, { billed }) => sum + billed, 0)
   const told = closed
-    .filter(({ attempts }) => attempts > 0)
+    .filter(({ attempts, billed }) => attempts > 0 || billed > 0)
     .map(({ request, call }) => pageOf(pages, generationId(request, call), end))
   const inGenerations = told.reduce((sum, { total_cost: cost }) => sum + nanos(cost), 0)
   const after = creditsOf(pages, end)

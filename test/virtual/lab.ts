@@ -78,6 +78,8 @@ export interface WorkflowInput {
   readonly repeats?: Fields
   /** Images of each prompt. */
   readonly images?: number
+  /** The PDF of each prompt. */
+  readonly pdf?: { readonly pages: number; readonly keeps_annotations?: boolean }
 }
 
 export interface WorldInput {
@@ -119,6 +121,7 @@ function workflowOf(input: WorkflowInput, index: number, rng: Rng, durationMs: M
     arrivals: arrivals(input.arrivals ?? { kind: 'poisson', rate: '5/s' }, rng.named(name), durationMs),
     mix: input.images === undefined ? mix : { ...mix, shape: { ...mix.shape, inputs: ['image'] } },
     ...(input.images !== undefined && { images: input.images }),
+    ...(input.pdf !== undefined && { pdf: { keeps_annotations: true, ...input.pdf } }),
     traits: new TraitsSource(traitsSchema.parse(input.traits ?? {}), name),
     streamShare: input.stream ?? 0.5,
     client: clientSchema.parse(input.client ?? {}),

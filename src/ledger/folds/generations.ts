@@ -223,8 +223,7 @@ export class Generations implements SortedFold {
   }
 
   private billed(entry: CallBilled): void {
-    const open = this.openOf(entry.request, entry.call)
-    if (open !== undefined) open.bill = { ...entry }
+    this.opened(entry.request, entry.call).bill = { ...entry }
     const sums = this.sumsOf(entry.key)
     const unixMs = this.epoch + entry.at
     add(this.all, entry)
@@ -263,8 +262,10 @@ export class Generations implements SortedFold {
     const [open] = place < 0 ? [] : known.calls.splice(place, 1)
     const isAsked = open !== undefined && open.startedAt !== NOT_YET
     if (isAsked) this.closed.add(known, open, entry)
-    // An answer that was given again: nobody was asked for it. Without an answer it is no generation.
-    else if (entry.outcome === 'ok') this.closed.add(known, { ...NOT_ASKED, startedAt: entry.at }, entry)
+    // Nobody was asked for it: an answer that was given again, or files that were read in vain. Else it is none.
+    else if (entry.outcome === 'ok' || open?.bill != null) {
+      this.closed.add(known, { ...NOT_ASKED, ...open, startedAt: entry.at }, entry)
+    }
     this.forget(known)
   }
 
