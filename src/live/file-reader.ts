@@ -21,8 +21,9 @@ const MIB = 1024 * 1024
 const FILE_BYTES_MAX = 32 * MIB
 const FETCH_TIMEOUT_MS = 10_000
 const LIMITS: PdfLimits = { pagesMax: PAGES_MAX, charactersMax: 8 * MIB, timeoutMs: 10_000, memoryBytesMax: 256 * MIB }
-/** Files that are read at the same time; the others wait. */
+/** Files that are read at the same time; so many others wait, and no more. */
 const AT_ONCE_MAX = 2
+const WAITING_MAX = 32
 
 /** A file of a request, not read yet. */
 interface Found extends PdfPart {
@@ -30,11 +31,14 @@ interface Found extends PdfPart {
   readonly place: string
 }
 
+const CLASSES = { 400: 'invalid_request', 413: 'payload_too_large', 503: 'overloaded' } as const
+type Status = keyof typeof CLASSES
+
 /** What is wrong with a file, thrown while it is read. */
 class Unreadable extends Error {
-  readonly status: 400 | 413
+  readonly status: Status
 
-  constructor(message: string, status: 400 | 413 = 400) {
+  constructor(message: string, status: Status = 400) {
     super(message)
     this.status = status
   }
@@ -83,6 +87,7 @@ export class FileReader {
 
   /** Not too many at once: each has a thread. */
   private async inTurn(work: () => Promise<PdfRead>): Promise<PdfRead> {
+    if (this.waiting.length >= WAITING_MAX) throw new Unreadable('Too many files are being read. Try again later.', 503)
     if (this.running >= AT_ONCE_MAX) await new Promise<void>((resolve) => this.waiting.push(resolve))
     else this.running += 1
     try {
@@ -196,5 +201,5 @@ function knownFile(name: string, hash: string, text: string): PromptFile {
 }
 
 function failureOf({ message, status }: Unreadable): CallFailure {
-  return { class: status === 413 ? 'payload_too_large' : 'invalid_request', status, retryAfterMs: null, message }
+  return { class: CLASSES[status], status, retryAfterMs: null, message }
 }

@@ -15,6 +15,7 @@ const HASH = createHash('sha256').update(REPORT).digest('hex')
 const ANNOTATION = { type: 'file', file: { hash: HASH, name: 'report.pdf', content: [{ type: 'text', text: TEXT }] } }
 const QUICK = { latency_p50: '5ms', latency_p95: '5ms' }
 const PARSER = { account: { credits: '$1' }, file_parser: QUICK }
+const JSON_TYPE = { 'content-type': 'application/json' }
 const METADATA = { 'x-openrouter-metadata': 'enabled' }
 
 const reading = (run: (wire: Wire) => Promise<void>, gateway: object = {}) =>
@@ -206,6 +207,22 @@ describe('bad input', () => {
       { guardrails },
     )
   })
+
+  test('files: of a caller who leaves while they are read, nothing is written down; too many at once are turned away', () =>
+    reading(async (wire) => {
+      const bomb = pdfOf(['Boom.'], { padding: 512 * 1024 * 1024 })
+      const leaving = new AbortController()
+      const body = JSON.stringify({ model: MODEL, messages: about(dataUrl(bomb)) })
+      const asked = fetch(wire.origin + CHAT, { method: 'POST', body, signal: leaving.signal, headers: JSON_TYPE })
+      setTimeout(() => leaving.abort(), 100)
+      await expect(asked).rejects.toThrow('aborted')
+      const crowd = await Promise.all(
+        Array.from({ length: 60 }, (_, number) => wire.chat({ messages: about(dataUrl(pdfOf([`Page ${number}.`]))) })),
+      )
+      const statuses = crowd.map(({ status }) => status)
+      expect(new Set(statuses)).toEqual(new Set([200, 503]))
+      expect(wire.of('request.arrived')).toHaveLength(statuses.filter((status) => status === 200).length)
+    }))
 
   test('files: of somebody whose key is nobody’s, they are not even looked at', () =>
     reading(

@@ -143,6 +143,17 @@ describe('what reading costs', () => {
     expect(bench.router.accounts?.used).toBe(66_000_000)
   })
 
+  it('a budget of the policy counts it, and pays it though nobody answers', () => {
+    const budget = { per_request: { max_cost: '$0.0072' } }
+    const bench = lab({}, { resilience: { budget } })
+    const call = bench.ask({ files: pdf(4), maxTokens: 5 })
+    bench.hear(call, ...read(4))
+    expect(bench.end(call)).toMatchObject({ outcome: 'failed', errorClass: 'budget_exceeded', billed: 4 * PAGE })
+    const cheap = bench.ask({ files: pdf(1), maxTokens: 5 })
+    bench.hear(cheap, ...read(1))
+    expect(bench.attempt(cheap).endpoint).toBe(0)
+  })
+
   it('a tool after it that cannot be paid: the call ends, and what was read is paid', () => {
     const gateway = { account: { credits: '$0.025' }, choices: { in_flight_below: '$0' }, search: {} }
     const bench = lab(gateway, { plugins: [OCR, { id: 'web' }] })
