@@ -120,7 +120,11 @@ export function degraded(wire: WireRequest, request: ChatRequest): WireRequest {
 function withFound(wire: WireRequest, { tokens, texts }: Findings): Pick<WireRequest, 'messages' | 'promptBytes'> {
   const bytes = promptBytes(tokens)
   const text = texts.join('\n')
-  const content = text + FILLER.repeat(Math.ceil(bytes / FILLER.length)).slice(0, bytes - Buffer.byteLength(text))
+  const missing = bytes - Buffer.byteLength(text)
+  const content =
+    missing < 0
+      ? Buffer.from(text).toString('utf8', 0, bytes) // What stands between two texts was not counted.
+      : text + FILLER.repeat(Math.ceil(missing / FILLER.length)).slice(0, missing)
   return {
     messages: [...wire.messages, { role: 'system', content }],
     promptBytes: wire.promptBytes + bytes,
