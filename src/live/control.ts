@@ -1,5 +1,8 @@
-/** Steering a gateway that is being served, over its own port: for scripts, where nobody sits at the keyboard. */
-import type { FastifyInstance } from 'fastify'
+/**
+ * Steering a gateway that is being served, over its own port: for scripts, where nobody sits at the keyboard. Any page may
+ * have a browser post here, which then says where it comes from: nothing is steered from pages.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 export interface Control {
   /** How things stand, as JSON. */
@@ -14,9 +17,16 @@ export interface Control {
 
 export const CONTROL_PATH = '/squall'
 
+const NO_PAGES = {
+  onRequest({ headers }: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    if (headers.origin === undefined) done()
+    else void reply.status(403).send({ error: 'a page may not steer the gateway' })
+  },
+}
+
 export function addControl(server: FastifyInstance, control: Control): void {
   server.get(CONTROL_PATH, () => control.status())
-  server.post(`${CONTROL_PATH}/play`, (_request, reply) => {
+  server.post(`${CONTROL_PATH}/play`, NO_PAGES, (_request, reply) => {
     const obstacle = control.play()
     return obstacle === null ? control.status() : reply.status(409).send({ error: obstacle })
   })
@@ -24,13 +34,13 @@ export function addControl(server: FastifyInstance, control: Control): void {
     ['break', (provider: string) => control.breakProvider(provider)],
     ['heal', (provider: string) => control.healProvider(provider)],
   ] as const) {
-    server.post<{ Params: { provider: string } }>(`${CONTROL_PATH}/${verb}/:provider`, ({ params }, reply) =>
+    server.post<{ Params: { provider: string } }>(`${CONTROL_PATH}/${verb}/:provider`, NO_PAGES, ({ params }, reply) =>
       act(params.provider)
         ? control.status()
         : reply.status(404).send({ error: `there is no provider "${params.provider}"` }),
     )
   }
-  server.post(`${CONTROL_PATH}/stop`, () => {
+  server.post(`${CONTROL_PATH}/stop`, NO_PAGES, () => {
     setImmediate(() => control.stop())
     return { state: 'stopping' }
   })

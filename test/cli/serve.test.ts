@@ -52,6 +52,10 @@ test('serve: a fleet by itself answers, tells how to come here, and ends with a 
   expect((await ask(gateway)).status).toBe(200)
   expect(await (await fetch(`${gateway}/squall`)).json()).toMatchObject({ state: 'standing by', requests: 1, ok: 1 })
   expect((await post(gateway, 'play')).status).toBe(409)
+  const headers = { origin: 'http://page.example' }
+  for (const path of ['stop', 'play', 'break/a', 'heal/a']) {
+    expect((await fetch(`${gateway}/squall/${path}`, { method: 'POST', headers })).status).toBe(403)
+  }
   child.kill('SIGINT')
   const { code, out, err } = await said
   expect(code).toBe(0)
