@@ -82,6 +82,7 @@ export function noEndpoint(plan: EmptyPlan, terms: Terms): NoEndpoint {
     detail: {
       funnel,
       failedStep: failed.step,
+      ...(cause === 'harness' && { errorType: 'permission_denied' as const }),
       ...(permitted && { availableProviders: servers(intent, terms), requestedProviders: permitted }),
       availability: code && {
         code,

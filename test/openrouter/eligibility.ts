@@ -343,7 +343,10 @@ describe('eligibility: what becomes of data', () => {
       status: 403,
       message:
         'm:free is only available on agentic harnesses. Try plugging it into a coding agent or productivity app listed on https://openrouter.ai/apps',
-      metadata: { failed_routing_step: 'Gate Free Endpoints by Agentic Harness' },
+      metadata: {
+        error_type: 'permission_denied',
+        failed_routing_step: 'Gate Free Endpoints by Agentic Harness',
+      },
     })
   })
 
@@ -355,9 +358,11 @@ describe('eligibility: what becomes of data', () => {
         policy: { models: ['acme/large:free'] },
       },
       async (wire) => {
-        const from = (app: string) => wire.chat({ model: 'acme/large:free' }, { 'http-referer': app })
-        expect((await from('https://example.com')).status).toBe(403)
-        expect((await from('https://cline.bot')).status).toBe(200)
+        for (const model of ['acme/large:free', 'openrouter/free']) {
+          const from = (app: string) => wire.chat({ model }, { 'http-referer': app })
+          expect((await from('https://example.com')).status).toBe(403)
+          expect((await from('https://cline.bot')).status).toBe(200)
+        }
       },
     ))
 

@@ -146,6 +146,29 @@ describe('router models', () => {
     },
   )
 
+  it('what a name says of routing is said of whatever is chosen for it', async () => {
+    const order = (name: string): string[] => {
+      const lab = new Lab(fleet(served(five), shares), policy({ models: [name] }))
+      return plannedBy(lab, lab.ask())
+    }
+    expect(order('openrouter/auto')).toEqual(['y/three', 'y/four', 'x/two'])
+    const two = offers(
+      { provider: 'usual', model: 'x/one', ...price(2) },
+      { provider: 'cheap', model: 'x/one', tier: 'flex', tag: 'cheap/flex', ...price(1) },
+    )
+    const went = (name: string): string[] => {
+      const lab = new Lab(fleet(two, shares), policy({ models: [name] }))
+      return lab.went(lab.ask())
+    }
+    for (const router of ['openrouter/auto', '~x/one-latest']) {
+      expect([went(router), went(`${router}:floor`)]).toEqual([['usual'], ['cheap']])
+    }
+    await onWire({ gateway: { search: {} } }, async (wire) => {
+      const answer = await wire.chat({ model: 'openrouter/auto:online' })
+      expect(answer.json().usage.server_tool_use).toEqual({ web_search_requests: 1 })
+    })
+  })
+
   behaviour(124, 'pareto: the cheapest of the tier first, and at most two of the same tier to fall back on', () => {
     const score = (coding_score: number) => ({ coding_score })
     const models = {

@@ -54,7 +54,7 @@ export function routerModels({ gateway, offers, policies, rng, isOpen }: StageOp
       const models: string[] = []
       let sort: Chosen['sort']
       for (const name of half.models) {
-        const { model } = catalogue.read(name)
+        const { model, suffixes } = catalogue.read(name)
         const router = catalogue.isOffered(model) ? undefined : ROUTER_MODELS.find((one) => one.owns(model))
         if (router === undefined) {
           models.push(name)
@@ -63,7 +63,9 @@ export function routerModels({ gateway, offers, policies, rng, isOpen }: StageOp
         const chosen = choose(router, name, call, half)
         if (typeof chosen === 'string') return refuse(router.strategy === 'latest' ? 400 : 404, chosen)
         call.chosenBy ??= { strategy: router.strategy, name: model }
-        models.push(...chosen.models)
+        // What a name says of routing is said of whatever is chosen for it.
+        const routed = suffixes.map((suffix) => `:${suffix}`).join('')
+        models.push(...chosen.models.map((one) => one + routed))
         sort ??= chosen.sort
       }
       const facts = gateway.models[catalogue.read(models[0] ?? '').model]
@@ -95,8 +97,9 @@ function conversationOf({ conversation, session }: ChatRequest, name: string): s
 
 /** What a request half, or a policy, says beside its models and providers. */
 function wishesOf(half: RequestHalf): RequestWishes {
-  const { route, service_tier, plugins, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when } = half
-  return { route, service_tier, plugins, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when }
+  const { route, service_tier, plugins, app, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when } =
+    half
+  return { route, service_tier, plugins, app, session_id, prompt_cache_key, max_tool_calls, stop_server_tools_when }
 }
 
 function refuse(status: 400 | 404, message: string): Halt {
