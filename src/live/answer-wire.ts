@@ -15,8 +15,8 @@ export interface AnswerWire {
   flush(): void
   /** False when the reader does not keep up. */
   write(body: string | Buffer): boolean
-  /** The answer is whole. */
-  end(body: string | Buffer): void
+  /** The answer is whole. `isAlone`: hardly any other is under way. */
+  end(body: string | Buffer, isAlone: boolean): void
   /** The connection ends in the middle of it. */
   reset(): void
   /** The connection ends without a byte. */
@@ -25,23 +25,28 @@ export interface AnswerWire {
 
 const SHORT_BYTES = 16_384
 
-/** Answers that are whole, and on their way out. */
-const outbox: (() => void)[] = []
+/** More than so many answers do not wait for each other. */
 const OUTBOX_MAX = 8
 
 /**
- * Short answers go out together: when there are enough of them, or everything has been read that could be. To wake
- * whoever waits for one costs as much as to write it, and whoever is awake already reads the next for nothing.
+ * Short answers of a crowd go out together: when there are enough of them, or everything has been read that could be. To
+ * wake whoever waits for one costs as much as to write it, and whoever is awake already reads the next for nothing.
  */
-function endLater(response: ServerResponse, body: string, encoding: BufferEncoding): void {
-  const waiting = outbox.push(() => response.end(body, encoding))
-  if (waiting === 1) setImmediate(empty)
-  else if (waiting === OUTBOX_MAX) empty()
+class Outbox {
+  private readonly waiting: (() => void)[] = []
+
+  end(response: ServerResponse, body: string, encoding: BufferEncoding): void {
+    const count = this.waiting.push(() => response.end(body, encoding))
+    if (count === 1) setImmediate(() => this.empty())
+    else if (count === OUTBOX_MAX) this.empty()
+  }
+
+  private empty(): void {
+    for (const send of this.waiting.splice(0)) send()
+  }
 }
 
-function empty(): void {
-  for (const send of outbox.splice(0)) send()
-}
+const outbox = new Outbox()
 
 export class NodeWire implements AnswerWire {
   private readonly response: ServerResponse
@@ -66,10 +71,16 @@ export class NodeWire implements AnswerWire {
   }
 
   /** Node writes a head and a string at once, but a head and a buffer as two pieces: a short body goes as characters. */
-  end(body: string | Buffer): void {
-    if (body.length > SHORT_BYTES) this.response.end(body)
-    else if (typeof body === 'string') endLater(this.response, body, 'utf8')
-    else endLater(this.response, body.toString('latin1'), 'latin1')
+  end(body: string | Buffer, isAlone: boolean): void {
+    const { response } = this
+    if (body.length > SHORT_BYTES) {
+      response.end(body)
+      return
+    }
+    const text = typeof body === 'string' ? body : body.toString('latin1')
+    const encoding = typeof body === 'string' ? 'utf8' : 'latin1'
+    if (isAlone) response.end(text, encoding)
+    else outbox.end(response, text, encoding)
   }
 
   /** Before the head that is a reset at once; after it, what was written goes out first. */

@@ -18,7 +18,12 @@ export interface AnswerEvents {
   onLeft(): void
 }
 
+/** So many answers are no crowd: one of the gateway, and one of its provider in the same process. */
+const ALONE_MAX = 2
+
 export class Answer {
+  /** Answers of this process that are not closed. */
+  private static underWay = 0
   private readonly response: ServerResponse
   private renderer: Renderer | null = null
   private readonly events: AnswerEvents
@@ -33,12 +38,18 @@ export class Answer {
   constructor(response: ServerResponse, events: AnswerEvents) {
     this.response = response
     this.events = events
+    Answer.underWay += 1
     response.on('close', () => {
+      Answer.underWay -= 1
       if (this.isOver) return
       this.isOver = true
       events.onLeft()
     })
     response.on('error', () => {}) // A write after the reader left; `close` follows.
+  }
+
+  private static get isAlone(): boolean {
+    return Answer.underWay <= ALONE_MAX
   }
 
   send(signals: readonly Signal[], headers: Readonly<Record<string, string>> = {}): void {
@@ -59,7 +70,7 @@ export class Answer {
     }
     if (end === 'clean') {
       this.isOver = true
-      if (this.hasHead) this.wire.end(body)
+      if (this.hasHead) this.wire.end(body, Answer.isAlone)
       else this.wire.close()
       return
     }
@@ -93,7 +104,7 @@ export class Answer {
     for (let index = 0; index < last; index += 1) this.write(bytes[index] as Buffer)
     if (!isEnd) return
     this.isOver = true
-    this.wire.end(bytes[last] ?? '')
+    this.wire.end(bytes[last] ?? '', Answer.isAlone)
   }
 
   private write(body: string | Buffer): void {
