@@ -89,6 +89,9 @@ const TRAIT_HEADERS = [
   ['x-squall-priority', 'priority'],
 ] as const
 
+/** Characters of what is remembered of a stranger's words. */
+const NOTE_MAX = 512
+
 /** Ordinals of strangers in a workflow of the scenario begin here, out of the way of its own. */
 const STRANGERS_FROM = 2147483648
 
@@ -179,8 +182,8 @@ export class Outside {
 
   private noteOf({ conversation, preset, user }: Ask, headers: HeaderBag): GenerationNote {
     const sessionId = conversation?.by === 'session_id' ? conversation.id : null
-    const httpReferer = headerOf(headers, 'http-referer') ?? null
-    const userAgent = headerOf(headers, 'user-agent') ?? null
+    const httpReferer = shortened(headerOf(headers, 'http-referer')) ?? null
+    const userAgent = shortened(headerOf(headers, 'user-agent')) ?? null
     const last = this.lastNote
     const isSame =
       last?.sessionId === sessionId &&
@@ -341,11 +344,16 @@ export class Outside {
   }
 }
 
+/** A copy: a piece of a string would keep all of it. */
+function shortened(text: string | undefined): string | undefined {
+  return text === undefined || text.length <= NOTE_MAX ? text : Buffer.from(text.slice(0, NOTE_MAX)).toString()
+}
+
 /** Most answers end in one way, and have nothing more to tell. */
 function noteAtEnd(note: GenerationNote, { call, reason, native }: Guest): GenerationNote {
   const { chosenBy, cached } = call
   const source = cached?.source ?? null
-  const word = native ?? reason
+  const word = shortened(native ?? undefined) ?? reason
   if (chosenBy === undefined && source === null && (word === null || word === 'stop')) return note
   return {
     ...note,

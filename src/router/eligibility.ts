@@ -177,9 +177,9 @@ function distinct(lengths: readonly number[]): number[] {
   return [...new Set(lengths)].sort(ascending)
 }
 
-/** All of a shape that a step or a sentence looks at, so that shapes that are alike are looked at once. */
+/** All of a shape that a step looks at, so that shapes that are alike are looked at once. */
 function kindOf({ tools, toolChoice, responseFormat, parameters, inputs = [] }: RequestShape): string {
-  return [tools[0]?.name, toolChoice, responseFormat, ...parameters, ...inputs].join()
+  return [tools.length > 0, toolChoice, responseFormat, ...parameters, ...inputs].join()
 }
 
 /** Those that are left of a fleet, and the story of the others. */

@@ -12,6 +12,8 @@ import type { Terms, TermsByCaller } from './terms.ts'
 
 /** Foreign request halves whose plans are remembered; the oldest is forgotten beyond that. */
 const FOREIGN_MAX = 256
+/** Characters of one that is remembered: a caller may say anything there, as long as bodies may be. */
+const FOREIGN_LENGTH_MAX = 65_536
 
 /** Who plans for the calls of one policy, by what their callers are held to. */
 export class PlannersByCaller {
@@ -72,6 +74,7 @@ export class Planners {
     if (!planner) {
       const provider = providerPreferencesSchema.parse(half.provider)
       planner = new Planner({ ...half, provider }, this.terms, NO_RULE, this.policy.resilience)
+      if (key.length > FOREIGN_LENGTH_MAX) return planner
       if (this.foreign.size >= FOREIGN_MAX) this.foreign.delete([...this.foreign.keys()][0] as string)
       this.foreign.set(key, planner)
     }

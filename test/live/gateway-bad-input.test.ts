@@ -3,6 +3,8 @@
  * under way upstream is aborted, the ledger settles, and the next caller is served.
  */
 import { connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Entry } from '../../src/ledger/index.ts'
 import { CHAT, HELLO, MODEL, PLAIN_CHAT, TOOLS, Wire, type WireSetup } from '../openrouter/wire.ts'
@@ -164,6 +166,26 @@ describe('bodies', () => {
     }
     await servesOn()
   })
+
+  test('long names of every kind: nothing of them is remembered', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const MEGABYTE = 1_048_576
+    const used = (): number => {
+      collect()
+      return process.memoryUsage().heapUsed / MEGABYTE
+    }
+    const ask = async (round: number): Promise<void> => {
+      const long = String(round).padEnd(2 * MEGABYTE, 'x')
+      await wire.chat({ provider: { [long]: true } })
+      await wire.chat({ plugins: [{ id: 'web', search_prompt: long }] })
+      await wire.chat({ prompt_cache_key: long })
+    }
+    await ask(0)
+    const before = used()
+    for (let round = 1; round <= 12; round += 1) await ask(round)
+    expect(used() - before).toBeLessThan(10)
+  }, 60_000)
 
   test('every field of every wrong type: 400 or served, never 500', async () => {
     const fields = [

@@ -92,6 +92,8 @@ function routingProblem({ model, models, provider, preset }: Fields, choices: Ch
 }
 
 const TEXTS_MAX = 256
+/** Longer ones are judged every time: nobody who means well sends them, and remembering them would cost their length. */
+const TEXT_LENGTH_MAX = 8_192
 const judged = new Map<string, string | null>()
 
 /** Objects of one text are judged once: applications send the same preferences with every request. */
@@ -106,6 +108,7 @@ export function providerProblem(provider: unknown): string | null {
   else if (issue.code === 'unrecognized_keys') {
     problem = `Unrecognized key(s) in object: '${issue.keys.join("', '")}'`
   } else problem = `provider.${issue.path.join('.')}: ${issue.message}`
+  if (key.length > TEXT_LENGTH_MAX) return problem
   if (judged.size >= TEXTS_MAX) judged.delete([...judged.keys()][0] as string)
   judged.set(key, problem)
   return problem
@@ -240,7 +243,12 @@ function conversationOf(fields: Fields, headers: Headers): Conversation | null {
   const named = textOf(sessionId) ?? textOf(headers['x-session-id'])
   if (named !== null) return { id: named, by: 'session_id' }
   const key = textOf(cacheKey)
-  return key === null ? null : { id: key, by: 'prompt_cache_key' }
+  return key === null ? null : { id: shortened(key), by: 'prompt_cache_key' }
+}
+
+/** A name that is remembered for a while, and has no limit of its own: of a long one, no more than tells it from others. */
+function shortened(name: string): string {
+  return name.length <= SESSION_ID_MAX ? name : `${name.length} ${hashName(name)} ${hashName(`once more ${name}`)}`
 }
 
 function textOf(value: unknown): string | null {
