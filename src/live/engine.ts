@@ -357,6 +357,7 @@ export class Engine {
     if (!this.isBroken) this.closeBooks()
     this.lagHistogram.disable()
     for (const { answer } of this.reception.everybody()) answer.reset()
+    await new Promise((resolve) => setImmediate(resolve)) // Answers that wait to go out together do so first.
     await Promise.all([this.gateway.stop(), this.application.stop(), this.upstream.stop(), this.servers.stop()])
   }
 

@@ -14,6 +14,7 @@ import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Entry } from '../../src/ledger/index.ts'
+import { Answer } from '../../src/live/answer.ts'
 import { open, openScenario, type House } from './lab.ts'
 
 let house: House | null = null
@@ -237,6 +238,23 @@ test('a provider whose name no header can hold: its answer is served', async () 
   const { status, text } = await answerOf(ask(house.baseURL.replace('/v1', '/api/v1')))
   expect(status).toBe(200)
   expect(text).toContain('深度')
+})
+
+test('a gateway that ends with its last answer: it has gone out', async () => {
+  const ending = await open(null)
+  house = ending
+  vi.spyOn(Answer as unknown as { isAlone: boolean }, 'isAlone', 'get').mockReturnValue(false)
+  const { entries: heard } = ending
+  const hasClosed = new Promise<void>((resolve, reject) => {
+    heard.push = (...added) => {
+      if (added.some(({ kind }) => kind === 'request.closed')) ending.close().then(resolve, reject)
+      return Array.prototype.push.apply(heard, added)
+    }
+  })
+  const answered = answerOf(ask(ending.baseURL, BODY)).catch((error: unknown) => error)
+  await hasClosed
+  house = null
+  expect(await answered).toMatchObject({ status: 200 })
 })
 
 describe('a caller who does not read', () => {
