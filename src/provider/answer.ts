@@ -38,7 +38,7 @@ interface JsonSchema {
 
 /** `key` and `visit` name the endpoint's visit: it says the same whenever it is made. Plain text needs no dice at all. */
 export function composeAnswer(request: ChatRequest, spec: EndpointSpec, rng: Rng, key: number, visit: number): Answer {
-  const answer = answerTo(request, spec, rng, key, visit)
+  const answer = within(outputMax(request, spec), answerTo(request, spec, rng, key, visit))
   if (spec.reasoning === undefined) return answer
   return afterReasoning(answer, request, spec, rng.fork(REASONING_STREAM, key, request.weather, visit))
 }
@@ -54,9 +54,32 @@ function afterReasoning(answer: Answer, request: ChatRequest, spec: EndpointSpec
   if (wanted >= cap) {
     return { ...answer, outputTokens: 0, reasoningTokens: cap, reason: 'length', text: null, toolDeltas: NO_DELTAS }
   }
-  const isCut = answer.text === null && answer.toolDeltas.length === 0 && answer.outputTokens > cap - wanted
-  const cut = isCut ? { outputTokens: cap - wanted, reason: 'length' as const } : {}
-  return { ...answer, ...cut, reasoningTokens: wanted }
+  return { ...within(cap - wanted, answer), reasoningTokens: wanted }
+}
+
+/** An answer that ends where its cap does, in the middle of a tool call or of JSON as well. `cap`: at least 1 token. */
+function within(cap: number, answer: Answer): Answer {
+  const { outputTokens, text, toolDeltas } = answer
+  if (outputTokens <= cap) return answer
+  return {
+    ...answer,
+    outputTokens: cap,
+    reason: 'length',
+    text: text === null ? null : text.slice(0, cap * CHARACTERS_PER_TOKEN),
+    toolDeltas: toolDeltas.length === 0 ? NO_DELTAS : firstOf(toolDeltas, cap),
+  }
+}
+
+function firstOf(deltas: readonly ToolDelta[], cap: number): ToolDelta[] {
+  const said: ToolDelta[] = []
+  let left = cap
+  for (const delta of deltas) {
+    if (left === 0) break
+    const tokens = Math.min(delta.tokens, left)
+    left -= tokens
+    said.push({ ...delta, args: delta.args.slice(0, tokens * CHARACTERS_PER_TOKEN), tokens })
+  }
+  return said
 }
 
 function reasoningFor(said: number, { thinking, maxTokens }: ChatRequest, spec: EndpointSpec, rng: Rng): number {
@@ -83,15 +106,8 @@ function answerTo(request: ChatRequest, spec: EndpointSpec, rng: Rng, key: numbe
     const text = JSON.stringify(instanceOf((shape.responseSchema ?? { type: 'object' }) as JsonSchema, dice))
     return { outputTokens: tokensOf(text), reason: 'stop', text, toolDeltas: NO_DELTAS, billedInputTokens }
   }
-  const cap = outputMax(request, spec)
-  const outputTokens = Math.max(1, Math.min(request.outputTokens, cap))
-  return {
-    outputTokens,
-    reason: request.outputTokens > cap ? 'length' : 'stop',
-    text: null,
-    toolDeltas: NO_DELTAS,
-    billedInputTokens,
-  }
+  const outputTokens = Math.max(1, request.outputTokens)
+  return { outputTokens, reason: 'stop', text: null, toolDeltas: NO_DELTAS, billedInputTokens }
 }
 
 /** The longest answer that a request can get of an endpoint, in tokens. */

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { Rng, sampleExponential } from '../../src/base/index.ts'
-import { costOf, type EndpointSpec } from '../../src/protocol/index.ts'
+import { costOf, PLAIN_CHAT, type EndpointSpec } from '../../src/protocol/index.ts'
 import { endpoint, EXACT, fault, FleetLab, question } from './lab.ts'
 
 const A = endpoint('a', { latency: EXACT })
 const LONG = 600_000
+const SCHEMA = {
+  type: 'object',
+  properties: Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`p${index}`, { type: 'string' }])),
+}
 
 describe('an answer', () => {
   test('stream: connected at once, first token on time, the run, its usage and its end', () => {
@@ -38,6 +42,35 @@ describe('an answer', () => {
     expect(reason(A, 40)).toMatchObject([40, { reason: 'stop' }])
     expect(reason(A, 39)).toMatchObject([39, { reason: 'length' }])
     expect(reason(endpoint('a', { latency: EXACT, max_output: 10 }), null)).toMatchObject([10, { reason: 'length' }])
+  })
+
+  test.each([
+    ['a tool call', { callsTool: true }],
+    ['JSON', { callsTool: false, responseFormat: 'json_schema' as const, responseSchema: SCHEMA }],
+    ['a tool call after reasoning', { callsTool: true, reasoning: { share: 0.2 } }],
+  ])('length: %s is cut in the middle as well, and costs no more than the cap', (_, { callsTool, ...more }) => {
+    const { reasoning, ...format } = { reasoning: undefined, ...more }
+    const tools = callsTool ? [{ name: 'f', description: '', parameters: SCHEMA }] : []
+    const shape = { ...PLAIN_CHAT, tools, ...format }
+    const spec = endpoint('a', { latency: EXACT, ...(reasoning && { reasoning }) })
+    const ask = (maxTokens: number | null) => {
+      const it = new FleetLab([spec])
+      const attempt = it.send(0, question({ maxTokens, callsTool, shape, weather: 7 }))
+      it.at(LONG)
+      const signals = it.said(attempt).map(({ signal }) => signal)
+      const text = signals.map((signal) =>
+        signal.type === 'toolDelta' ? signal.args : signal.type === 'content' ? (signal.text ?? '') : '',
+      )
+      return { tokens: it.of('fleet.charged')[0]?.outputTokens ?? 0, end: signals.at(-1), text: text.join('') }
+    }
+    const whole = ask(null)
+    for (let cap = 1; cap < whole.tokens; cap += 3) {
+      const cut = ask(cap)
+      expect(cut).toMatchObject({ tokens: cap, end: { type: 'finished', reason: 'length' } })
+      expect(whole.text.startsWith(cut.text)).toBe(true)
+      expect(cut.text.length).toBeLessThan(whole.text.length)
+    }
+    expect(ask(whole.tokens)).toEqual(whole)
   })
 
   test('the same visit: the same answer in another fleet and at another time', () => {
