@@ -361,10 +361,10 @@ export class Accounts implements Billing {
     this.putAside(payer, hold, sign)
   }
 
-  /** What server tools of a call cost is held until it is over; less than nothing is free again. */
-  holdTools(call: Call, price: NanoDollars): void {
-    const paid = this.markedUp(Math.abs(price))
-    this.putAside(this.payerOf(call), { paid, own: 0, fee: 0 }, price < 0 ? -1 : 1)
+  /** What server tools of a call cost is held until it is over. It was `before`, and is `after` from now on. */
+  holdTools(call: Call, before: NanoDollars, after: NanoDollars): void {
+    const more = this.markedUp(after) - this.markedUp(before) // They are billed as one sum, and rounded as one.
+    this.putAside(this.payerOf(call), { paid: Math.abs(more), own: 0, fee: 0 }, more < 0 ? -1 : 1)
   }
 
   private putAside({ purse, budgets }: Payer, hold: Hold, sign: 1 | -1): void {

@@ -92,6 +92,8 @@ export class FileReader {
     else this.running += 1
     try {
       return await work()
+    } catch {
+      throw new Unreadable('No thread can be had to read files. Try again later.', 503)
     } finally {
       const next = this.waiting.shift()
       if (next === undefined) this.running -= 1

@@ -224,6 +224,10 @@ export class GatewayServer {
     const renderer = refusalRenderer({ door, wire, id: this.nextId(door), failure }, this.options)
     const { head, body } = renderer.render([failed])
     if (!reply.sent) reply.hijack()
+    if (reply.raw.headersSent) {
+      reply.raw.destroy() // What has been said cannot be taken back.
+      return
+    }
     if (failure.status === 413) reply.raw.shouldKeepAlive = false // What is still to come is not read.
     reply.raw.writeHead(head?.status ?? failure.status, head?.headers ?? {}).end(body)
   }

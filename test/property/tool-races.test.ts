@@ -58,8 +58,8 @@ function labOf(markup: number): Lab {
     account: { credits: `$${CREDITS / 1e9}`, markup, workspaces: { default: { budgets: { daily: '$0.055' } } } },
     keys: [{ name: 'free' }, { name: 'limited', limit: `$${LIMIT / 1e9}`, limit_reset: 'daily' }],
     choices: { in_flight_below: '$0' },
-    search: { timeout: '1s' },
-    fetch: { timeout: '1s', price: '$0.0037' },
+    search: { timeout: '1s', price: '$0.007000007' },
+    fetch: { timeout: '1s', price: '$0.003700007' }, // No markup comes out even.
     file_parser: { timeout: '1s', price: '$1.7' },
   }
   const resilience = { max_attempts: 2, timeouts: { total: '1h' } }

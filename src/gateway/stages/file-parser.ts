@@ -65,8 +65,9 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
 
   const hold = (call: Call, amount: NanoDollars): void => {
     if (accounts === undefined || amount === 0) return
-    accounts.holdTools(call, amount)
-    held.set(call, (held.get(call) ?? 0) + amount)
+    const before = held.get(call) ?? 0
+    accounts.holdTools(call, before, before + amount)
+    held.set(call, before + amount)
   }
 
   /** As they are: what they come to is part of the prompt, and only who takes files is asked. */
@@ -127,7 +128,7 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
       const amount = held.get(call)
       if (amount === undefined) return
       held.delete(call)
-      accounts?.holdTools(call, -amount)
+      accounts?.holdTools(call, amount, 0)
     },
   }
 }

@@ -47,8 +47,9 @@ export function serverTools(options: StageOptions): Stage | null {
 
   const hold = (call: Call, amount: NanoDollars): void => {
     if (accounts === undefined || amount === 0) return
-    accounts.holdTools(call, amount)
-    held.set(call, (held.get(call) ?? 0) + amount)
+    const before = held.get(call) ?? 0
+    accounts.holdTools(call, before, before + amount)
+    held.set(call, before + amount)
   }
 
   const isDisabled = ({ caller }: Call, { name }: ServerTool): boolean => {
@@ -93,7 +94,7 @@ export function serverTools(options: StageOptions): Stage | null {
       const amount = held.get(call)
       if (amount === undefined) return
       held.delete(call)
-      accounts?.holdTools(call, -amount)
+      accounts?.holdTools(call, amount, 0)
     },
   }
 }
