@@ -32,6 +32,7 @@ import { fetching } from '../fetching.ts'
 import { fileAnnotationsOf } from '../receipt.ts'
 import { Catalogue } from '../routers/catalogue.ts'
 import type { Halt, Stage, StageOptions } from '../stage.ts'
+import { ToolHolds } from '../tool-holds.ts'
 
 const PLUGIN = 'file-parser'
 const NANO = 1e9
@@ -41,8 +42,7 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
   if (spec === undefined) return null
   const catalogue = new Catalogue(offers, gateway)
   const shapes = new WeakMap<RequestShape, RequestShape>()
-  /** What is held for files of calls that are not over. */
-  const held = new Map<Call, NanoDollars>()
+  const holds = new ToolHolds(accounts)
 
   const readsFiles = (name: string): boolean => {
     const { model } = catalogue.read(name)
@@ -61,13 +61,6 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
     if (asked !== null) return asked
     const isNative = half === null ? at(doAllRead, policy) : half.models.every(readsFiles)
     return isNative ? 'native' : spec.engine
-  }
-
-  const hold = (call: Call, amount: NanoDollars): void => {
-    if (accounts === undefined || amount === 0) return
-    const before = held.get(call) ?? 0
-    accounts.holdTools(call, before, before + amount)
-    held.set(call, before + amount)
   }
 
   /** As they are: what they come to is part of the prompt, and only who takes files is asked. */
@@ -92,7 +85,7 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
     }
     const failure = accounts?.toolObjection(call, `the plugin ${PLUGIN}`, price, now) ?? null
     if (failure !== null) return { do: 'refuse', failure }
-    hold(call, price)
+    holds.add(call, price)
     const query = { endpoint, tokensMax: pages * spec.tokens_per_page, timeoutMs: spec.timeout, price }
     return fetching(call, query, (tokens, later) => {
       if (tokens !== null) {
@@ -100,7 +93,7 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
         record(take(call, spec, { engine, endpoint, pages, cost: price, now: later }))
         return null
       }
-      hold(call, -price)
+      holds.add(call, -price)
       record(giveUp(call, endpoint, later))
       return gateway.choices.unread_files === 'drop' ? null : { do: 'refuse', failure: unreadable(unread, engine) }
     })
@@ -124,12 +117,7 @@ export function fileParser({ gateway, offers, policies, accounts, record }: Stag
       return { ...command, failure: { ...failure, detail: { ...failure.detail, fileAnnotations } } }
     },
 
-    settle(call) {
-      const amount = held.get(call)
-      if (amount === undefined) return
-      held.delete(call)
-      accounts?.holdTools(call, amount, 0)
-    },
+    settle: (call) => holds.settle(call),
   }
 }
 

@@ -10,13 +10,13 @@ import {
   TOOL_STEPS_MAX,
   type Call,
   type CallFailure,
-  type NanoDollars,
   type PluginUse,
   type RequestWishes,
 } from '../../protocol/index.ts'
 import type { PromptChanged } from '../../ledger/index.ts'
 import { fetching } from '../fetching.ts'
 import type { Halt, Stage, StageOptions } from '../stage.ts'
+import { ToolHolds } from '../tool-holds.ts'
 import { SERVER_TOOLS } from '../tools/index.ts'
 import type { Fetching, Found, ServerTool } from '../tools/server-tool.ts'
 import { PluginUses } from '../uses.ts'
@@ -36,21 +36,13 @@ export function serverTools(options: StageOptions): Stage | null {
     .filter(({ uses }) => !uses.areNone)
   if (tools.length === 0) return null
   const workspaces = gateway.account?.workspaces ?? {}
-  /** What is held for tools of calls that are not over. */
-  const held = new Map<Call, NanoDollars>()
+  const holds = new ToolHolds(accounts)
 
   const usesOf = (call: Call): readonly Use[] =>
     tools.flatMap(({ tool, uses }) => {
       const settings = uses.of(call)
       return settings === null ? [] : [{ tool, settings }]
     })
-
-  const hold = (call: Call, amount: NanoDollars): void => {
-    if (accounts === undefined || amount === 0) return
-    const before = held.get(call) ?? 0
-    accounts.holdTools(call, before, before + amount)
-    held.set(call, before + amount)
-  }
 
   const isDisabled = ({ caller }: Call, { name }: ServerTool): boolean => {
     const workspace = gateway.keys?.[caller?.key ?? -1]?.workspace ?? DEFAULT_WORKSPACE
@@ -69,9 +61,9 @@ export function serverTools(options: StageOptions): Stage | null {
       }
       const failure = accounts?.toolObjection(call, `openrouter:${tool.name}`, done.price, now) ?? null
       if (failure !== null) return { do: 'refuse', failure }
-      hold(call, done.price)
+      holds.add(call, done.price)
       return fetching(call, done, (tokens, later) => {
-        if (tokens === null) hold(call, -done.price)
+        if (tokens === null) holds.add(call, -done.price)
         else if (done.price > 0) call.toolCost = (call.toolCost ?? 0) + done.price
         record(take(call, tool, done.found(tokens), done, later))
         return useFrom(index + 1, uses, call, later)
@@ -90,12 +82,7 @@ export function serverTools(options: StageOptions): Stage | null {
       return useFrom(0, uses, call, now)
     },
 
-    settle(call) {
-      const amount = held.get(call)
-      if (amount === undefined) return
-      held.delete(call)
-      accounts?.holdTools(call, amount, 0)
-    },
+    settle: (call) => holds.settle(call),
   }
 }
 
